@@ -1,0 +1,1 @@
+"""The lab: a real Engine, registry, model and hosts that reboot, all on this machine."""

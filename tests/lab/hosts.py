@@ -1,0 +1,185 @@
+"""Throwaway hosts: systemd containers with SSH and an Engine of their own, which reboot like machines."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+from docker.models.containers import Container
+
+from tests.lab import containers, engine, images, network, tls
+from tests.lab.settings import (
+    KIND_LABEL,
+    LAB_HOSTS,
+    LABELS,
+    MOLECULE_FROM,
+    PREFIX,
+    ROOT,
+    STATE_DIR,
+    LabError,
+    container_name,
+)
+from tests.lab.steps import say
+
+KEY_FILE = STATE_DIR / "ssh" / "id_ed25519"
+READY_TIMEOUT = 60
+
+# What systemd and an inner Engine need, spelled out: `--privileged` is refused on machines without CAP_SYS_RESOURCE.
+CAPABILITIES = (
+    "AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND DAC_READ_SEARCH IPC_LOCK IPC_OWNER LEASE "
+    "LINUX_IMMUTABLE MAC_ADMIN MKNOD NET_ADMIN NET_BROADCAST NET_RAW SETFCAP SYSLOG SYS_ADMIN SYS_BOOT "
+    "SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_TIME SYS_TTY_CONFIG WAKE_ALARM"
+).split()
+
+# systemd 257 refuses cgroup v1 unless told twice; on v2 both must be absent.
+CGROUP_V1_ENVIRONMENT = {
+    "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE": "1",
+    "SYSTEMD_PROC_CMDLINE": "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+}
+
+# What the docker CLI calls systempaths=unconfined; the SDK has no name for either of the three.
+UNMASKED = {"MaskedPaths": [], "ReadonlyPaths": [], "CgroupnsMode": "private"}
+
+
+def ensure_lab_hosts(client: docker.DockerClient) -> None:
+    lab_network = network.ensure(client)
+    ensure_key()
+    with ThreadPoolExecutor(len(LAB_HOSTS)) as pool:
+        jobs = [
+            pool.submit(ensure, client, host, network.address(lab_network, number), ROOT / "inventory" / "lab")
+            for host, number in LAB_HOSTS.items()
+        ]
+        for job in jobs:
+            job.result()
+
+
+def ensure_molecule_host(client: docker.DockerClient, host: str, image: str = "host") -> None:
+    ensure_key()
+    existing = containers.find(client, container_name(host))
+    address = address_of(existing) if existing else free_address(client)
+    ensure(client, host, address, ROOT / "molecule" / "inventory", image)
+
+
+def ensure(
+    client: docker.DockerClient, host: str, address: str, inventory: Path, image: str = "host"
+) -> None:
+    name = container_name(host)
+    volume = f"{name}-docker"
+    client.volumes.create(volume, labels=LABELS)
+    began = time.monotonic()
+    made = containers.ensure_running(
+        client,
+        name,
+        kind="host",
+        address=address,
+        files=[
+            ("/root/.ssh/authorized_keys", KEY_FILE.with_suffix(".pub").read_bytes(), 0o600),
+            ("/usr/local/share/ca-certificates/lab.crt", tls.CA_FILE.read_bytes(), 0o644),
+        ],
+        image=images.tag_of(image),
+        hostname=host,
+        environment=CGROUP_V1_ENVIRONMENT if client.info()["CgroupVersion"] == "1" else {},
+        host_config={**machine_config(client, volume), **UNMASKED},
+    )
+    wait_ready(client, host, with_engine=image == "host")
+    write_host_vars(inventory, host, address)
+    took = f"started in {time.monotonic() - began:.1f} s" if made else "there already"
+    say(f"  Host {host} {address}: {took}")
+
+
+def machine_config(client: docker.DockerClient, volume: str) -> dict[str, Any]:
+    config: dict[str, Any] = client.api.create_host_config(
+        cap_add=CAPABILITIES,
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        device_cgroup_rules=["a *:* rwm"],
+        tmpfs={"/run": "exec", "/tmp": "exec"},
+        binds=[f"{volume}:/var/lib/docker"],
+        # `systemctl reboot` inside ends the container; this is the power supply that starts it again.
+        restart_policy={"Name": "always"},
+    )
+    return config
+
+
+def wait_ready(client: docker.DockerClient, host: str, with_engine: bool) -> None:
+    container = containers.find(client, container_name(host))
+    assert container is not None
+    deadline = time.monotonic() + READY_TIMEOUT
+    checks = ["systemctl is-system-running --wait"] + (["docker info"] if with_engine else [])
+    pending = list(checks)
+    while pending and time.monotonic() < deadline:
+        if container.exec_run(["sh", "-c", pending[0]]).exit_code == 0:
+            pending.pop(0)
+        else:
+            time.sleep(0.2)
+    if pending:
+        raise LabError(
+            f"Host {host} is not ready after {READY_TIMEOUT} s: `{pending[0]}` fails in it; "
+            f"`docker exec {container.name} systemctl --failed` shows why, `make lab-down lab-up` makes it anew."
+        )
+
+
+def ensure_key() -> None:
+    if KEY_FILE.with_suffix(".pub").exists():
+        return
+    engine.need("ssh-keygen", "openssh-client")
+    KEY_FILE.parent.mkdir(parents=True, exist_ok=True)
+    KEY_FILE.unlink(missing_ok=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PREFIX, "-f", str(KEY_FILE)], check=True
+    )
+
+
+def write_host_vars(inventory: Path, host: str, address: str) -> None:
+    file = inventory / "host_vars" / f"{host}.yml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        yaml.safe_dump({"ansible_host": address, "lab_container": container_name(host)}, explicit_start=True)
+    )
+
+
+def remove(client: docker.DockerClient, host: str) -> None:
+    container = containers.find(client, container_name(host))
+    if container is not None:
+        container.remove(force=True)
+    volume = f"{container_name(host)}-docker"
+    for found in client.volumes.list(filters=engine.ours()):
+        if found.name == volume:
+            found.remove()
+    forget_host_vars(host)
+
+
+def forget_host_vars(host: str) -> None:
+    for inventory in ("inventory/lab", "molecule/inventory"):
+        (ROOT / inventory / "host_vars" / f"{host}.yml").unlink(missing_ok=True)
+
+
+def running(client: docker.DockerClient) -> list[Container]:
+    found: list[Container] = client.containers.list(all=True, filters=engine.ours("host"))
+    return found
+
+
+def address_of(container: Container) -> str:
+    networks: dict[str, Any] = container.attrs["NetworkSettings"]["Networks"]
+    configured = next(iter(networks.values()))["IPAMConfig"] or {}
+    return str(configured["IPv4Address"])
+
+
+def free_address(client: docker.DockerClient) -> str:
+    lab_network = network.ensure(client)
+    taken = {address_of(host) for host in running(client)}
+    for number in range(MOLECULE_FROM, 255):
+        address = network.address(lab_network, number)
+        if address not in taken:
+            return address
+    raise LabError(
+        "The lab's network has no free address left; `make lab-down` removes hosts that runs have left behind."
+    )
+
+
+def label_kind(container: Container) -> str:
+    return str(container.labels.get(KIND_LABEL, "?"))

@@ -1,0 +1,108 @@
+"""The lab's registry: run it, and see to it that the images and models the hosts ask for are in it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import docker
+import requests
+
+from tests.lab import containers, images, model, network, tls
+from tests.lab.settings import (
+    BACKEND_VERSION,
+    LABELS,
+    OLLAMA_VERSION,
+    REGISTRY,
+    REGISTRY_ADDRESS,
+    REGISTRY_NAMES,
+    LabError,
+)
+from tests.lab.steps import say, step
+
+IMAGES = {
+    "ollama": ("ollama/ollama", OLLAMA_VERSION),
+    "backend": ("archiv/backend", BACKEND_VERSION),
+}
+READY_TIMEOUT = 20
+
+
+def ensure(client: docker.DockerClient) -> None:
+    tls.ensure()
+    volume = f"{REGISTRY}-data"
+    client.volumes.create(volume, labels=LABELS)
+    address = network.address(network.ensure(client), REGISTRY_ADDRESS)
+    made = containers.ensure_running(
+        client,
+        REGISTRY,
+        kind="registry",
+        address=address,
+        aliases=REGISTRY_NAMES,
+        files=[
+            ("/etc/lab/registry.pem", tls.CERT_FILE.read_bytes(), 0o644),
+            ("/etc/lab/registry.key", tls.KEY_FILE.read_bytes(), 0o600),
+        ],
+        image=images.tag_of("registry"),
+        ports=[5000],
+        host_config=client.api.create_host_config(
+            # Plain HTTP, on loopback only: there a Docker client pushes without being told to trust anybody.
+            port_bindings={5000: ("127.0.0.1", None)},
+            binds=[f"{volume}:/var/lib/registry"],
+            restart_policy={"Name": "unless-stopped"},
+        ),
+    )
+    say(f"  Registry {address}: {'started' if made else 'there already'}")
+    publish(client, wait_ready(client))
+
+
+def wait_ready(client: docker.DockerClient) -> str:
+    base = base_url(client)
+    deadline = time.monotonic() + READY_TIMEOUT
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(f"{base}/v2/", timeout=2).ok:
+                return base
+        except requests.RequestException:
+            time.sleep(0.1)
+    raise LabError(
+        f"The lab's registry does not answer at {base} after {READY_TIMEOUT} s; "
+        f"`docker logs {REGISTRY}` shows why."
+    )
+
+
+def base_url(client: docker.DockerClient) -> str:
+    container = containers.find(client, REGISTRY)
+    ports: dict[str, Any] = container.attrs["NetworkSettings"]["Ports"] if container else {}
+    bindings = ports.get("5000/tcp")
+    if not bindings:
+        raise LabError(f"The lab's registry {REGISTRY} does not run; run `make lab-up`.")
+    return f"http://127.0.0.1:{bindings[0]['HostPort']}"
+
+
+def publish(client: docker.DockerClient, base: str) -> None:
+    for name, (repository, version) in IMAGES.items():
+        recipe = images.tag_of(name).rpartition(":")[2]
+        if not has_manifest(base, repository, recipe):
+            with step(f"Publishing image {repository}:{version}"):
+                push(client, images.tag_of(name), base.removeprefix("http://"), repository, [version, recipe])
+    for wanted in model.MODELS:
+        model.publish(model.build_model(wanted.seed), base, wanted.repository, wanted.tag)
+
+
+def has_manifest(base: str, repository: str, reference: str) -> bool:
+    accept = "application/vnd.docker.distribution.manifest.v2+json"
+    answer = requests.head(
+        f"{base}/v2/{repository}/manifests/{reference}", headers={"Accept": accept}, timeout=10
+    )
+    return answer.ok
+
+
+def push(client: docker.DockerClient, image: str, host: str, repository: str, tags: list[str]) -> None:
+    """Push under every tag; the recipe's own comes last and says that the rest is there."""
+    for tag in tags:
+        target = f"{host}/{repository}"
+        client.images.get(image).tag(target, tag)
+        for line in client.images.push(target, tag=tag, stream=True, decode=True):
+            if "error" in line:
+                raise LabError(f"Pushing {target}:{tag} to the lab's registry failed: {line['error']}")
+        client.images.remove(f"{target}:{tag}")
