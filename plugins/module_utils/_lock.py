@@ -1,0 +1,121 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One writer at a time on a model store, by a lock the kernel lets go of when its holder dies. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+import typing as t
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+_POLL_SECONDS = 0.1
+
+
+class LockError(Exception):
+    """The store's writer lock could not be had; str() is a sentence for the operator."""
+
+
+class LockBusy(LockError):
+    """Another writer still held it at the deadline."""
+
+
+class LockUnsupported(LockError):
+    """The filesystem knows no locks, or cannot be written."""
+
+
+@contextlib.contextmanager
+def hold_lock(path: str, timeout: float, purpose: str) -> t.Iterator[None]:
+    """Hold the lock file at path; the file itself stays, removing it would let two writers in."""
+    descriptor = _open(path)
+    try:
+        _acquire(descriptor, path, timeout)
+        _sign(descriptor, f"process {os.getpid()} ({purpose})")
+        try:
+            yield
+        finally:
+            _sign(descriptor, "")
+    finally:
+        os.close(descriptor)
+
+
+def who_holds(path: str) -> str:
+    """The holder in words, or "" when nobody can be named."""
+    try:
+        status = os.stat(path)
+        with open(path, encoding="utf-8", errors="replace") as file:
+            signed = file.read(200).strip()
+    except OSError:
+        return ""
+    pid = _locking_pid(status.st_ino)
+    # A killed writer leaves its signature behind, a shell's `flock` signs nothing: ask the kernel.
+    if not pid or f"process {pid} " in signed:
+        return signed
+    return f"process {pid} ({_command_of(pid)})"
+
+
+def _open(path: str) -> int:
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise LockUnsupported(
+            f"cannot open the store's lock {path}: {error.strerror}; the store must be writable"
+            " for the user this runs as (become: true)"
+        ) from error
+
+
+def _acquire(descriptor: int, path: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                raise LockUnsupported(
+                    f"the filesystem of {path} has no file locks ({error.strerror}), so two writers"
+                    " could damage the store; put it on a local filesystem"
+                ) from error
+            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR):
+                raise LockError(f"cannot lock {path}: {error.strerror}") from error
+        if time.monotonic() >= deadline:
+            holder = who_holds(path) or "a process that cannot be seen from here"
+            raise LockBusy(
+                f"{holder} has held the model store's lock {path} for the {timeout:g} s this run"
+                " waited; let it finish or stop it, then run again"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _sign(descriptor: int, text: str) -> None:
+    # Only a courtesy to whoever waits: a full disk must not fail the writer here.
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+
+
+def _locking_pid(inode: int) -> int:
+    try:
+        with open("/proc/locks", encoding="ascii") as file:
+            rows = [line.split() for line in file]
+    except OSError:
+        return 0
+    for row in rows:
+        if len(row) >= 6 and row[1] == "FLOCK" and row[5].endswith(f":{inode}"):
+            return max(int(row[4]), 0)
+    return 0
+
+
+def _command_of(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(200).split(b"\0")
+    except OSError:
+        return "its command cannot be read"
+    return b" ".join(words).decode(errors="replace").strip()

@@ -1,0 +1,292 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An Ollama model store on disk: where things lie, what a manifest says, what is left over. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.archiv.ollama.plugins.module_utils._hashing import hash_file as hash_file
+from ansible_collections.archiv.ollama.plugins.module_utils._lock import hold_lock
+from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
+
+# What registries cap a manifest at; anything larger in its place is not one.
+MANIFEST_LIMIT = 4 * 1024 * 1024
+WEIGHTS = "weights"
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_BLOB_FILE = re.compile(r"sha256-([0-9a-f]{64})")
+_PARTIAL_FILE = re.compile(r"sha256-([0-9a-f]{64})-partial(?:-[0-9]+)?")
+_LAYER_PREFIX = "application/vnd.ollama.image."
+_ROLES = {"model": WEIGHTS, "tensor": WEIGHTS, "prompt": "template", "params": "parameters"}
+_MANIFEST_TYPES = (
+    "",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
+
+
+class ManifestInvalid(ValueError):
+    """Not a manifest Ollama could use; str() says in a few words what it is instead."""
+
+
+class StoreError(Exception):
+    """The store cannot be read at all; str() is a sentence for the operator."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One blob as a manifest names it."""
+
+    media_type: str
+    digest: str
+    size: int
+
+    @property
+    def role(self) -> str:
+        """What the blob is to the model: weights, template, system, license, ..."""
+        if not self.media_type.startswith(_LAYER_PREFIX):
+            return "config"
+        kind = self.media_type[len(_LAYER_PREFIX) :]
+        return _ROLES.get(kind, kind)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A parsed manifest; digest is the sha256 of its bytes, the one Ollama and registries show."""
+
+    digest: str
+    config: Layer
+    layers: tuple[Layer, ...]
+    raw: bytes
+
+    @property
+    def blobs(self) -> tuple[Layer, ...]:
+        """Each blob once, the largest first: whatever goes wrong goes wrong with the weights."""
+        unique = {blob.digest: blob for blob in (self.config, *self.layers)}
+        return tuple(sorted(unique.values(), key=lambda blob: -blob.size))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its blobs."""
+        return sum(blob.size for blob in self.blobs)
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file no manifest asks for."""
+
+    path: str
+    bytes: int
+    digest: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies in a store besides whole models."""
+
+    partials: tuple[Leftover, ...]
+    unreferenced: tuple[Leftover, ...]
+    bad_manifests: tuple[str, ...]
+
+
+def parse_manifest(raw: bytes) -> Manifest:
+    """Read a manifest's bytes; ManifestInvalid says what they are instead of one."""
+    document = _decode(raw)
+    if document.get("schemaVersion") != 2:
+        raise ManifestInvalid(f"schemaVersion {document.get('schemaVersion')!r} instead of 2")
+    media_type = document.get("mediaType", "")
+    if media_type not in _MANIFEST_TYPES:
+        raise ManifestInvalid(f"media type {media_type!r} instead of an image manifest")
+    layers = document.get("layers")
+    if not isinstance(layers, list):
+        raise ManifestInvalid("no list of layers")
+    return Manifest(
+        digest="sha256:" + hashlib.sha256(raw).hexdigest(),
+        config=_parse_layer("config", document.get("config")),
+        layers=tuple(_parse_layer(f"layer {n}", layer) for n, layer in enumerate(layers, 1)),
+        raw=raw,
+    )
+
+
+def _decode(raw: bytes) -> dict[str, t.Any]:
+    if not raw:
+        raise ManifestInvalid("an empty file")
+    if len(raw) > MANIFEST_LIMIT:
+        raise ManifestInvalid(f"more than {MANIFEST_LIMIT} bytes")
+    if not raw.strip(b"\0"):
+        raise ManifestInvalid("nothing but zero bytes")
+    try:
+        document = json.loads(raw.decode("utf-8"), parse_int=_parse_int)
+    except (ValueError, RecursionError) as error:
+        raise ManifestInvalid("not JSON") from error
+    if not isinstance(document, dict):
+        raise ManifestInvalid("JSON, but not an object")
+    return document
+
+
+def _parse_int(digits: str) -> int:
+    # Python turns a million digits into a number in quadratic time.
+    if len(digits) > 19:
+        raise ValueError("number too long")
+    return int(digits)
+
+
+def _parse_layer(where: str, value: object) -> Layer:
+    if not isinstance(value, dict):
+        raise ManifestInvalid(f"{where} is not an object")
+    media_type, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
+    if not isinstance(media_type, str):
+        raise ManifestInvalid(f"{where} has no media type")
+    # The digest becomes a file name: nothing but a digest may pass.
+    if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+        raise ManifestInvalid(f"{where} has a malformed digest")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise ManifestInvalid(f"{where} has size {size!r}")
+    return Layer(media_type, digest, size)
+
+
+class Store:
+    """The paths of one store. Nothing here reads a file's content but manifests."""
+
+    def __init__(self, models_dir: str) -> None:
+        self.models_dir = os.path.normpath(models_dir)
+        self.blobs_dir = os.path.join(self.models_dir, "blobs")
+        self.manifests_dir = os.path.join(self.models_dir, "manifests")
+        # Beside models/, where Ollama never looks, prunes or trips over strange names.
+        self.private_dir = os.path.join(os.path.dirname(self.models_dir), ".archiv")
+        self.lock_path = os.path.join(self.private_dir, "lock")
+        self.partials_dir = os.path.join(self.private_dir, "partials")
+
+    def blob_path(self, digest: str) -> str:
+        """Where the blob sha256:<hex> belongs."""
+        if _DIGEST.fullmatch(digest) is None:
+            raise ValueError(f"not a digest: {digest!r}")
+        return os.path.join(self.blobs_dir, digest.replace(":", "-"))
+
+    def metadata_path(self, digest: str) -> str:
+        """Where Ollama (0.34) caches what it read from the header of this blob."""
+        return os.path.join(self.models_dir, "metadata", f"{digest.replace(':', '-')}.json")
+
+    def find_manifest(self, name: ModelName) -> str | None:
+        """The manifest file of this name in whatever spelling it has, the exact one first."""
+        folders = [self.manifests_dir]
+        for part in name.path_parts:
+            folders = [
+                os.path.join(folder, entry)
+                for folder in folders
+                for entry in _spellings(_names_in(folder), part)
+            ]
+        return folders[0] if folders else None
+
+    def manifest_path(self, name: ModelName) -> str:
+        """Where this name's manifest is, or must be written for Ollama to find it.
+
+        Ollama (0.17.4 to 0.34.2) replaces each part by the spelling any stored model uses for
+        it, so a new model must adopt the spellings that are there.
+        """
+        found = self.find_manifest(name)
+        if found is not None:
+            return found
+        stored = self.manifest_files()
+        parts = [
+            next(iter(_spellings({known[level] for known in stored}, part)), part)
+            for level, part in enumerate(name.path_parts)
+        ]
+        return os.path.join(self.manifests_dir, *parts)
+
+    def manifest_files(self) -> dict[tuple[str, ...], str]:
+        """Every file at a manifest's depth, by its four parts."""
+        found: dict[tuple[str, ...], str] = {(): self.manifests_dir}
+        for _ in range(4):
+            found = {
+                (*parts, entry): os.path.join(folder, entry)
+                for parts, folder in found.items()
+                for entry in _names_in(folder)
+            }
+        return found
+
+    def survey(self) -> Survey:
+        """Partial downloads and blobs nobody refers to, with the role they had where known."""
+        roles: dict[str, str] = {}
+        bad = []
+        for path in self.manifest_files().values():
+            try:
+                manifest = read_manifest(path)
+            except (ManifestInvalid, OSError):
+                bad.append(path)
+            else:
+                roles.update({blob.digest: blob.role for blob in manifest.blobs})
+        partials, unreferenced = [], []
+        for path in _files_in(self.blobs_dir):
+            leftover = _leftover(path, roles)
+            if leftover is None:
+                unreferenced.append(Leftover(path, _size(path), "", ""))
+            elif not _BLOB_FILE.fullmatch(os.path.basename(path)):
+                partials.append(leftover)
+            elif leftover.digest not in roles:
+                unreferenced.append(leftover)
+        for path in _files_in(self.partials_dir):
+            partials.append(_leftover(path, roles) or Leftover(path, _size(path), "", ""))
+        return Survey(tuple(partials), tuple(unreferenced), tuple(sorted(bad)))
+
+
+def read_manifest(path: str) -> Manifest:
+    """Parse the manifest file at path, never reading more than a manifest can be."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        return parse_manifest(file.read(MANIFEST_LIMIT + 1))
+
+
+@contextlib.contextmanager
+def writer_lock(store: Store, timeout: float, purpose: str = "a writer") -> t.Iterator[None]:
+    """Be the only writer of this store, waiting up to timeout seconds; LockError says why not."""
+    with hold_lock(store.lock_path, timeout, purpose):
+        yield
+
+
+def _spellings(entries: t.Iterable[str], part: str) -> list[str]:
+    same = [entry for entry in entries if entry.lower() == part.lower()]
+    return sorted(same, key=lambda entry: (entry != part, entry))
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StoreError(
+            f"cannot read {folder}: {error.strerror}; read the store as root (become: true)"
+        ) from error
+
+
+def _files_in(folder: str) -> list[str]:
+    return [os.path.join(folder, entry) for entry in _names_in(folder)]
+
+
+def _leftover(path: str, roles: t.Mapping[str, str]) -> Leftover | None:
+    name = os.path.basename(path)
+    match = _BLOB_FILE.fullmatch(name) or _PARTIAL_FILE.fullmatch(name)
+    if match is None:
+        return None
+    digest = "sha256:" + match.group(1)
+    return Leftover(path, _size(path), digest, roles.get(digest, ""))
+
+
+def _size(path: str) -> int:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return 0
+    # A partial is a sparse file of the full size: count what it really occupies.
+    return min(status.st_size, status.st_blocks * 512)
