@@ -18,9 +18,6 @@ import requests
 
 from tests.lab.settings import LabError
 
-# The names the lab publishes and the seeds of their weights.
-PUBLISHED = {"qwen2.5:7b-instruct-q4_K_M": "archiv-a", "llama3.2:1b": "archiv-b"}
-
 LAYERS = 2
 HEADS = 4
 CONTEXT = 2048
@@ -39,6 +36,28 @@ CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfo
 LICENSE = "Random numbers for tests. Public domain (CC0-1.0).\n"
 
 WORDS = Path(__file__).with_name("words.txt").read_text().split()
+
+
+@dataclass(frozen=True)
+class Published:
+    """A name the lab publishes in Ollama's default namespace, and the seed of its weights."""
+
+    name: str
+    seed: str
+
+    @property
+    def repository(self) -> str:
+        return "library/" + self.name.partition(":")[0]
+
+    @property
+    def tag(self) -> str:
+        return self.name.partition(":")[2]
+
+
+MODELS = (
+    Published("qwen2.5:7b-instruct-q4_K_M", "archiv-a"),
+    Published("llama3.2:1b", "archiv-b"),
+)
 
 
 @dataclass(frozen=True)
@@ -246,9 +265,10 @@ def tensor_chunks(
 # --- where models go ---
 
 
-def install(model: Model, models_dir: Path, name: str, host: str = "registry.ollama.ai") -> Path:
-    """Write the model as `ollama pull NAME` would into a store on disk; the manifest's path."""
-    repository, tag = split_name(name)
+def install(
+    model: Model, models_dir: Path, repository: str, tag: str, host: str = "registry.ollama.ai"
+) -> Path:
+    """Write the model as `ollama pull` would into a store on disk; the manifest's path."""
     blobs = models_dir / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
     for digest, blob in model.blobs.items():
@@ -260,12 +280,6 @@ def install(model: Model, models_dir: Path, name: str, host: str = "registry.oll
     manifest.parent.mkdir(parents=True, exist_ok=True)
     manifest.write_bytes(model.manifest)
     return manifest
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """`qwen2.5:7b` -> `library/qwen2.5`, `7b`."""
-    repository, _, tag = name.partition(":")
-    return (repository if "/" in repository else f"library/{repository}"), tag or "latest"
 
 
 def blob_chunks(blob: bytes | Path) -> Iterator[bytes]:

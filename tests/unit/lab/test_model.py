@@ -31,7 +31,8 @@ def test_same_seed_gives_same_bytes(tmp_path: Path) -> None:
 
 def test_published_digests_stay_as_recorded() -> None:
     digests = {
-        name: lab_model.build_model(seed).digest for name, seed in lab_model.PUBLISHED.items()
+        published.name: lab_model.build_model(published.seed).digest
+        for published in lab_model.MODELS
     }
     assert digests == {
         "qwen2.5:7b-instruct-q4_K_M": (
@@ -97,7 +98,8 @@ def test_planned_size_is_within_two_percent(size: int) -> None:
 
 def test_install_writes_ollamas_layout(tmp_path: Path) -> None:
     model = lab_model.build_model("a", folder=tmp_path / "build")
-    manifest = lab_model.install(model, tmp_path / "models", "qwen2.5:7b-instruct-q4_K_M")
+    published = lab_model.MODELS[0]
+    manifest = lab_model.install(model, tmp_path / "models", published.repository, published.tag)
     place = "manifests/registry.ollama.ai/library/qwen2.5/7b-instruct-q4_K_M"
     assert manifest == tmp_path / "models" / place
     assert manifest.read_bytes() == model.manifest
