@@ -31,9 +31,7 @@ class FileKey(t.NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> FileKey:
         """The key of an already taken stat."""
-        return cls(
-            status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-        )
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class Hashed(t.NamedTuple):
@@ -105,8 +103,8 @@ def _hash(descriptor: int, size: int) -> str:
     reader = _Reader(descriptor)
     reader.start()
     try:
-        for chunk in reader.chunks():
-            digest.update(chunk)
+        for block in reader.chunks():
+            digest.update(block)
     finally:
         reader.stop()
     return digest.hexdigest()

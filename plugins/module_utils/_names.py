@@ -74,8 +74,7 @@ def parse_name(text: str) -> ModelName:
     paths = rest.split("/")
     if len(paths) > 3:
         raise NameInvalid(
-            f"model name {text!r} has {len(paths)} parts between slashes; Ollama knows at most"
-            " host/namespace/model:tag"
+            f"model name {text!r} has {len(paths)} parts between slashes; Ollama knows at most host/namespace/model:tag"
         )
     host, namespace, model = [DEFAULT_HOST, DEFAULT_NAMESPACE][: 3 - len(paths)] + paths
     name = ModelName(host, namespace, model, tag)
@@ -123,8 +122,7 @@ def _check_part(text: str, kind: str, part: str) -> None:
     longest, allowed, described = _GRAMMAR[kind]
     if not 1 <= len(part) <= longest:
         raise NameInvalid(
-            f"model name {_short(text)}: its {kind} has {len(part)} characters,"
-            f" Ollama takes 1 to {longest}"
+            f"model name {_short(text)}: its {kind} has {len(part)} characters, Ollama takes 1 to {longest}"
         )
     if allowed.fullmatch(part) is None:
         hint = ""

@@ -2,13 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An Ollama model store on disk: where things lie, what a manifest says, what is left over. Private."""
+"""An Ollama model store on disk: where things lie, who may write, what is left over. Private."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import re
 import typing as t
@@ -16,68 +14,44 @@ from dataclasses import dataclass
 
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import hash_file as hash_file
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import hold_lock
+from ansible_collections.archiv.ollama.plugins.module_utils._look import (
+    ModelState as ModelState,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._look import (
+    Problem as Problem,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._look import (
+    look_at as look_at,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._look import (
+    look_at_all as look_at_all,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
+    DIGEST,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
+    Layer as Layer,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
+    Manifest as Manifest,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
+    ManifestInvalid as ManifestInvalid,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
+    parse_manifest as parse_manifest,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
+    read_manifest as read_manifest,
+)
 from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
 
-# What registries cap a manifest at; anything larger in its place is not one.
-MANIFEST_LIMIT = 4 * 1024 * 1024
-WEIGHTS = "weights"
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _BLOB_FILE = re.compile(r"sha256-([0-9a-f]{64})")
 _PARTIAL_FILE = re.compile(r"sha256-([0-9a-f]{64})-partial(?:-[0-9]+)?")
-_LAYER_PREFIX = "application/vnd.ollama.image."
-_ROLES = {"model": WEIGHTS, "tensor": WEIGHTS, "prompt": "template", "params": "parameters"}
-_MANIFEST_TYPES = (
-    "",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-)
-
-
-class ManifestInvalid(ValueError):
-    """Not a manifest Ollama could use; str() says in a few words what it is instead."""
 
 
 class StoreError(Exception):
     """The store cannot be read at all; str() is a sentence for the operator."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One blob as a manifest names it."""
-
-    media_type: str
-    digest: str
-    size: int
-
-    @property
-    def role(self) -> str:
-        """What the blob is to the model: weights, template, system, license, ..."""
-        if not self.media_type.startswith(_LAYER_PREFIX):
-            return "config"
-        kind = self.media_type[len(_LAYER_PREFIX) :]
-        return _ROLES.get(kind, kind)
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """A parsed manifest; digest is the sha256 of its bytes, the one Ollama and registries show."""
-
-    digest: str
-    config: Layer
-    layers: tuple[Layer, ...]
-    raw: bytes
-
-    @property
-    def blobs(self) -> tuple[Layer, ...]:
-        """Each blob once, the largest first: whatever goes wrong goes wrong with the weights."""
-        unique = {blob.digest: blob for blob in (self.config, *self.layers)}
-        return tuple(sorted(unique.values(), key=lambda blob: -blob.size))
-
-    @property
-    def size(self) -> int:
-        """Bytes of all its blobs."""
-        return sum(blob.size for blob in self.blobs)
 
 
 @dataclass(frozen=True)
@@ -99,62 +73,6 @@ class Survey:
     bad_manifests: tuple[str, ...]
 
 
-def parse_manifest(raw: bytes) -> Manifest:
-    """Read a manifest's bytes; ManifestInvalid says what they are instead of one."""
-    document = _decode(raw)
-    if document.get("schemaVersion") != 2:
-        raise ManifestInvalid(f"schemaVersion {document.get('schemaVersion')!r} instead of 2")
-    media_type = document.get("mediaType", "")
-    if media_type not in _MANIFEST_TYPES:
-        raise ManifestInvalid(f"media type {media_type!r} instead of an image manifest")
-    layers = document.get("layers")
-    if not isinstance(layers, list):
-        raise ManifestInvalid("no list of layers")
-    return Manifest(
-        digest="sha256:" + hashlib.sha256(raw).hexdigest(),
-        config=_parse_layer("config", document.get("config")),
-        layers=tuple(_parse_layer(f"layer {n}", layer) for n, layer in enumerate(layers, 1)),
-        raw=raw,
-    )
-
-
-def _decode(raw: bytes) -> dict[str, t.Any]:
-    if not raw:
-        raise ManifestInvalid("an empty file")
-    if len(raw) > MANIFEST_LIMIT:
-        raise ManifestInvalid(f"more than {MANIFEST_LIMIT} bytes")
-    if not raw.strip(b"\0"):
-        raise ManifestInvalid("nothing but zero bytes")
-    try:
-        document = json.loads(raw.decode("utf-8"), parse_int=_parse_int)
-    except (ValueError, RecursionError) as error:
-        raise ManifestInvalid("not JSON") from error
-    if not isinstance(document, dict):
-        raise ManifestInvalid("JSON, but not an object")
-    return document
-
-
-def _parse_int(digits: str) -> int:
-    # Python turns a million digits into a number in quadratic time.
-    if len(digits) > 19:
-        raise ValueError("number too long")
-    return int(digits)
-
-
-def _parse_layer(where: str, value: object) -> Layer:
-    if not isinstance(value, dict):
-        raise ManifestInvalid(f"{where} is not an object")
-    media_type, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
-    if not isinstance(media_type, str):
-        raise ManifestInvalid(f"{where} has no media type")
-    # The digest becomes a file name: nothing but a digest may pass.
-    if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
-        raise ManifestInvalid(f"{where} has a malformed digest")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise ManifestInvalid(f"{where} has size {size!r}")
-    return Layer(media_type, digest, size)
-
-
 class Store:
     """The paths of one store. Nothing here reads a file's content but manifests."""
 
@@ -169,7 +87,7 @@ class Store:
 
     def blob_path(self, digest: str) -> str:
         """Where the blob sha256:<hex> belongs."""
-        if _DIGEST.fullmatch(digest) is None:
+        if DIGEST.fullmatch(digest) is None:
             raise ValueError(f"not a digest: {digest!r}")
         return os.path.join(self.blobs_dir, digest.replace(":", "-"))
 
@@ -182,9 +100,7 @@ class Store:
         folders = [self.manifests_dir]
         for part in name.path_parts:
             folders = [
-                os.path.join(folder, entry)
-                for folder in folders
-                for entry in _spellings(_names_in(folder), part)
+                os.path.join(folder, entry) for folder in folders for entry in _spellings(_names_in(folder), part)
             ]
         return folders[0] if folders else None
 
@@ -240,13 +156,6 @@ class Store:
         return Survey(tuple(partials), tuple(unreferenced), tuple(sorted(bad)))
 
 
-def read_manifest(path: str) -> Manifest:
-    """Parse the manifest file at path, never reading more than a manifest can be."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        return parse_manifest(file.read(MANIFEST_LIMIT + 1))
-
-
 @contextlib.contextmanager
 def writer_lock(store: Store, timeout: float, purpose: str = "a writer") -> t.Iterator[None]:
     """Be the only writer of this store, waiting up to timeout seconds; LockError says why not."""
@@ -265,9 +174,7 @@ def _names_in(folder: str) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise StoreError(
-            f"cannot read {folder}: {error.strerror}; read the store as root (become: true)"
-        ) from error
+        raise StoreError(f"cannot read {folder}: {error.strerror}; read the store as root (become: true)") from error
 
 
 def _files_in(folder: str) -> list[str]:

@@ -1,0 +1,268 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a model on disk is whole, byte for byte, and if not, which file shows it. Private."""
+
+from __future__ import annotations
+
+import os
+import stat
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.archiv.ollama.plugins.module_utils._hashing import (
+    FileChanged,
+    FileKey,
+    Hashed,
+    hash_many,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
+    WEIGHTS,
+    Layer,
+    Manifest,
+    ManifestInvalid,
+    read_manifest,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
+
+# The serving container runs as a uid that owns nothing here: everyone must be able to read.
+_READABLE = 0o444
+_ZEROES_LOOKED_AT = 4096
+# Problems that leave the bytes what they should be.
+_HARMLESS_TO_BYTES = ("mode", "spelling")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a model: which file, what it should be, what it is."""
+
+    kind: str
+    role: str
+    blob: str
+    path: str
+    expected: str
+    found: str
+
+    @property
+    def text(self) -> str:
+        """The same in words."""
+        return f"{self.role} {self.path}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What the bytes on disk say of one model; intact is None when nobody looked at every byte."""
+
+    name: ModelName
+    digest: str | None
+    cached: bool
+    intact: bool | None
+    problems: tuple[Problem, ...] = ()
+    manifest: Manifest | None = None
+    # Why bytes stay unproven, when they do.
+    unproven: tuple[str, ...] = ()
+    # Blobs whose bytes are proven, and the files that is true of: receipts are written from it.
+    proven: t.Mapping[str, FileKey] = field(default_factory=dict)
+
+
+def look_at(
+    store: Store,
+    name: ModelName,
+    verify: str = "full",
+    pinned: str | None = None,
+    receipts: Receipts | None = None,
+) -> ModelState:
+    """Judge one model's bytes; verify is full (hash all), receipt (trust receipts) or size."""
+    return look_at_all(store, [(name, pinned)], verify, receipts)[0]
+
+
+def look_at_all(
+    store: Store,
+    wanted: t.Sequence[tuple[ModelName, str | None]],
+    verify: str = "full",
+    receipts: Receipts | None = None,
+) -> list[ModelState]:
+    """Judge several models, each with its pinned manifest digest or None; a shared blob hashes once."""
+    glances = [_glance(store, name, pinned) for name, pinned in wanted]
+    to_hash = [path for glance in glances for path in glance.whole] if verify == "full" else []
+    hashes = hash_many(to_hash)
+    return [_judge(glance, verify, hashes, receipts) for glance in glances]
+
+
+@dataclass
+class _Glance:
+    """A model before its bytes are read."""
+
+    name: ModelName
+    manifest: Manifest | None = None
+    problems: list[Problem] = field(default_factory=list)
+    # Blobs of the right type and size, by path.
+    whole: dict[str, tuple[Layer, FileKey]] = field(default_factory=dict)
+
+    def note(self, kind: str, blob: Layer | None, path: str, expected: str, found: str) -> None:
+        role, digest = (blob.role, blob.digest) if blob else ("manifest", "")
+        self.problems.append(Problem(kind, role, digest, path, expected, found))
+
+
+def _glance(store: Store, name: ModelName, pinned: str | None) -> _Glance:
+    glance = _Glance(name)
+    path = store.find_manifest(name)
+    if path is None:
+        path = os.path.join(store.manifests_dir, *name.path_parts)
+        glance.note("missing", None, path, "a manifest", "nothing")
+        return glance
+    glance.manifest = _glance_at_manifest(glance, path, pinned)
+    if glance.manifest is not None:
+        _note_spelling(glance, store, path)
+        for blob in glance.manifest.blobs:
+            _glance_at_blob(glance, store, blob)
+    return glance
+
+
+def _glance_at_manifest(glance: _Glance, path: str, pinned: str | None) -> Manifest | None:
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            glance.note("not_a_file", None, path, "a manifest", _kind_of(path, status))
+            return None
+        manifest = read_manifest(path)
+    except ManifestInvalid as error:
+        kind = "empty" if status.st_size == 0 else "invalid"
+        glance.note(kind, None, path, "a manifest", str(error))
+        return None
+    except OSError as error:
+        glance.note("unreadable", None, path, "a manifest", _reason(error))
+        return None
+    if pinned and manifest.digest != pinned:
+        glance.note("pin", None, path, f"the pinned {pinned}", manifest.digest)
+    if not any(layer.role == WEIGHTS for layer in manifest.layers):
+        glance.note("no_weights", None, path, "a layer of weights", "none")
+    _note_mode(glance, None, path, status)
+    return manifest
+
+
+def _glance_at_blob(glance: _Glance, store: Store, blob: Layer) -> None:
+    path = store.blob_path(blob.digest)
+    size = f"{blob.size} bytes"
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        glance.note("missing", blob, path, size, _unfinished(path))
+        return
+    except OSError as error:
+        glance.note("unreadable", blob, path, size, _reason(error))
+        return
+    if not stat.S_ISREG(status.st_mode):
+        glance.note("not_a_file", blob, path, f"a file of {size}", _kind_of(path, status))
+        return
+    if status.st_size != blob.size:
+        glance.note("size", blob, path, size, f"{status.st_size} bytes")
+        return
+    _note_mode(glance, blob, path, status)
+    glance.whole[path] = (blob, FileKey.of(status))
+
+
+def _note_mode(glance: _Glance, blob: Layer | None, path: str, status: os.stat_result) -> None:
+    if status.st_mode & _READABLE != _READABLE:
+        found = f"mode {stat.S_IMODE(status.st_mode):04o}, the serving user cannot read it"
+        glance.note("mode", blob, path, "mode 0644", found)
+
+
+def _note_spelling(glance: _Glance, store: Store, path: str) -> None:
+    # Ollama (0.17.4 to 0.34.2) replaces each part of a name by the spelling of whichever stored
+    # model it meets last: two spellings of a part make either model vanish at random.
+    mine = os.path.relpath(path, store.manifests_dir).split(os.sep)
+    for parts, other in store.manifest_files().items():
+        for own, part in zip(mine, parts):
+            if own != part and own.lower() == part.lower():
+                glance.note("spelling", None, path, f"one spelling of {own}", f"{part} in {other}")
+                return
+
+
+def _judge(
+    glance: _Glance,
+    verify: str,
+    hashes: t.Mapping[str, Hashed | OSError],
+    receipts: Receipts | None,
+) -> ModelState:
+    cached = glance.manifest is not None and not _kinds_of_damage(glance)
+    unproven: list[str] = []
+    proven: dict[str, FileKey] = {}
+    for path, (blob, key) in glance.whole.items():
+        if verify == "full":
+            problem = _compare(blob, path, hashes[path])
+            if problem is None:
+                proven[blob.digest] = t.cast(Hashed, hashes[path]).key
+            else:
+                glance.problems.append(problem)
+            continue
+        doubt = "only its size was looked at"
+        if verify == "receipt":
+            doubt = receipts.why_void(blob.digest, key) if receipts else "it has no receipt"
+        if doubt:
+            unproven.append(f"{blob.role} {path}: {doubt}")
+        else:
+            proven[blob.digest] = key
+    return ModelState(
+        name=glance.name,
+        digest=glance.manifest.digest if glance.manifest else None,
+        cached=cached,
+        intact=False if _kinds_of_damage(glance) else None if unproven else True,
+        problems=tuple(glance.problems),
+        manifest=glance.manifest,
+        unproven=tuple(unproven),
+        proven=proven,
+    )
+
+
+def _kinds_of_damage(glance: _Glance) -> set[str]:
+    return {problem.kind for problem in glance.problems} - set(_HARMLESS_TO_BYTES)
+
+
+def _compare(blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None:
+    if isinstance(hashed, FileChanged):
+        found = "a file that was being written to"
+        return Problem("changed", blob.role, blob.digest, path, blob.digest, found)
+    if isinstance(hashed, OSError):
+        return Problem("unreadable", blob.role, blob.digest, path, blob.digest, _reason(hashed))
+    if "sha256:" + hashed.hex == blob.digest:
+        return None
+    found = f"sha256:{hashed.hex}" + _zeroes(path)
+    return Problem("content", blob.role, blob.digest, path, blob.digest, found)
+
+
+def _zeroes(path: str) -> str:
+    """The signature of a power cut, worth telling apart from bit rot."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_ZEROES_LOOKED_AT)
+    except OSError:
+        return ""
+    return "" if head.strip(b"\0") else " (zeroed bytes, as a power cut leaves them)"
+
+
+def _unfinished(path: str) -> str:
+    folder, name = os.path.split(path)
+    try:
+        started = any(entry.startswith(f"{name}-partial") for entry in os.listdir(folder))
+    except OSError:
+        started = False
+    return "only an unfinished download" if started else "nothing"
+
+
+def _kind_of(path: str, status: os.stat_result) -> str:
+    if stat.S_ISDIR(status.st_mode):
+        return "a folder"
+    if stat.S_ISLNK(status.st_mode):
+        dangling = "" if os.path.exists(path) else "dangling "
+        return f"a {dangling}link to {os.readlink(path)}"
+    return "something that is not a file"
+
+
+def _reason(error: OSError) -> str:
+    return f"an error reading it ({error.strerror or error})"
