@@ -1,0 +1,56 @@
+# The repository's commands; `make help` lists them. README.md says when to use which.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+PYTHON := .venv/bin/python
+GATES := $(PYTHON) tests/gates.py
+VENV := .venv/installed.txt
+
+.PHONY: help venv demo test test-fast lint types sanity unit build integration molecule \
+	lab-up lab-status lab-down render bench sweep mutate lock
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV) ## From nothing to an answer: lab, deploy, one question, the same with Ollama stopped
+	@$(PYTHON) -m tests.lab demo
+
+test: $(VENV) ## Every gate: lint, types, sanity, unit, build, integration, all molecule scenarios
+	@$(GATES)
+
+test-fast: $(VENV) ## The gates that need no lab: lint, types, sanity, unit, build
+	@$(GATES) --fast
+
+lint types sanity unit build integration molecule: $(VENV) ## One kind of gate alone
+	@$(GATES) --only $@
+
+venv: $(VENV) ## The tools of requirements-dev.txt in .venv, made once
+
+$(VENV): requirements-dev.txt tests/venv.sh
+	@sh tests/venv.sh
+
+lab-up: $(VENV) ## Throwaway hosts, a registry and a tiny model on this machine
+	@$(PYTHON) -m tests.lab up
+
+lab-status: $(VENV) ## What of the lab is there
+	@$(PYTHON) -m tests.lab status
+
+lab-down: $(VENV) ## Remove this checkout's containers, networks and volumes, nothing else
+	@$(PYTHON) -m tests.lab down
+
+render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIANT=dev]; contacts no host
+	@$(PYTHON) -m tests.render $(HOST) $(VARIANT)
+
+bench: $(VENV) ## Measure the no-op deploy and the model store against their baselines
+	@$(PYTHON) -m tests.benchmarks
+
+sweep: $(VENV) ## The long run of power cuts and kills; make test has a short one
+	@$(PYTHON) -m tests.reliability.sweep
+
+mutate: $(VENV) ## Sabotage the code line by line and demand a red test for each
+	@$(PYTHON) -m tests.mutate
+
+lock: $(VENV) ## Lock requirements-dev.txt anew after a change in pyproject.toml
+	@$(PYTHON) -m uv pip compile --quiet --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements-dev.txt

@@ -1,0 +1,278 @@
+"""Runs the gates of `make test` one after the other and says at the end which one failed first."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".lab"
+LOGS = STATE / "logs"
+COLLECTION = ".collections/ansible_collections/archiv/ollama"
+SUMMARY = LOGS / "summary"
+SHOWN_LINES = 60
+GRACE_SECONDS = 20
+RUNNING: set[subprocess.Popen[bytes]] = set()
+
+FAST = ("lint", "types", "sanity", "unit", "build")
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+VERIFY = re.compile(r"> verify\] Executing\n(.*?)> verify\] Executed", re.DOTALL)
+HOST_WITH_TASKS = re.compile(r"^\S+ +: ok=[1-9]", re.MULTILINE)
+
+
+def accept(output: str) -> str | None:
+    """For tools whose exit code tells everything."""
+    return None
+
+
+def judge_molecule(output: str) -> str | None:
+    """Molecule exits 0 over playbooks it did not find and over plays that matched no host."""
+    if "Missing playbook" in output or re.search(r"missing=[1-9]", output):
+        return "molecule skipped a playbook it did not find"
+    verified = VERIFY.findall(output)
+    if not verified:
+        return "no verify ran"
+    if not all(HOST_WITH_TASKS.search(section) for section in verified):
+        return "a verify ran no task on any host"
+    return None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One gate: its command, what must have passed before it, and who judges its output."""
+
+    name: str
+    group: str
+    command: Sequence[str]
+    needs: str | None = None
+    timeout: int = 600
+    judge: Callable[[str], str | None] = accept
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def light(self) -> bool:
+        """Needs no lab, so two of them run at a time."""
+        return self.group in FAST
+
+
+@dataclass(frozen=True)
+class Outcome:
+    step: Step
+    seconds: float
+    problem: str | None = None
+
+    def line(self) -> str:
+        verdict = f"FAILED: {self.problem}" if self.problem else "ok"
+        return f"{self.step.group:<12} {self.step.name:<24} {self.seconds:7.1f} s  {verdict}"
+
+
+def light_steps() -> list[Step]:
+    return [
+        Step("ansible-lint", "lint", ["ansible-lint", "-q", "-c", ".config/ansible-lint.yml"]),
+        Step("yamllint", "lint", ["yamllint", "--strict", "."]),
+        Step("ruff-check", "lint", ["ruff", "check", "--quiet", "."]),
+        Step("ruff-format", "lint", ["ruff", "format", "--quiet", "--diff", "."]),
+        Step("docs", "lint", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."]),
+        Step("changelog", "lint", ["antsibull-changelog", "lint"]),
+        Step("mypy", "types", ["mypy"]),
+        Step("validate-modules", "sanity", [sys.executable, "tests/sanity/validate_modules.py"]),
+        Step("code-smell", "sanity", [sys.executable, "tests/sanity/code_smell.py"]),
+        Step("oldest-python", "sanity", [sys.executable, "tests/sanity/oldest_python.py"]),
+        Step("unit", "unit", [sys.executable, "-m", "pytest", "-q"]),
+        Step("archive", "build", [sys.executable, "tests/sanity/archive.py"]),
+    ]
+
+
+def lab_steps(root: Path) -> list[Step]:
+    """The steps that need hosts; integration tests and scenarios are what is found on disk."""
+    steps = [Step("lab", "lab", [sys.executable, "-m", "tests.lab", "up"], timeout=1200)]
+    if any((root / "tests/integration").glob("**/test_*.py")):
+        command = [sys.executable, "-m", "pytest", "-q", "tests/integration"]
+        steps.append(Step("integration", "integration", command, needs="lab", timeout=1800))
+    names = sorted(file.parent.name for file in root.glob("molecule/*/molecule.yml"))
+    # The plain scenario first: when it fails, the others tell nothing new.
+    names.sort(key=lambda name: name != "default")
+    return steps + [scenario_step(name) for name in names]
+
+
+def scenario_step(name: str) -> Step:
+    return Step(
+        f"molecule-{name}",
+        "molecule",
+        # Named, because molecule looks for it at the root of a git checkout only.
+        ["molecule", "-c", ".config/molecule/config.yml", "test", "-s", name],
+        needs="lab",
+        timeout=1200,
+        judge=judge_molecule,
+        env={
+            # Without it molecule warns that scenarios «should migrate» to extensions/molecule.
+            "MOLECULE_GLOB": "molecule/*/molecule.yml",
+            # Molecule's own choice is shared by all checkouts whose folder has the same name.
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(STATE / "molecule" / name),
+        },
+    )
+
+
+def choose(steps: Sequence[Step], only: Sequence[str], fast: bool) -> list[Step]:
+    """The wanted steps in their order, with what they need; an unknown name ends the run."""
+    known = {name for step in steps for name in (step.name, step.group)}
+    if unknown := sorted(set(only) - known):
+        sys.exit(f"gates: no step is called {', '.join(unknown)}; `--list` names them all.")
+    if fast:
+        steps = [step for step in steps if step.light]
+    if not only:
+        return list(steps)
+    chosen = [step for step in steps if step.name in only or step.group in only]
+    needed = {step.needs for step in chosen}
+    return [step for step in steps if step in chosen or step.name in needed]
+
+
+def environment(extra: dict[str, str]) -> dict[str, str]:
+    """The caller's, without what would steer Ansible or molecule away from this checkout."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
+    return ours | {
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "NO_COLOR": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONUNBUFFERED": "1",
+        **extra,
+    }
+
+
+def run(step: Step) -> Outcome:
+    """Runs one step into its log, in a process group of its own so that it can be ended whole."""
+    began = time.monotonic()
+    with log_of(step).open("wb") as log:
+        child = subprocess.Popen(
+            step.command,
+            cwd=ROOT,
+            env=environment(step.env),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        RUNNING.add(child)
+        try:
+            code = child.wait(step.timeout)
+            problem = f"exit code {code}" if code else None
+        except subprocess.TimeoutExpired:
+            problem = f"not done after {step.timeout} s"
+            end(child)
+        finally:
+            RUNNING.discard(child)
+    return Outcome(step, time.monotonic() - began, problem or step.judge(read_log(step)))
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Asks a step to end, with time to clean up after itself, then makes all that is left of it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(GRACE_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def run_all(steps: Iterable[Step]) -> Iterator[Outcome]:
+    """Runs the steps in order, light ones two at a time; what needs a failed step is not run."""
+    failed: set[str] = set()
+
+    def attempt(step: Step) -> Outcome:
+        if step.needs in failed:
+            return Outcome(step, 0.0, f"not run, because {step.needs} failed")
+        outcome = run(step)
+        if outcome.problem:
+            failed.add(step.name)
+        return outcome
+
+    for light, batch in groupby(steps, key=lambda step: step.light):
+        with ThreadPoolExecutor(2 if light else 1) as pool:
+            try:
+                yield from pool.map(attempt, batch)
+            finally:
+                # Only after an interruption is anything left; the pool would wait for it.
+                for child in tuple(RUNNING):
+                    end(child)
+
+
+def log_of(step: Step) -> Path:
+    return LOGS / f"{step.name}.log"
+
+
+def read_log(step: Step) -> str:
+    log = log_of(step)
+    return ANSI.sub("", log.read_text(errors="replace")) if log.exists() else ""
+
+
+def tail(step: Step) -> str:
+    lines = read_log(step).rstrip().splitlines()
+    return "\n".join(f"    {line}" for line in lines[-SHOWN_LINES:])
+
+
+def show(outcome: Outcome) -> None:
+    print(outcome.line(), flush=True)
+    if outcome.problem:
+        print(tail(outcome.step), flush=True)
+
+
+def report(outcomes: Sequence[Outcome]) -> str:
+    """What stands last: the first failure once more, then the count."""
+    failures = [outcome for outcome in outcomes if outcome.problem]
+    lines = []
+    if failures:
+        first = failures[0]
+        lines = [
+            "",
+            f"FIRST FAILURE: {first.step.name}: {first.problem}",
+            tail(first.step),
+            f"Its whole output: {log_of(first.step)}",
+            f"It alone: .venv/bin/python tests/gates.py --only {first.step.name}",
+        ]
+    return "\n".join([*lines, f"{len(outcomes) - len(failures)} passed, {len(failures)} failed"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="step or group")
+    parser.add_argument("--fast", action="store_true", help="only what needs no lab")
+    parser.add_argument("--list", action="store_true", help="name the steps, run none")
+    options = parser.parse_args(arguments)
+    steps = choose(light_steps() + lab_steps(ROOT), options.only, options.fast)
+    if options.list:
+        print("\n".join(f"{step.group:<12} {step.name}" for step in steps))
+        return 0
+    LOGS.mkdir(parents=True, exist_ok=True)
+    SUMMARY.unlink(missing_ok=True)
+    # A gate that is told to stop stops its steps, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    outcomes = []
+    try:
+        for outcome in run_all(steps):
+            outcomes.append(outcome)
+            show(outcome)
+    except KeyboardInterrupt:
+        print("gates: interrupted, nothing of the steps runs any more.", file=sys.stderr)
+        return 130
+    text = report(outcomes)
+    SUMMARY.write_text(f"{text.splitlines()[-1]}\n")
+    print(text)
+    return any(outcome.problem for outcome in outcomes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
