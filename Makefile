@@ -22,7 +22,14 @@ test: $(VENV) ## Every gate: lint, types, sanity, unit, build, integration, all 
 test-fast: $(VENV) ## The gates that need no lab: lint, types, sanity, unit, build
 	@$(GATES) --fast
 
-lint types sanity unit build integration molecule: $(VENV) ## One kind of gate alone
+lint: ## ansible-lint, yamllint, ruff, documentation and changelog
+types: ## mypy --strict over plugins and tests
+sanity: ## ansible-test's validate-modules and file checks, plugins on Python 3.9
+unit: ## Unit tests: no network, no Engine
+build: ## The collection's archive holds what runs and nothing else
+integration: ## The modules against the lab's hosts
+molecule: ## All molecule scenarios, one throwaway host each
+lint types sanity unit build integration molecule: $(VENV)
 	@$(GATES) --only $@
 
 venv: $(VENV) ## The tools of requirements-dev.txt in .venv, made once

@@ -1,0 +1,100 @@
+"""What an operator is promised in several places is the same in all of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path.parents[1] for path in ROOT.glob("roles/*/defaults/main.yml"))
+EXAMPLES = sorted(ROOT.glob("inventory/example/group_vars/*.yml"))
+# A variable of ours, set or commented out, at the start of a line.
+VARIABLE = re.compile(r"^(?:# )?((?:ollama|docker_engine)_\w+):", re.MULTILINE)
+
+every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def defaults_of(role: Path) -> dict[str, Any]:
+    return load(role / "defaults/main.yml") or {}
+
+
+def options_of(role: Path) -> dict[str, dict[str, Any]]:
+    options: dict[str, dict[str, Any]] = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    return options
+
+
+def galaxy() -> dict[str, Any]:
+    return dict(load(ROOT / "galaxy.yml"))
+
+
+def test_every_role_has_a_contract() -> None:
+    described = {path.parents[1] for path in ROOT.glob("roles/*/meta/argument_specs.yml")}
+    assert ROLES
+    assert set(ROLES) == described == {path for path in ROOT.glob("roles/*") if path.is_dir()}
+
+
+@every_role
+def test_defaults_are_the_documented_ones(role: Path) -> None:
+    documented = {
+        name: option.get("default") for name, option in options_of(role).items() if not option.get("required")
+    }
+    assert defaults_of(role) == documented
+
+
+@every_role
+def test_defaults_satisfy_their_own_types_and_choices(role: Path) -> None:
+    result = ArgumentSpecValidator(options_of(role)).validate(defaults_of(role))
+    # A required input has no default: that one complaint is the contract.
+    assert [text for text in result.error_messages if "missing required" not in text] == []
+
+
+@every_role
+def test_inputs_carry_the_name_of_their_role(role: Path) -> None:
+    assert [name for name in options_of(role) if not name.startswith(f"{role.name}_")] == []
+
+
+@every_role
+def test_inputs_are_described(role: Path) -> None:
+    bare = [name for name, option in options_of(role).items() if not option.get("description")]
+    assert bare == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example_inventory_names_real_inputs(example: Path) -> None:
+    named = set(VARIABLE.findall(example.read_text()))
+    known = {name for role in ROLES for name in options_of(role)}
+    assert named
+    assert named - known == set()
+
+
+def test_action_group_is_every_module() -> None:
+    modules = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
+    assert sorted(load(ROOT / "meta/runtime.yml")["action_groups"]["ollama"]) == modules
+
+
+def test_versions_agree() -> None:
+    readme = (ROOT / "README.md").read_text()
+    changelog = load(ROOT / "changelogs/changelog.yaml")
+    requires = load(ROOT / "meta/runtime.yml")["requires_ansible"]
+    [(dependency, bounds)] = galaxy()["dependencies"].items()
+    assert galaxy()["version"] in changelog["releases"]
+    assert f"ansible-core {requires}" in readme
+    assert f"{dependency} {bounds}" in readme
+    for role in ROOT.glob("roles/*/meta/main.yml"):
+        assert f">={load(role)['galaxy_info']['min_ansible_version']}.0" == requires, role
+
+
+def test_licence_is_the_same_everywhere() -> None:
+    assert galaxy()["license"] == ["GPL-3.0-or-later"]
+    assert "Version 3, 29 June 2007" in (ROOT / "LICENSE").read_text()
+    for role in ROOT.glob("roles/*/meta/main.yml"):
+        assert load(role)["galaxy_info"]["license"] == "GPL-3.0-or-later", role
