@@ -105,12 +105,19 @@ def status() -> None:
     say(f"Engine: {info['ServerVersion']}, cgroup v{info['CgroupVersion']}, {info['Driver']}")
     for name in [*images.BUILT, "ollama"]:
         tag = images.tag_of(name)
-        say(f"Image {tag}: {'there' if images.exists(client, tag) else 'to be built'}")
-    say(f"Inference: {ollama_image.describe(client, images.tag_of('ollama'))}")
+        built = images.exists(client, tag)
+        say(f"Image {tag}: {described(name, tag) if built else 'to be built'}")
     found = network.find(client)
     say(f"Network: {found.attrs['IPAM']['Config'][0]['Subnet'] if found else 'none'}")
     for container in client.containers.list(all=True, filters=engine.ours()):
-        say(f"{hosts.label_kind(container).capitalize()} {container.name}: {container.status} at {hosts.address_of(container)}")
+        kind = hosts.label_kind(container).capitalize()
+        say(f"{kind} {container.name}: {container.status} at {hosts.address_of(container)}")
+
+
+def described(name: str, tag: str) -> str:
+    if name != "ollama":
+        return "there"
+    return f"there, with llama.cpp {ollama_image.llama_cpp_version(tag) or 'as upstream ships it'}"
 
 
 def down(stop_engine: bool) -> None:
@@ -128,7 +135,7 @@ def remove_all(client: docker.DockerClient) -> str:
     containers = client.containers.list(all=True, filters=engine.ours())
     for container in containers:
         container.remove(force=True, v=True)
-        hosts.forget_host_vars(container.name.removeprefix(f"{PREFIX}-"))
+        hosts.forget_host_vars(str(container.name).removeprefix(f"{PREFIX}-"))
     networks = client.networks.list(filters=engine.ours())
     for found in networks:
         found.remove()

@@ -54,7 +54,7 @@ def ensure_running(
         name=name,
         labels={**LABELS, KIND_LABEL: kind, SPEC_LABEL: spec},
         host_config={**host_config, "NetworkMode": NETWORK},
-        networking_config=client.api.create_networking_config({NETWORK: endpoint}),
+        networking_config={"EndpointsConfig": {NETWORK: endpoint}},
         **settings,
     )
     container = client.containers.get(created["Id"])

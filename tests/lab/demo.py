@@ -9,6 +9,7 @@ import time
 
 import docker
 import requests
+from docker.models.containers import Container
 
 from tests.lab import containers, hosts
 from tests.lab.settings import ROOT, LabError, container_name
@@ -30,7 +31,7 @@ What you could try next:
 def run(client: docker.DockerClient) -> None:
     deploy()
     url = f"http://{hosts.address_of(must_find(client))}:8080/api/search/nl"
-    say(f"\nAsking {HOST}: {QUESTION}")
+    say(f"\nAsking {HOST} (its model is tiny and random, its tokens are real): {QUESTION}")
     expect(url, 200)
     say(f"\nThe same question with Ollama stopped on {HOST}:")
     on_host(client, [*COMPOSE, "stop", "ollama"])
@@ -42,13 +43,18 @@ def run(client: docker.DockerClient) -> None:
 
 
 def deploy() -> None:
-    command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "playbooks/deploy.yml", "-l", "staging"]
+    command = [
+        os.path.join(os.path.dirname(sys.executable), "ansible-playbook"),
+        "playbooks/deploy.yml",
+        "-l",
+        "staging",
+    ]
     say(f"\n$ {os.path.basename(command[0])} {' '.join(command[1:])}")
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         raise LabError("The deploy failed; its message stands above.")
 
 
-def must_find(client: docker.DockerClient) -> docker.models.containers.Container:
+def must_find(client: docker.DockerClient) -> Container:
     container = containers.find(client, container_name(HOST))
     if container is None:
         raise LabError(f"The host {HOST} does not run; run `make lab-up`.")
@@ -58,7 +64,7 @@ def must_find(client: docker.DockerClient) -> docker.models.containers.Container
 def on_host(client: docker.DockerClient, command: list[str]) -> None:
     result = must_find(client).exec_run(command)
     if result.exit_code:
-        raise LabError(f"`{' '.join(command)}` failed on {HOST}: {result.output.decode().strip()}")
+        raise LabError(f"`{' '.join(command)}` failed on {HOST}: {result.output!r}")
 
 
 def ask(url: str) -> tuple[requests.Response, float]:

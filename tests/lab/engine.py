@@ -53,9 +53,7 @@ def ensure() -> docker.DockerClient:
 def why_not_start(uid: int, docker_host: str | None, os_release: str) -> str | None:
     """The sentence that says why we may not start an Engine ourselves, or None."""
     if docker_host:
-        return (
-            f"No Docker Engine answers at DOCKER_HOST={docker_host}; start it there, or unset DOCKER_HOST."
-        )
+        return f"No Docker Engine answers at DOCKER_HOST={docker_host}; start it there, or unset DOCKER_HOST."
     if uid != 0:
         return (
             "No Docker Engine answers and this is not root, so none can be started; "
@@ -96,9 +94,7 @@ def start() -> docker.DockerClient:
     PID_FILE.parent.mkdir(parents=True, exist_ok=True)
     log_path = LOG_DIR / "dockerd.log"
     with log_path.open("ab") as log:
-        daemon = subprocess.Popen(
-            ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+        daemon = subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     PID_FILE.write_text(f"{daemon.pid}\n")
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
@@ -156,7 +152,7 @@ def why_disk_too_small(root: str, free: int) -> str | None:
     )
 
 
-def ours(kind: str | None = None) -> dict[str, list[str]]:
+def ours(kind: str | None = None) -> dict[str, str | list[str] | bool]:
     """The Engine's filter for what carries this checkout's label."""
     labels = [f"{LABEL}={PREFIX}"]
     if kind:

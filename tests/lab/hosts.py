@@ -30,11 +30,35 @@ KEY_FILE = STATE_DIR / "ssh" / "id_ed25519"
 READY_TIMEOUT = 60
 
 # What systemd and an inner Engine need, spelled out: `--privileged` is refused on machines without CAP_SYS_RESOURCE.
-CAPABILITIES = (
-    "AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND DAC_READ_SEARCH IPC_LOCK IPC_OWNER LEASE "
-    "LINUX_IMMUTABLE MAC_ADMIN MKNOD NET_ADMIN NET_BROADCAST NET_RAW SETFCAP SYSLOG SYS_ADMIN SYS_BOOT "
-    "SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_TIME SYS_TTY_CONFIG WAKE_ALARM"
-).split()
+CAPABILITIES = [
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "DAC_READ_SEARCH",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "SETFCAP",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+]
 
 # systemd 257 refuses cgroup v1 unless told twice; on v2 both must be absent.
 CGROUP_V1_ENVIRONMENT = {
@@ -51,7 +75,13 @@ def ensure_lab_hosts(client: docker.DockerClient) -> None:
     ensure_key()
     with ThreadPoolExecutor(len(LAB_HOSTS)) as pool:
         jobs = [
-            pool.submit(ensure, client, host, network.address(lab_network, number), ROOT / "inventory" / "lab")
+            pool.submit(
+                ensure,
+                client,
+                host,
+                network.address(lab_network, number),
+                ROOT / "inventory" / "lab",
+            )
             for host, number in LAB_HOSTS.items()
         ]
         for job in jobs:
@@ -65,9 +95,7 @@ def ensure_molecule_host(client: docker.DockerClient, host: str, image: str = "h
     ensure(client, host, address, ROOT / "molecule" / "inventory", image)
 
 
-def ensure(
-    client: docker.DockerClient, host: str, address: str, inventory: Path, image: str = "host"
-) -> None:
+def ensure(client: docker.DockerClient, host: str, address: str, inventory: Path, image: str = "host") -> None:
     name = container_name(host)
     volume = f"{name}-docker"
     client.volumes.create(volume, labels=LABELS)
@@ -130,7 +158,8 @@ def ensure_key() -> None:
     KEY_FILE.parent.mkdir(parents=True, exist_ok=True)
     KEY_FILE.unlink(missing_ok=True)
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PREFIX, "-f", str(KEY_FILE)], check=True
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PREFIX, "-f", str(KEY_FILE)],
+        check=True,
     )
 
 

@@ -40,10 +40,7 @@ def tag_of(name: str) -> str:
 def recipe_files(name: str, context: Path) -> list[Path]:
     folders = [IMAGES_DIR / name] + ([context / "backend"] if name == "backend" else [])
     return sorted(
-        path
-        for folder in folders
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        path for folder in folders for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     )
 
 
@@ -82,7 +79,7 @@ def exists(client: docker.DockerClient, tag: str) -> bool:
 
 def fetch_base(client: docker.DockerClient) -> None:
     try:
-        client.images.pull(*BASE.split(":"))
+        client.images.pull(BASE)
         return
     except (APIError, ImageNotFound):
         say(f"    no image registry answers: making {BASE} from Debian's packages")
@@ -90,7 +87,7 @@ def fetch_base(client: docker.DockerClient) -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "base.tar"
         # A mirror may be a snapshot older than its own index allows; the same setting goes into the image.
-        command = ["mmdebstrap", "--variant=minbase", "--aptopt=Acquire::Check-Valid-Until \"false\""]
+        command = ["mmdebstrap", "--variant=minbase", '--aptopt=Acquire::Check-Valid-Until "false"']
         run_logged([*command, BASE.split(":")[1], str(archive)], "base-image.log")
         run_logged(["docker", "import", str(archive), BASE], "base-image.log")
 

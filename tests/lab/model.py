@@ -79,9 +79,7 @@ class Model:
 def build_model(seed: str, size: int = 0, folder: Path | None = None) -> Model:
     """A model of about `size` bytes (0: the smallest), its weights in `folder` or in memory."""
     weights, digest, length = write_weights(seed, size, folder)
-    layers: list[dict[str, str | int]] = [
-        {"mediaType": LAYER_TYPE + "model", "digest": digest, "size": length}
-    ]
+    layers: list[dict[str, str | int]] = [{"mediaType": LAYER_TYPE + "model", "digest": digest, "size": length}]
     blobs: dict[str, bytes | Path] = {digest: weights}
     for kind, content in (
         ("template", TEMPLATE.encode()),
@@ -265,9 +263,7 @@ def tensor_chunks(
 # --- where models go ---
 
 
-def install(
-    model: Model, models_dir: Path, repository: str, tag: str, host: str = "registry.ollama.ai"
-) -> Path:
+def install(model: Model, models_dir: Path, repository: str, tag: str, host: str = "registry.ollama.ai") -> Path:
     """Write the model as `ollama pull` would into a store on disk; the manifest's path."""
     blobs = models_dir / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
@@ -314,9 +310,7 @@ def publish(model: Model, registry: str, repository: str, tag: str) -> str:
     return model.digest
 
 
-def push_blob(
-    session: requests.Session, base: str, repository: str, digest: str, blob: bytes | Path
-) -> None:
+def push_blob(session: requests.Session, base: str, repository: str, digest: str, blob: bytes | Path) -> None:
     blobs = f"{base}/v2/{repository}/blobs/"
     if session.head(blobs + digest, timeout=60).status_code == 200:
         return

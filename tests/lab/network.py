@@ -42,7 +42,10 @@ def ensure(client: docker.DockerClient) -> Network:
     for subnet in candidate_subnets(PREFIX):
         try:
             return client.networks.create(
-                NETWORK, driver="bridge", labels=LABELS, ipam=IPAMConfig(pool_configs=[IPAMPool(subnet)])
+                NETWORK,
+                driver="bridge",
+                labels=LABELS,
+                ipam=IPAMConfig(pool_configs=[IPAMPool(subnet)]),
             )
         except APIError as error:
             if "overlaps" not in str(error):

@@ -65,8 +65,7 @@ def wait_ready(client: docker.DockerClient) -> str:
         except requests.RequestException:
             time.sleep(0.1)
     raise LabError(
-        f"The lab's registry does not answer at {base} after {READY_TIMEOUT} s; "
-        f"`docker logs {REGISTRY}` shows why."
+        f"The lab's registry does not answer at {base} after {READY_TIMEOUT} s; `docker logs {REGISTRY}` shows why."
     )
 
 
@@ -84,16 +83,20 @@ def publish(client: docker.DockerClient, base: str) -> None:
         recipe = images.tag_of(name).rpartition(":")[2]
         if not has_manifest(base, repository, recipe):
             with step(f"Publishing image {repository}:{version}"):
-                push(client, images.tag_of(name), base.removeprefix("http://"), repository, [version, recipe])
+                push(
+                    client,
+                    images.tag_of(name),
+                    base.removeprefix("http://"),
+                    repository,
+                    [version, recipe],
+                )
     for wanted in model.MODELS:
         model.publish(model.build_model(wanted.seed), base, wanted.repository, wanted.tag)
 
 
 def has_manifest(base: str, repository: str, reference: str) -> bool:
     accept = "application/vnd.docker.distribution.manifest.v2+json"
-    answer = requests.head(
-        f"{base}/v2/{repository}/manifests/{reference}", headers={"Accept": accept}, timeout=10
-    )
+    answer = requests.head(f"{base}/v2/{repository}/manifests/{reference}", headers={"Accept": accept}, timeout=10)
     return answer.ok
 
 

@@ -155,9 +155,7 @@ async def ask(client: httpx.AsyncClient, settings: Settings, query: str) -> str:
     payload = {"model": settings.model, "prompt": query, "stream": False}
     body = bytearray()
     try:
-        async with client.stream(
-            "POST", f"{settings.base_url}/api/generate", json=payload
-        ) as reply:
+        async with client.stream("POST", f"{settings.base_url}/api/generate", json=payload) as reply:
             async for chunk in reply.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER:

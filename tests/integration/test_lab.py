@@ -1,0 +1,108 @@
+"""The lab on a real Engine, from a clone of its own so that the lab in use is left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.lab.settings import LABEL, ROOT
+
+Lab = tuple[Path, str]
+
+
+@pytest.fixture(scope="module")
+def client() -> docker.DockerClient:
+    return docker.from_env()
+
+
+@pytest.fixture
+def clone(tmp_path: Path, client: docker.DockerClient) -> Iterator[Lab]:
+    """A second checkout, whose lab has names of its own; down again afterwards."""
+    checkout = tmp_path / "clone"
+    for folder in ("tests", "inventory", "molecule"):
+        subprocess.run(["cp", "-r", "--parents", folder, str(tmp_path)], cwd=ROOT, check=True)
+    checkout.mkdir()
+    for folder in ("tests", "inventory", "molecule"):
+        (tmp_path / folder).rename(checkout / folder)
+    prefix = subprocess.run(
+        [sys.executable, "-c", "from tests.lab.settings import PREFIX; print(PREFIX)"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    yield checkout, prefix
+    lab(checkout, "down")
+
+
+def lab(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.lab", *arguments],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def names(client: docker.DockerClient, label: str) -> list[str]:
+    found = [str(each.name) for each in client.containers.list(all=True, filters={"label": label})]
+    found += [str(each.name) for each in client.networks.list(filters={"label": label})]
+    return sorted(found + [str(each.name) for each in client.volumes.list(filters={"label": label})])
+
+
+def test_down_removes_what_is_ours_and_touches_nothing_else(client: docker.DockerClient, clone: Lab) -> None:
+    checkout, prefix = clone
+    before = names(client, LABEL)
+    foreign = client.volumes.create(f"{prefix}-not-ours")
+    try:
+        up = lab(checkout, "host", "up", "passenger")
+        assert up.returncode == 0, up.stderr
+        assert f"{prefix}-passenger" in names(client, f"{LABEL}={prefix}")
+        down = lab(checkout, "down")
+        assert down.returncode == 0, down.stderr
+        assert names(client, f"{LABEL}={prefix}") == []
+        assert names(client, LABEL) == before
+        assert client.volumes.get(foreign.name).name == foreign.name
+    finally:
+        foreign.remove()
+
+
+def test_a_name_taken_by_somebody_else_is_refused_in_one_sentence(client: docker.DockerClient, clone: Lab) -> None:
+    checkout, prefix = clone
+    image = next(tag for image in client.images.list() for tag in image.tags if tag.startswith("archiv-lab/bare"))
+    squatter = client.containers.create(image, name=f"{prefix}-registry")
+    try:
+        up = lab(checkout, "up")
+        assert up.returncode == 1
+        assert f"A container named {prefix}-registry exists and is not the lab's" in up.stderr
+        assert "Traceback" not in up.stderr
+        assert len(up.stderr.strip().splitlines()) == 1
+    finally:
+        squatter.remove()
+
+
+def test_up_heals_after_it_was_killed_halfway(clone: Lab) -> None:
+    checkout, _prefix = clone
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.lab", "up"],
+        cwd=checkout,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as first:
+        time.sleep(2.5)
+        assert first.poll() is None, "the lab was up before it could be interrupted"
+        os.killpg(first.pid, signal.SIGKILL)
+    again = lab(checkout, "up")
+    assert again.returncode == 0, again.stderr
+    assert lab(checkout, "host", "up", "passenger").returncode == 0
