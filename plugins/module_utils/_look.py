@@ -33,6 +33,15 @@ if t.TYPE_CHECKING:
 # The serving container runs as a uid that owns nothing here: everyone must be able to read.
 _READABLE = 0o444
 _ZEROES_LOOKED_AT = 4096
+_REPAIR = "repair it with playbooks/deploy.yml, or archiv.ollama.ollama_model with repair: true"
+_ACTIONS = {
+    "changed": "look again once nothing writes to the store",
+    "mode": "chmod 0644 {path}",
+    "no_weights": "name a model whose weights can be stored here",
+    "not_a_file": "move it out of the way, then " + _REPAIR,
+    "pin": "install the wanted digest with playbooks/deploy.yml, or correct the digest in the inventory",
+    "spelling": "remove one of the two: Ollama takes either at random",
+}
 # Problems that leave the bytes what they should be.
 _HARMLESS_TO_BYTES = ("mode", "spelling")
 
@@ -52,6 +61,11 @@ class Problem:
     def text(self) -> str:
         """The same in words."""
         return f"{self.role} {self.path}: expected {self.expected}, found {self.found}"
+
+    @property
+    def action(self) -> str:
+        """What heals it."""
+        return _ACTIONS.get(self.kind, _REPAIR).format(path=self.path)
 
 
 @dataclass(frozen=True)
@@ -74,11 +88,14 @@ def look_at(
     store: Store,
     name: ModelName,
     verify: str = "full",
-    pinned: str | None = None,
+    digest: str | None = None,
     receipts: Receipts | None = None,
 ) -> ModelState:
-    """Judge one model's bytes; verify is full (hash all), receipt (trust receipts) or size."""
-    return look_at_all(store, [(name, pinned)], verify, receipts)[0]
+    """Judge one model's bytes; verify is full (hash all), receipt (trust receipts) or size.
+
+    digest is the manifest's wanted one (sha256:...), None when any will do.
+    """
+    return look_at_all(store, [(name, digest)], verify, receipts)[0]
 
 
 def look_at_all(
@@ -87,11 +104,25 @@ def look_at_all(
     verify: str = "full",
     receipts: Receipts | None = None,
 ) -> list[ModelState]:
-    """Judge several models, each with its pinned manifest digest or None; a shared blob hashes once."""
+    """Judge several models, each with its wanted manifest digest or None; a shared blob hashes once."""
     glances = [_glance(store, name, pinned) for name, pinned in wanted]
     to_hash = [path for glance in glances for path in glance.whole] if verify == "full" else []
     hashes = hash_many(to_hash)
     return [_judge(glance, verify, hashes, receipts) for glance in glances]
+
+
+def prove_blobs(store: Store, name: ModelName, manifest: Manifest, receipts: Receipts | None) -> ModelState:
+    """Judge the blobs of a manifest, in the store or about to be: what no receipt proves is hashed."""
+    glance = _Glance(name, manifest)
+    for blob in manifest.blobs:
+        _glance_at_blob(glance, store, blob)
+    known: dict[str, Hashed | OSError] = {
+        path: Hashed(blob.digest.rpartition(":")[2], key)
+        for path, (blob, key) in glance.whole.items()
+        if receipts is not None and not receipts.why_void(blob.digest, key)
+    }
+    known.update(hash_many([path for path in glance.whole if path not in known]))
+    return _judge(glance, "full", known, None)
 
 
 @dataclass

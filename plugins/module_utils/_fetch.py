@@ -1,0 +1,488 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings one blob to this host: several connections, resumed after any cut, hashed on the way. Private."""
+
+from __future__ import annotations
+
+import bisect
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
+    Answer,
+    BlobSource,
+    Cut,
+    DigestMismatch,
+    NoSpace,
+    Offline,
+    RegistryError,
+    ServerError,
+    Stalled,
+    shown,
+)
+
+Extent = tuple[int, int]
+
+# Every part costs a connection, and the hash waits for the lowest one: small enough that the hash
+# runs along, large enough that a TLS handshake over a slow link stays below a few percent.
+_PART_MIN = 8 * 1024 * 1024
+_PART_MAX = 64 * 1024 * 1024
+_READ = 256 * 1024
+_PUBLISH = 1024 * 1024
+_HASH_READ = 1024 * 1024
+# At most this much work is lost to a SIGKILL.
+_RECORD_SECONDS = 1.0
+# What a file system needs besides the bytes: extent trees, the manifest, our records.
+_MARGIN = 1024 * 1024
+
+
+# Deciding: extents are half-open, sorted, and never touch.
+
+
+def add_extent(done: list[Extent], start: int, end: int) -> list[Extent]:
+    """done and [start, end), merged."""
+    merged: list[Extent] = []
+    for begin, finish in sorted([*done, (start, end)]):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], finish))
+        elif begin < finish:
+            merged.append((begin, finish))
+    return merged
+
+
+def missing(done: list[Extent], size: int) -> list[Extent]:
+    """The gaps of done in [0, size)."""
+    edges = [0, *(edge for extent in done for edge in extent), size]
+    gaps = zip(edges[::2], edges[1::2])
+    return [(start, end) for start, end in gaps if start < end]
+
+
+def plan_ranges(done: list[Extent], size: int, part: int) -> list[Extent]:
+    """Every missing byte once, in file order, at most part bytes a range."""
+    return [(begin, min(begin + part, end)) for start, end in missing(done, size) for begin in range(start, end, part)]
+
+
+def prefix(done: list[Extent]) -> int:
+    """How many bytes from the start are there without a gap."""
+    return done[0][1] if done and done[0][0] == 0 else 0
+
+
+def amount(done: Iterable[Extent]) -> int:
+    return sum(end - start for start, end in done)
+
+
+def part_size(todo: int, connections: int) -> int:
+    """About four parts a connection, so that none waits long for the slowest."""
+    return max(_PART_MIN, min(_PART_MAX, todo // (4 * connections) + 1))
+
+
+def read_record(raw: bytes, digest: str, size: int, held: int) -> list[Extent] | None:
+    """The extents a progress record vouches for in a file of held bytes; None when it is none."""
+    try:
+        record: Any = json.loads(raw)
+        if record["digest"] != digest or record["size"] != size:
+            return None
+        done: list[Extent] = []
+        for start, end in record["done"]:
+            if not 0 <= start < end <= size:
+                return None
+            done = add_extent(done, start, min(end, held))
+    except (ValueError, TypeError, KeyError):
+        return None
+    return done
+
+
+# Doing.
+
+
+def partial_path(folder: str, digest: str) -> str:
+    """Where a blob grows: named as in the store, so that a survey can say what it is."""
+    return os.path.join(folder, digest.replace(":", "-"))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How hard to pull, and when to give up."""
+
+    connections: int = 8
+    stall_timeout: float = 30.0
+    record_seconds: float = _RECORD_SECONDS
+
+
+class Partial:
+    """The bytes of one blob so far, and a durable record of which of them are there."""
+
+    def __init__(self, folder: str, digest: str, size: int) -> None:
+        self.digest = digest
+        self.size = size
+        self.path = partial_path(folder, digest)
+        self.record_path = self.path + ".json"
+        self.done: list[Extent] = []
+        self._recorded: list[Extent] = []
+        self.fd = -1
+
+    def open(self) -> None:
+        """Open or begin the file, and take over what its record vouches for."""
+        _remove_unless_file(self.path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self.fd = os.open(self.path, flags, 0o600)
+        held = os.fstat(self.fd).st_size
+        if held > self.size:
+            os.ftruncate(self.fd, self.size)
+        try:
+            with open(self.record_path, "rb") as file:
+                done = read_record(file.read(), self.digest, self.size, held)
+        except OSError:
+            done = None
+        if done is None:
+            # All there but nobody vouches for it: the hash will tell.
+            done = [(0, self.size)] if held == self.size > 0 else []
+        self.done = self._recorded = done
+
+    def save(self, done: list[Extent]) -> None:
+        """Vouch for done: its bytes first, then the record, each on disk before the next."""
+        if done == self._recorded:
+            return
+        os.fdatasync(self.fd)
+        record = {"digest": self.digest, "size": self.size, "done": done}
+        write_durably(self.record_path, json.dumps(record).encode(), 0o600)
+        self._recorded = done
+
+    def seal(self) -> None:
+        """Proven: on disk with its final mode; without a record the file vouches for itself."""
+        os.fchmod(self.fd, 0o644)
+        os.fsync(self.fd)
+        if os.path.exists(self.record_path):
+            os.unlink(self.record_path)
+
+    def drop(self) -> None:
+        self.close()
+        for path in (self.record_path, self.path):
+            _remove_unless_file(path)
+            if os.path.lexists(path):
+                os.unlink(path)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+@dataclass
+class _Todo:
+    """A range in work; opened is an answer that is already there for it."""
+
+    start: int
+    end: int
+    opened: tuple[Answer, int] | None = None
+
+
+class _Download:
+    """The threads that fill one partial, and the one that hashes behind them."""
+
+    def __init__(self, source: BlobSource, partial: Partial, limits: Limits, report: Callable[[int], None]) -> None:
+        self.source = source
+        self.client = source.client
+        self.partial = partial
+        self.limits = limits
+        self.report = report
+        self.hexdigest = ""
+        self.failure: Exception | None = None
+        self._ranges: list[Extent] = []
+        self._working = 0
+        self._lock = threading.Condition()
+        self._stop = threading.Event()
+        self._over = threading.Event()
+        self._last_byte = time.monotonic()
+
+    def run(self) -> str:
+        """Fetch what is missing; returns the digest of the whole."""
+        todos = self._begin()
+        # Each thread has a descriptor of its own: one that wakes late, after we gave up, can then
+        # never write into a file opened since under the same number.
+        jobs: list[Callable[[int], None]] = [self._hash, self._keep_record]
+        jobs += [partial(self._work, todo) for todo in todos]
+        threads = [self._thread(job) for job in jobs]
+        try:
+            while not self._over.wait(0.1):
+                self._watch()
+        finally:
+            self._end(threads)
+        self.report(amount(self.partial.done))
+        if self.failure is not None:
+            raise self.failure
+        return self.hexdigest
+
+    def _begin(self) -> list[_Todo | None]:
+        """Ask for the first range, and learn from its answer how the rest can be had."""
+        size, done = self.partial.size, self.partial.done
+        part = part_size(size - amount(done), self.limits.connections)
+        self._ranges = plan_ranges(done, size, part)
+        if not self._ranges:
+            return []
+        start, end = self._ranges.pop(0)
+        answer, offset = self.client.patiently(lambda: self.source.open(start, end))
+        if answer.status == 200 and (start, end) != (0, size):
+            # Ranges are ignored here: one connection, in file order, so that nothing is sent twice.
+            self.partial.done = done[:1] if prefix(done) else []
+            self._ranges, start, end = [], prefix(done), size
+        self._working = min(self.limits.connections, len(self._ranges) + 1)
+        return [_Todo(start, end, (answer, offset)), *[None] * (self._working - 1)]
+
+    def _thread(self, job: Callable[[int], None]) -> threading.Thread:
+        own = os.dup(self.partial.fd)
+
+        def guarded() -> None:
+            try:
+                job(own)
+            except (RegistryError, OSError) as error:
+                self.failure = self.failure or error
+                self._over.set()
+            finally:
+                os.close(own)
+
+        thread = threading.Thread(target=guarded, daemon=True)
+        thread.start()
+        return thread
+
+    def _watch(self) -> None:
+        done = amount(self.partial.done)
+        self.report(done)
+        self.client.deadline.check()
+        silence = time.monotonic() - self._last_byte
+        if done < self.partial.size and silence > self.limits.stall_timeout:
+            raise Stalled(
+                f"{shown(self.source.url)}: no byte for {self.limits.stall_timeout:g} s, with"
+                f" {done} of {self.partial.size} here; they are kept, run again to go on from there"
+            )
+
+    def _end(self, threads: list[threading.Thread]) -> None:
+        """Stop, and keep what has come; a thread held by a silent socket is not waited for."""
+        self._stop.set()
+        with self._lock:
+            self._lock.notify_all()
+        for thread in threads:
+            thread.join(timeout=1.0)
+        if self.failure is None or not no_space(self.failure):
+            self.partial.save(self.partial.done)
+
+    def _keep_record(self, _fd: int) -> None:
+        while not self._stop.wait(self.limits.record_seconds):
+            self.partial.save(self.partial.done)
+
+    def _hash(self, fd: int) -> None:
+        """Hash in file order, close behind the writers, out of the page cache."""
+        sha, position, size = hashlib.sha256(), 0, self.partial.size
+        view = memoryview(bytearray(_HASH_READ))
+        while position < size:
+            reached = self._wait_beyond(position)
+            if reached == position:
+                return
+            while position < reached and not self._stop.is_set():
+                got = os.preadv(fd, [view[: reached - position]], position)
+                if got == 0:
+                    raise OSError(errno.EIO, "ended early while it was read back", self.partial.path)
+                sha.update(view[:got])
+                position += got
+        self.hexdigest = sha.hexdigest()
+        self._over.set()
+
+    def _wait_beyond(self, position: int) -> int:
+        """The end of the contiguous bytes, once it lies beyond position, or when all stops."""
+        with self._lock:
+            while prefix(self.partial.done) <= position and not self._stop.is_set():
+                self._lock.wait()
+            return max(position, prefix(self.partial.done))
+
+    def _work(self, todo: _Todo | None, fd: int) -> None:
+        """One connection's life: range after range."""
+        todo = todo or self._take()
+        while todo is not None and not self._stop.is_set():
+            try:
+                self._fetch(todo, fd)
+            except (ServerError, Cut, Offline):
+                if not self._give_back(todo):
+                    raise
+                return
+            todo = self._take()
+
+    def _take(self) -> _Todo | None:
+        with self._lock:
+            if self._ranges:
+                return _Todo(*self._ranges.pop(0))
+            self._working -= 1
+            return None
+
+    def _give_back(self, todo: _Todo) -> bool:
+        """Leave a range to the others; False when there are none: some servers allow few at once."""
+        with self._lock:
+            if self._working <= 1:
+                return False
+            self._working -= 1
+            bisect.insort(self._ranges, (todo.start, todo.end))
+            return True
+
+    def _fetch(self, todo: _Todo, fd: int) -> None:
+        """Fill one range, over as many answers as it takes while bytes keep coming."""
+        waits = iter(self.client.waits)
+        while todo.start < todo.end and not self._stop.is_set():
+            before = todo.start
+            try:
+                self._transfer(todo, fd)
+            except (ServerError, Cut, Offline):
+                if todo.start > before:
+                    waits = iter(self.client.waits)
+                    continue
+                wait = next(waits, None)
+                if wait is None:
+                    raise
+                self._stop.wait(wait)
+
+    def _transfer(self, todo: _Todo, fd: int) -> None:
+        """Write what one answer carries; todo.start follows."""
+        answer, offset = todo.opened or self.source.open(todo.start, todo.end)
+        todo.opened = None
+        published = todo.start
+        try:
+            while todo.start < todo.end:
+                upto = todo.end if offset >= todo.start else todo.start
+                piece = self.client.read(answer, min(_READ, upto - offset))
+                if self._stop.is_set():
+                    return
+                if not piece:
+                    raise Cut(f"{shown(answer.url)} hung up after {offset} bytes")
+                self._last_byte = time.monotonic()
+                if offset >= todo.start:
+                    write_all(fd, piece, offset)
+                    todo.start += len(piece)
+                offset += len(piece)
+                if todo.start - published >= _PUBLISH:
+                    published = self._publish(published, todo.start)
+        finally:
+            answer.close()
+            self._publish(published, todo.start)
+
+    def _publish(self, start: int, end: int) -> int:
+        with self._lock:
+            self.partial.done = add_extent(self.partial.done, start, end)
+            self._lock.notify_all()
+        return end
+
+
+def fetch_blob(
+    source: BlobSource,
+    digest: str,
+    folder: str,
+    limits: Limits,
+    report: Callable[[int], None],
+) -> str:
+    """Bring a blob into folder; returns the path of a file that is proven and on disk."""
+    held = Partial(folder, digest, source.size)
+    try:
+        held.open()
+        resumed = bool(held.done)
+        found = "sha256:" + _Download(source, held, limits, report).run()
+        if found != digest and resumed:
+            # What an earlier run left may have been lost in a power cut: once more, from nothing.
+            held.drop()
+            held.open()
+            found = "sha256:" + _Download(source, held, limits, report).run()
+        if found != digest:
+            held.drop()
+            raise DigestMismatch(
+                f"{shown(source.url)} sent {source.size} bytes that hash to {found}; they were"
+                " dropped: the registry or something before it changes what it serves"
+            )
+        held.seal()
+    except OSError as error:
+        if not no_space(error):
+            raise
+        held.drop()
+        raise NoSpace(
+            f"the file system of {folder} ran full at blob {digest} ({source.size} bytes); what had"
+            " come of it was removed, so make room and run again"
+        ) from error
+    finally:
+        held.close()
+    return held.path
+
+
+def check_space(folder: str, todo: int) -> None:
+    """Refuse to begin what cannot end: todo bytes must fit, with a margin."""
+    needed = todo + todo // 100 + _MARGIN
+    status = os.statvfs(folder)
+    free = status.f_bavail * status.f_frsize
+    if free < needed:
+        raise NoSpace(
+            f"{folder} has {free} bytes free, {needed} are needed ({todo} to fetch and a margin);"
+            " nothing was fetched, so make room (`prune` removes what no model uses) and run again"
+        )
+
+
+def held_bytes(folder: str, digest: str) -> int:
+    """What a partial already occupies on disk, holes not counted."""
+    try:
+        status = os.lstat(partial_path(folder, digest))
+    except OSError:
+        return 0
+    return status.st_blocks * 512 if stat.S_ISREG(status.st_mode) else 0
+
+
+def no_space(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def write_all(fd: int, data: bytes, offset: int) -> None:
+    """pwrite may write less than it is given, when the disk runs full above all."""
+    written = os.pwrite(fd, data, offset)
+    while written < len(data):
+        written += os.pwrite(fd, data[written:], offset + written)
+
+
+def write_durably(path: str, data: bytes, mode: int) -> None:
+    """Replace path by data: after a power cut it holds the old bytes or the new, never half."""
+    temporary = f"{path}.new"
+    _remove_unless_file(temporary)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(temporary, flags, mode)
+    try:
+        os.fchmod(fd, mode)
+        write_all(fd, data, 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.replace(temporary, path)
+    sync_folder(os.path.dirname(path))
+
+
+def sync_folder(folder: str) -> None:
+    """Make the names in a folder survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _remove_unless_file(path: str) -> None:
+    """Clear the way of a folder or a link that sits where a file of ours belongs."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        shutil.rmtree(path)
+    elif not stat.S_ISREG(mode):
+        os.unlink(path)

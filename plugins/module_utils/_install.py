@@ -1,0 +1,446 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Puts models into a store and takes them out: blobs first, manifest last, each on disk before the next. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+import stat
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.archiv.ollama.plugins.module_utils._fetch import (
+    Limits,
+    check_space,
+    fetch_blob,
+    held_bytes,
+    sync_folder,
+    write_durably,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
+from ansible_collections.archiv.ollama.plugins.module_utils._look import (
+    ModelState,
+    Problem,
+    look_at,
+    prove_blobs,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
+    WEIGHTS,
+    Layer,
+    Manifest,
+    ManifestInvalid,
+    parse_manifest,
+    read_manifest,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
+from ansible_collections.archiv.ollama.plugins.module_utils._progress import Progress
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
+    BadManifest,
+    DigestMismatch,
+    RegistryClient,
+    RegistryError,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Leftover, Store, Survey
+
+# A file in blobs/ this young may belong to a pull by hand that takes no lock; Ollama (0.21) waits as long.
+PRUNE_GRACE_SECONDS = 3600
+# What is wrong with a file whose bytes are right.
+_MODE, _SPELLING = "mode", "spelling"
+# A whole model, but another one than the pinned.
+_PIN = "pin"
+
+
+class InstallError(Exception):
+    """A model could not be put in place; str() is a sentence for the operator."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A model as asked for."""
+
+    name: ModelName
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What lies between a model and its being here, whole."""
+
+    name: ModelName
+    manifest: Manifest
+    before: ModelState
+    problems: tuple[Problem, ...]
+    fetch: tuple[Layer, ...]
+    write_manifest: bool
+    proven: t.Mapping[str, FileKey]
+    proof_is_new: bool
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Files the serving user could not read; fetched ones come with the right mode."""
+        coming = {layer.digest for layer in self.fetch}
+        wrong = [problem for problem in self.problems if problem.kind == _MODE and problem.blob not in coming]
+        return tuple(problem.path for problem in wrong if problem.blob or not self.write_manifest)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.fetch or self.write_manifest or self.modes)
+
+    @property
+    def present_before(self) -> bool:
+        """Whether a server may have served this name: something lay where its manifest belongs."""
+        return not any(problem.kind == "missing" and not problem.blob for problem in self.before.problems)
+
+    @property
+    def replaced(self) -> tuple[Problem, ...]:
+        """The bad files that give way to good ones."""
+        harmless = ("missing", _MODE, _SPELLING)
+        return tuple(problem for problem in self.problems if problem.kind not in harmless)
+
+    @property
+    def stale(self) -> bool:
+        """Whether a running server goes on with what it read before (resident weights, cached answers)."""
+        return bool(self.replaced) or (self.present_before and bool(self.fetch or self.write_manifest))
+
+
+@dataclass
+class Workshop:
+    """What installing needs at hand."""
+
+    store: Store
+    receipts: Receipts
+    client: RegistryClient
+    limits: Limits = field(default_factory=Limits)
+    progress: Progress = field(default_factory=Progress)
+
+
+# Deciding.
+
+
+def needs_manifest(before: ModelState, pinned: str | None) -> bool:
+    """Whether the manifest on disk, if any, is not the one to go by."""
+    if before.manifest is None or not any(layer.role == WEIGHTS for layer in before.manifest.layers):
+        return True
+    return pinned is not None and before.manifest.digest != pinned
+
+
+def damaged(problems: t.Iterable[Problem]) -> set[str]:
+    """Digests of the blobs that must come again."""
+    return {problem.blob for problem in problems if problem.blob and problem.kind not in (_MODE, _SPELLING)}
+
+
+def plan(shop: Workshop, wanted: Wanted, verify: str, touch: bool) -> Plan:
+    """Look at what is here; ask the registry only for a manifest that is not. touch allows to fsync."""
+    before = look_at(shop.store, wanted.name, "size", wanted.digest)
+    manifest = before.manifest
+    if manifest is None or needs_manifest(before, wanted.digest):
+        manifest = fetch_manifest(shop.client, wanted)
+    elif verify == "size":
+        return _plan(wanted, manifest, before, before, proof_is_new=False)
+    elif verify == "receipt":
+        quick = look_at(shop.store, wanted.name, "receipt", wanted.digest, shop.receipts)
+        if quick.intact:
+            return _plan(wanted, manifest, before, quick, proof_is_new=False)
+    if touch:
+        # A receipt promises bytes that survive a power cut, so they go to disk before they are hashed.
+        sync_blobs(shop.store, manifest)
+    proof = prove_blobs(shop.store, wanted.name, manifest, None if verify == "full" else shop.receipts)
+    return _plan(wanted, manifest, before, proof, proof_is_new=True)
+
+
+def _plan(wanted: Wanted, manifest: Manifest, before: ModelState, proof: ModelState, proof_is_new: bool) -> Plan:
+    own = [problem for problem in before.problems if not problem.blob]
+    problems = (*own, *(problem for problem in proof.problems if problem.blob))
+    bad = damaged(problems)
+    return Plan(
+        name=wanted.name,
+        manifest=manifest,
+        before=before,
+        problems=problems,
+        fetch=tuple(blob for blob in manifest.blobs if blob.digest in bad),
+        write_manifest=manifest is not before.manifest,
+        proven={digest: key for digest, key in proof.proven.items() if digest not in bad},
+        proof_is_new=proof_is_new,
+    )
+
+
+def fetch_manifest(client: RegistryClient, wanted: Wanted) -> Manifest:
+    """The registry's manifest, refused unless it is one, and the pinned one."""
+    raw = client.manifest(wanted.name)
+    try:
+        manifest = parse_manifest(raw)
+    except ManifestInvalid as error:
+        raise BadManifest(
+            f"what the registry sent as the manifest of {wanted.name} is not one: {error}; is something"
+            " (a login page, a proxy) answering in its place?"
+        ) from error
+    if not any(layer.role == WEIGHTS for layer in manifest.layers):
+        raise BadManifest(f"the registry's manifest of {wanted.name} names no weights, so it is not a model")
+    if wanted.digest is not None and manifest.digest != wanted.digest:
+        raise DigestMismatch(
+            f"the registry's {wanted.name} is {manifest.digest} now, pinned is {wanted.digest}; the tag"
+            " moved: pin the new digest after a look at it, or give a `mirror` that keeps the pinned one"
+        )
+    return manifest
+
+
+def bytes_to_fetch(store: Store, plans: t.Iterable[Plan]) -> int:
+    """What must come over the network, what earlier runs left behind already taken off."""
+    blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
+    return sum(max(0, size - held_bytes(store.partials_dir, digest)) for digest, size in blobs.items())
+
+
+def refuse_full_disk(store: Store, plans: t.Iterable[Plan]) -> None:
+    """Before the first byte: everything must fit, on the disk the store is or will be on."""
+    folder = store.partials_dir
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    check_space(folder, bytes_to_fetch(store, plans))
+
+
+def refuse_repair(plans: t.Iterable[Plan]) -> None:
+    """With `repair: false` a damaged model is reported, not mended."""
+    bad = [
+        problem.text
+        for one in plans
+        if one.present_before
+        for problem in one.problems
+        if problem.kind not in (_SPELLING, _PIN)
+    ]
+    if bad:
+        raise InstallError("damaged", f"damaged, and `repair: false` forbids to mend it: {'; '.join(bad)}")
+
+
+# Doing.
+
+
+def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
+    """Make every plan true; returns the proof for all blobs of these models."""
+    store = shop.store
+    for folder, mode in ((store.manifests_dir, 0o755), (store.blobs_dir, 0o755), (store.partials_dir, 0o700)):
+        make_folder(folder, mode)
+    refuse_split_store(store)
+    refuse_full_disk(store, plans)
+    blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
+    shop.progress.expect(sum(blobs.values()))
+    proven: dict[str, FileKey] = {}
+    for one in plans:
+        proven.update(one.proven)
+        proven.update(_bring_blobs(shop, one, proven))
+        for path in one.modes:
+            os.chmod(path, 0o644)
+        if one.write_manifest:
+            _write_manifest(store, one)
+        if one.modes or one.fetch or one.write_manifest or one.proof_is_new:
+            proven.update(_settle(store, one, proven))
+    return proven
+
+
+def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
+    """Fetch what this model lacks; says which blobs it could not get."""
+    got: dict[str, FileKey] = {}
+    todo = [blob for blob in one.fetch if blob.digest not in have]
+    for position, blob in enumerate(todo):
+        try:
+            path = _fetch(shop, one.name, blob)
+        except RegistryError as error:
+            lacking = ", ".join(f"{left.role} {left.digest} ({left.size} bytes)" for left in todo[position:])
+            raise InstallError(error.kind, f"{error}. {one.name} still lacks: {lacking}") from error
+        final = shop.store.blob_path(blob.digest)
+        place(path, final)
+        got[blob.digest] = FileKey.of(os.lstat(final))
+        _clear_after(shop.store, blob)
+    return got
+
+
+def _fetch(shop: Workshop, name: ModelName, blob: Layer) -> str:
+    source = shop.client.blob(name, blob.digest, blob.size)
+    shown = name.display
+    path = fetch_blob(
+        source, blob.digest, shop.store.partials_dir, shop.limits, lambda done: shop.progress.update(shown, done)
+    )
+    shop.progress.blob_done(blob.size)
+    return path
+
+
+def _clear_after(store: Store, blob: Layer) -> None:
+    """What was derived from the bad bytes: Ollama's (0.34) header cache, its own unfinished pull."""
+    stale = glob.glob(glob.escape(store.blob_path(blob.digest)) + "-partial*")
+    for path in (store.metadata_path(blob.digest), *stale):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _write_manifest(store: Store, one: Plan) -> None:
+    path = store.manifest_path(one.name)
+    make_folder(os.path.dirname(path), 0o755)
+    # Not beside the manifest: a stray file at that depth, after a crash, would be a bad manifest to Ollama.
+    temporary = os.path.join(store.partials_dir, "manifest")
+    write_durably(temporary, one.manifest.raw, 0o644)
+    place(temporary, path)
+
+
+def _settle(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
+    """Everything this model consists of is on disk under its name; returns its keys as they are now."""
+    path = store.manifest_path(one.name)
+    sync_file(path)
+    sync_blobs(store, one.manifest)
+    for folder in _folders_up(os.path.dirname(path), store.models_dir):
+        sync_folder(folder)
+    now = {digest: FileKey.of(os.lstat(store.blob_path(digest))) for digest in proven}
+    # Our chmod moved ctime, and only that: the proof holds for the file as it is now.
+    return {
+        digest: key
+        for digest, key in now.items()
+        if store.blob_path(digest) in one.modes and key[:4] == proven[digest][:4]
+    }
+
+
+def place(source: str, target: str) -> None:
+    """Rename source over target, whatever sits there, and make the name last."""
+    aside = f"{source}.aside"
+    if os.path.isdir(target) and not os.path.islink(target):
+        os.rename(target, aside)
+    os.replace(source, target)
+    sync_folder(os.path.dirname(target))
+    if os.path.lexists(aside):
+        shutil.rmtree(aside)
+
+
+def make_folder(path: str, mode: int) -> None:
+    """Make a folder and its parents with these modes, whatever the umask, and make their names last."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    make_folder(parent, 0o755)
+    if os.path.lexists(path):
+        raise InstallError("store", f"{path} is in the way: it should be a folder; look at what it is and move it away")
+    os.mkdir(path)
+    os.chmod(path, mode)
+    sync_folder(parent)
+
+
+def refuse_split_store(store: Store) -> None:
+    """Renames are what makes installing safe, and they do not cross file systems."""
+    for folder in (store.blobs_dir, store.manifests_dir):
+        if os.stat(folder).st_dev != os.stat(store.partials_dir).st_dev:
+            raise InstallError(
+                "store",
+                f"{folder} lies on another file system than {store.partials_dir}, so nothing can be put in"
+                " place in one step; have both on one (give the folder above models/ the disk of its own)",
+            )
+
+
+def sync_blobs(store: Store, manifest: Manifest) -> None:
+    for blob in manifest.blobs:
+        path = store.blob_path(blob.digest)
+        if os.path.isfile(path) and not os.path.islink(path):
+            sync_file(path)
+    if os.path.isdir(store.blobs_dir):
+        sync_folder(store.blobs_dir)
+
+
+def sync_file(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _folders_up(path: str, top: str) -> list[str]:
+    """path and its parents, down to and with top."""
+    folders = [path]
+    while folders[-1] != top and os.path.dirname(folders[-1]) != folders[-1]:
+        folders.append(os.path.dirname(folders[-1]))
+    return folders
+
+
+# Taking out.
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes with a model; kept_because says why blobs stay although their model goes."""
+
+    name: ModelName
+    manifest_path: str | None
+    digest: str | None
+    blobs: tuple[Layer, ...]
+    kept_because: str = ""
+
+    @property
+    def bytes(self) -> int:
+        return sum(blob.size for blob in self.blobs)
+
+
+def plan_removal(store: Store, name: ModelName, going: t.Collection[str]) -> Removal:
+    """The manifest, and the blobs no other manifest uses; going are manifests that leave in the same run."""
+    path = store.find_manifest(name)
+    if path is None:
+        return Removal(name, None, None, ())
+    try:
+        manifest = read_manifest(path)
+    except (ManifestInvalid, OSError) as error:
+        return Removal(name, path, None, (), f"its manifest cannot be read ({error}), so its blobs are not known")
+    others = [other for other in store.manifest_files().values() if other != path and other not in going]
+    used: set[str] = set()
+    for other in others:
+        try:
+            used.update(blob.digest for blob in read_manifest(other).blobs)
+        except (ManifestInvalid, OSError):
+            return Removal(name, path, manifest.digest, (), f"{other} cannot be read, and may use the same blobs")
+    mine = [blob for blob in manifest.blobs if blob.digest not in used]
+    here = tuple(blob for blob in mine if os.path.lexists(store.blob_path(blob.digest)))
+    return Removal(name, path, manifest.digest, here)
+
+
+def remove(store: Store, receipts: Receipts, removal: Removal) -> None:
+    """Manifest first: a crash then leaves bytes too many, never a model without its bytes."""
+    if removal.manifest_path is None:
+        return
+    delete(removal.manifest_path)
+    folder = os.path.dirname(removal.manifest_path)
+    sync_folder(folder)
+    for parent in _folders_up(folder, store.manifests_dir)[:-1]:
+        if os.listdir(parent):
+            break
+        os.rmdir(parent)
+    for blob in removal.blobs:
+        delete(store.blob_path(blob.digest))
+        _clear_after(store, blob)
+    receipts.forget(blob.digest for blob in removal.blobs)
+
+
+def prunable(survey: Survey, store: Store, now: float) -> list[Leftover]:
+    """Leftovers that can go: not while a manifest that may want them cannot be read, nor while they are young."""
+    candidates = [*survey.partials, *(() if survey.bad_manifests else survey.unreferenced)]
+    return [one for one in candidates if _is_old(one.path, store, now)]
+
+
+def _is_old(path: str, store: Store, now: float) -> bool:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    # In our own folder the lock we hold is proof enough.
+    ours = os.path.dirname(path) == store.partials_dir
+    return ours or (stat.S_ISREG(status.st_mode) and now - status.st_mtime > PRUNE_GRACE_SECONDS)
+
+
+def delete(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a download is: written by the module on the host, told by the action plugin. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import typing as t
+from collections import deque
+
+# Short enough to follow a link that changes, long enough not to jump with every part.
+_WINDOW_SECONDS = 10.0
+_WRITE_SECONDS = 0.5
+
+
+class Progress:
+    """Adds up what was fetched and keeps the record at path fresh; without a path it only adds."""
+
+    def __init__(self, path: str | None = None, clock: t.Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._written = float("-inf")
+        self._recent: deque[tuple[float, int]] = deque()
+        self.total = 0
+        self._before = 0
+
+    def expect(self, total: int) -> None:
+        """All bytes of this run, those an earlier run left behind included."""
+        self.total = total
+
+    def blob_done(self, size: int) -> None:
+        self._before += size
+        self._recent.clear()
+
+    def update(self, model: str, done_of_blob: int) -> None:
+        """Called often; writes seldom."""
+        now, done = self._clock(), self._before + done_of_blob
+        self._recent.append((now, done))
+        while len(self._recent) > 2 and now - self._recent[0][0] > _WINDOW_SECONDS:
+            self._recent.popleft()
+        if self._path is None or now - self._written < _WRITE_SECONDS:
+            return
+        self._written = now
+        record = {"model": model, "done": done, "total": self.total, "rate": rate(self._recent)}
+        temporary = f"{self._path}.new"
+        # Only a courtesy to whoever watches: a full disk here must not fail the download.
+        with contextlib.suppress(OSError):
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump(record, file)
+            os.replace(temporary, self._path)
+
+    def close(self) -> None:
+        if self._path is not None:
+            for path in (self._path, f"{self._path}.new"):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+
+
+def rate(recent: t.Sequence[tuple[float, int]]) -> float:
+    """Bytes a second over the samples, 0 while there is nothing to divide."""
+    if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
+        return 0.0
+    return (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])
+
+
+def progress_line(host: str, raw: str) -> str | None:
+    """One line for people; None when the record says nothing (yet)."""
+    try:
+        record = json.loads(raw)
+        model, done, total = str(record["model"]), int(record["done"]), int(record["total"])
+        speed = float(record["rate"])
+    except (ValueError, TypeError, KeyError):
+        return None
+    if total <= 0:
+        return None
+    line = f"[{host}] {model}: {human(done)} of {human(total)} ({done * 100 // total} %)"
+    if speed > 0:
+        line += f", {human(speed)}/s, {_clock_face((total - done) / speed)} left"
+    return line
+
+
+def human(amount: float) -> str:
+    """Bytes in the unit people read."""
+    if amount < 1000:
+        return f"{amount:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1000
+        if amount < 1000:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1000:.1f} TB"
+
+
+def _clock_face(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.999), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
