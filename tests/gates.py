@@ -21,7 +21,7 @@ STATE = ROOT / ".lab"
 LOGS = STATE / "logs"
 COLLECTION = ".collections/ansible_collections/archiv/ollama"
 SUMMARY = LOGS / "summary"
-SHOWN_LINES = 60
+SHOWN_LINES = 40
 GRACE_SECONDS = 20
 RUNNING: set[subprocess.Popen[bytes]] = set()
 

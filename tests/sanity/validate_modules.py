@@ -26,9 +26,9 @@ def main() -> int:
             sys.executable,
             VALIDATOR,
             *("--collection", COLLECTION, "--collection-version", version, "--warnings"),
-            *(f"{COLLECTION}/plugins/modules/{module.name}" for module in modules),
+            *(module.relative_to(ROOT) for module in modules),
         ],
-        cwd=ROOT / ".collections",
+        cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(VALIDATOR.parent)},
         check=False,
     ).returncode
