@@ -1,0 +1,117 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the host's kernel counted for a container: OOM kills, memory, processor time. Private.
+
+The Engine's OOMKilled flag stays false when the kernel kills only the inference child, so the
+counters are read from the container's control group, version 1 or 2.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+
+_CGROUP = "/sys/fs/cgroup"
+# Version 1 writes "no limit" as the largest page-aligned number.
+_NO_LIMIT = 1 << 62
+_ESTABLISHED = "01"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Counters of one container; None where this kernel does not say."""
+
+    oom_kills: int | None = None
+    memory_used: int | None = None
+    memory_limit: int | None = None
+    cpu_seconds: float | None = None
+
+
+def usage_of(pid: int, proc: str = "/proc", cgroup: str = _CGROUP) -> Usage:
+    """Read the counters of the container whose first process is pid; all None when it is gone."""
+    try:
+        paths = parse_cgroups(_read(os.path.join(proc, str(pid), "cgroup")))
+    except OSError:
+        return Usage()
+    if set(paths) == {""}:
+        return _usage_v2(cgroup + paths[""])
+    memory = os.path.join(cgroup, "memory") + paths.get("memory", "/")
+    cpu = os.path.join(cgroup, "cpuacct") + paths.get("cpuacct", "/")
+    return _usage_v1(memory, cpu)
+
+
+def parse_cgroups(text: str) -> dict[str, str]:
+    """/proc/PID/cgroup as controller -> path; version 2 has the one controller ""."""
+    paths = {}
+    for line in text.splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            paths[controller] = path
+    if "memory" in paths:
+        # Hybrid hosts mount an empty version 2 tree beside the version 1 controllers.
+        paths.pop("", None)
+        return paths
+    return {"": paths.get("", "/")}
+
+
+def count_connections(tables: str, port: int) -> int:
+    """Established connections to a local port in the text of /proc/PID/net/tcp and tcp6."""
+    wanted = f":{port:04X}"
+    rows = (line.split() for line in tables.splitlines())
+    return sum(1 for row in rows if len(row) > 3 and row[1].endswith(wanted) and row[3] == _ESTABLISHED)
+
+
+def connections_to(pid: int, port: int, proc: str = "/proc") -> int:
+    """How many clients are connected to a port of the container whose first process is pid."""
+    tables = []
+    for table in ("tcp", "tcp6"):
+        try:
+            tables.append(_read(os.path.join(proc, str(pid), "net", table)))
+        except OSError:
+            continue
+    return count_connections("\n".join(tables), port)
+
+
+def _usage_v2(folder: str) -> Usage:
+    cpu = _number(_table(os.path.join(folder, "cpu.stat")).get("usage_usec"))
+    return Usage(
+        oom_kills=_number(_table(os.path.join(folder, "memory.events")).get("oom_kill")),
+        memory_used=_number(_word(os.path.join(folder, "memory.current"))),
+        memory_limit=_number(_word(os.path.join(folder, "memory.max"))),
+        cpu_seconds=None if cpu is None else cpu / 1e6,
+    )
+
+
+def _usage_v1(memory: str, cpuacct: str) -> Usage:
+    limit = _number(_word(os.path.join(memory, "memory.limit_in_bytes")))
+    cpu = _number(_word(os.path.join(cpuacct, "cpuacct.usage")))
+    return Usage(
+        oom_kills=_number(_table(os.path.join(memory, "memory.oom_control")).get("oom_kill")),
+        memory_used=_number(_word(os.path.join(memory, "memory.usage_in_bytes"))),
+        memory_limit=None if limit is None or limit >= _NO_LIMIT else limit,
+        cpu_seconds=None if cpu is None else cpu / 1e9,
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None
+
+
+def _word(path: str) -> str | None:
+    try:
+        return _read(path).strip()
+    except OSError:
+        return None
+
+
+def _table(path: str) -> t.Mapping[str, str]:
+    rows = (line.split() for line in (_word(path) or "").splitlines())
+    return {row[0]: row[1] for row in rows if len(row) == 2}
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read()

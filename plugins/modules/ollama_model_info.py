@@ -1,0 +1,457 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Says whether wanted Ollama models are cached, intact and healthy; changes nothing."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ollama_model_info
+short_description: Tell whether Ollama models are cached, intact and healthy
+version_added: 1.0.0
+author:
+  - the archiv.ollama authors (@archiv)
+description:
+  - Judges models by the bytes in the store, not by what Ollama lists. Ollama lists models whose weights are gone and
+    trusts any file of the right name.
+  - A model is cached when its manifest parses and every blob is there with its size. It is intact when the SHA-256 of
+    every blob is proven. The server is healthy when it answers with the wanted models.
+  - Works while Ollama is stopped and without a network. With O(store) it needs no Docker Engine either.
+requirements:
+  - The Docker SDK for Python (C(python3-docker)) on the host, unless O(store) is given and O(health=false).
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same result.
+    support: full
+    details:
+      - This module reads only.
+  diff_mode:
+    description: Will return details on what has changed when in diff mode.
+    support: N/A
+    details:
+      - This module never changes anything.
+  idempotent:
+    description: Running it twice gives the same result and changes nothing.
+    support: full
+options:
+  models:
+    description:
+      - The wanted models. Each entry is a name, or a dictionary as in C(ollama_stack_models) with C(name), optionally
+        C(digest) (SHA-256 of the manifest) and C(warm) (V(false) when it need not be loaded).
+      - Names are matched as Ollama does, with its defaults and without regard to case.
+    type: list
+    elements: raw
+    required: true
+  store:
+    description:
+      - The models folder, the one that holds C(blobs) and C(manifests).
+      - By default C(models) in the volume O(volume) of the Compose project O(project).
+    type: path
+  project:
+    description: The Compose project that serves the models.
+    type: str
+    default: archiv
+  service:
+    description: The Compose service that serves the models.
+    type: str
+    default: ollama
+  volume:
+    description: The volume of the Compose project that holds the models.
+    type: str
+    default: ollama-models
+  verify:
+    description:
+      - How to learn whether a model is intact.
+      - V(full) reads and hashes every blob.
+      - V(receipt) trusts the receipts M(archiv.ollama.ollama_model) wrote after it had hashed a blob, as long as
+        nothing could have changed the file since. Without a valid receipt RV(models[].intact) is V(null).
+      - V(size) looks at types and sizes only. RV(models[].intact) is V(null) for what looks right.
+    type: str
+    choices: [full, receipt, size]
+    default: full
+  receipts_dir:
+    description: The folder of the receipts. It must belong to root and be writable by nobody else.
+    type: path
+    default: /var/lib/archiv-ollama/receipts
+  health:
+    description: Whether to ask the server as well.
+    type: bool
+    default: true
+  answer_within:
+    description:
+      - Seconds in which a loaded model must give its first token.
+      - A request that waits behind others is busy, not unhealthy.
+    type: float
+    default: 60
+  gpu:
+    description:
+      - Whether the models are meant to run on a GPU. Running on the CPU instead is then reported in
+        RV(healthy.warnings).
+      - By default whether the container declares a GPU.
+    type: bool
+  context_length:
+    description: The wanted context length in tokens. Another one is reported in RV(healthy.warnings).
+    type: int
+  expect:
+    description:
+      - What must hold for every model. The module fails with one message that lists everything that does not.
+      - Without it the module only reports.
+    type: list
+    elements: str
+    choices: [cached, intact, healthy, pinned]
+    default: []
+  docker_host:
+    description: The address of the Docker Engine.
+    type: str
+    default: unix:///var/run/docker.sock
+seealso:
+  - module: archiv.ollama.ollama_model
+"""
+
+EXAMPLES = r"""
+- name: Look at the model the archive uses
+  archiv.ollama.ollama_model_info:
+    models:
+      - qwen2.5:7b-instruct-q4_K_M
+  register: model
+
+- name: Stop unless the pinned model is whole, loaded for good and answers inside a minute
+  archiv.ollama.ollama_model_info:
+    models: "{{ ollama_stack_models }}"
+    expect: [cached, intact, healthy, pinned]
+
+- name: Look at a store on another disk, with neither Engine nor Ollama
+  archiv.ollama.ollama_model_info:
+    models:
+      - name: qwen2.5:7b-instruct-q4_K_M
+        digest: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
+    store: /srv/ollama/models
+    health: false
+"""
+
+RETURN = r"""
+models:
+  description: What the disk says of each wanted model, in the order of O(models).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name as Ollama shows it.
+      type: str
+      sample: qwen2.5:7b-instruct-q4_K_M
+    digest:
+      description: SHA-256 of the manifest found, V(null) without a readable one.
+      type: str
+      sample: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
+    cached:
+      description: Whether the manifest parses, has the wanted digest, and every blob is there with its size.
+      type: bool
+      sample: true
+    intact:
+      description: Whether the SHA-256 of every blob is proven; V(null) when nobody looked.
+      type: bool
+      sample: true
+    problems:
+      description: What is wrong, one entry a file.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: >-
+            One of V(missing), V(empty), V(invalid), V(not_a_file), V(size), V(content), V(changed), V(unreadable),
+            V(mode), V(spelling), V(pin), V(no_weights).
+          type: str
+          sample: content
+        role:
+          description: What the file is to the model.
+          type: str
+          sample: weights
+        blob:
+          description: The digest of the blob, empty for the manifest.
+          type: str
+          sample: sha256:2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730
+        path:
+          description: The file.
+          type: str
+          sample: /srv/ollama/models/blobs/sha256-2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730
+        expected:
+          description: What it should be.
+          type: str
+          sample: 4683073952 bytes
+        found:
+          description: What it is.
+          type: str
+          sample: 1048576 bytes
+        action:
+          description: What heals it.
+          type: str
+          sample: chmod 0644 /srv/ollama/models/manifests/registry.ollama.ai/library/qwen2.5/7b-instruct-q4_K_M
+healthy:
+  description: What the server says. Empty with O(health=false).
+  returned: always
+  type: dict
+  contains:
+    ok:
+      description: Whether the container runs and is healthy, and every warm model is loaded, pinned and answers.
+      type: bool
+      sample: true
+    container:
+      description: The container looked at.
+      type: str
+      sample: archiv-ollama-1
+    state:
+      description: Its state.
+      type: str
+      sample: running
+    health:
+      description: What its own health check says, empty when it has none.
+      type: str
+      sample: healthy
+    restarts:
+      description: How often the Engine restarted it.
+      type: int
+      sample: 0
+    version:
+      description: The version the API gives.
+      type: str
+      sample: 0.34.2
+    busy:
+      description: Whether a model made the probe wait behind other requests.
+      type: bool
+      sample: false
+    oom_kills:
+      description: How many of its processes the kernel killed for memory; V(null) when the kernel does not say.
+      type: int
+      sample: 0
+    memory_used:
+      description: Bytes of memory in use; V(null) when the kernel does not say.
+      type: int
+      sample: 5368709120
+    memory_limit:
+      description: Bytes of memory it may use; V(null) without a limit.
+      type: int
+      sample: 8589934592
+    models:
+      description: What the server says of each wanted model. Empty when the API does not answer.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name as Ollama shows it.
+          type: str
+          sample: qwen2.5:7b-instruct-q4_K_M
+        listed:
+          description: Whether the server lists it.
+          type: bool
+          sample: true
+        loaded:
+          description: Whether the server holds it in memory.
+          type: bool
+          sample: true
+        pinned:
+          description: Whether it stays there for good.
+          type: bool
+          sample: true
+        expires_at:
+          description: When the server means to drop it.
+          type: str
+          sample: "2318-10-21T06:02:36.854775807Z"
+        answered:
+          description: Whether it gave one token inside O(answer_within); V(null) when it was not asked.
+          type: bool
+          sample: true
+        seconds:
+          description: How long that took.
+          type: float
+          sample: 0.153
+        busy:
+          description: Whether the wait was behind other requests.
+          type: bool
+          sample: false
+        processor:
+          description: V(cpu), V(gpu), or the share that runs on the GPU.
+          type: str
+          sample: cpu
+        context_length:
+          description: The context it was loaded with, in tokens.
+          type: int
+          sample: 4096
+    problems:
+      description: What makes it unhealthy.
+      type: list
+      elements: dict
+      contains: &finding
+        kind:
+          description: A short fixed word.
+          type: str
+          sample: not_pinned
+        subject:
+          description: The model or container.
+          type: str
+          sample: qwen2.5:7b-instruct-q4_K_M
+        found:
+          description: What was seen.
+          type: str
+          sample: /api/ps says it expires at 2026-11-20T13:14:05Z
+        action:
+          description: What to do.
+          type: str
+          sample: set OLLAMA_KEEP_ALIVE to "-1" and load it again
+    warnings:
+      description: What is odd without making it unhealthy, such as OOM kills, restarts, or a CPU where a GPU was meant.
+      type: list
+      elements: dict
+      contains: *finding
+store:
+  description: What lies in the store beside whole models.
+  returned: always
+  type: dict
+  contains:
+    models_dir:
+      description: The models folder looked at.
+      type: str
+      sample: /var/lib/docker/volumes/archiv_ollama-models/_data/models
+    partials:
+      description: Unfinished downloads.
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: The file.
+          type: str
+          sample: /srv/ollama/blobs/sha256-2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730-partial
+        bytes:
+          description: What it occupies.
+          type: int
+          sample: 1048576
+        role:
+          description: What the blob is to a stored model, empty when none asks for it.
+          type: str
+          sample: weights
+    unreferenced:
+      description: Files in the blobs folder no manifest asks for.
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: The file.
+          type: str
+          sample: /srv/ollama/models/blobs/sha256-2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730
+        bytes:
+          description: What it occupies.
+          type: int
+          sample: 4683073952
+    unreferenced_bytes:
+      description: What they occupy together.
+      type: int
+      sample: 4683073952
+    bad_manifests:
+      description: Manifest files that cannot be read. While there is one, unreferenced may hold blobs it needs.
+      type: list
+      elements: str
+      sample: []
+msg:
+  description: The same in a sentence or two; with O(expect), everything that is not met.
+  returned: always
+  type: str
+  sample: "qwen2.5:7b-instruct-q4_K_M: cached, intact. healthy: it answers"
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
+    Assessment,
+    InputInvalid,
+    NoStore,
+    assess_models,
+    connect,
+    find_models_dir,
+    observer,
+    plain_model,
+    plain_survey,
+    read_wishes,
+    summary,
+    unmet_expectations,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR, Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
+
+ARGUMENTS: dict[str, t.Any] = {
+    "models": {"type": "list", "elements": "raw", "required": True},
+    "store": {"type": "path"},
+    "project": {"type": "str", "default": "archiv"},
+    "service": {"type": "str", "default": "ollama"},
+    "volume": {"type": "str", "default": "ollama-models"},
+    "verify": {"type": "str", "choices": ["full", "receipt", "size"], "default": "full"},
+    "receipts_dir": {"type": "path", "default": DEFAULT_DIR},
+    "health": {"type": "bool", "default": True},
+    "answer_within": {"type": "float", "default": 60},
+    "gpu": {"type": "bool"},
+    "context_length": {"type": "int"},
+    "expect": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["cached", "intact", "healthy", "pinned"],
+        "default": [],
+    },
+    "docker_host": {"type": "str", "default": DEFAULT_HOST},
+}
+
+
+def refuse_mistakes(params: t.Mapping[str, t.Any]) -> None:
+    """Raise InputInvalid for options that contradict each other or cannot be."""
+    needs_health = sorted({"healthy", "pinned"} & set(params["expect"]))
+    if needs_health and not params["health"]:
+        raise InputInvalid(f"expect: {', '.join(needs_health)} can only be told with health: true")
+    if params["answer_within"] <= 0:
+        raise InputInvalid(f"answer_within: {params['answer_within']:g} must be more than 0 seconds")
+
+
+def look(params: t.Mapping[str, t.Any]) -> Assessment:
+    """Read the disk and, where wanted, ask the server."""
+    refuse_mistakes(params)
+    wishes = read_wishes(params["models"])
+    engine, why_no_engine = None, ""
+    if params["health"] or not params["store"]:
+        engine, why_no_engine = connect(params["docker_host"])
+    models_dir = find_models_dir(engine, params["store"], params["project"], params["volume"], why_no_engine)
+    within = params["answer_within"]
+    return assess_models(
+        wishes,
+        models_dir=models_dir,
+        verify=params["verify"],
+        receipts=Receipts(models_dir, params["receipts_dir"]) if params["verify"] == "receipt" else None,
+        observe=observer(engine, why_no_engine, params["project"], params["service"], within)
+        if params["health"]
+        else None,
+        answer_within=within,
+        gpu=params["gpu"],
+        context_length=params["context_length"],
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        assessment = look(module.params)
+    except (InputInvalid, NoStore, StoreError, EngineError) as error:
+        module.fail_json(msg=str(error), models=[], healthy={}, store={})
+    unmet = unmet_expectations(assessment, module.params["expect"])
+    result: dict[str, t.Any] = {
+        "models": [plain_model(state) for state in assessment.states],
+        "healthy": assessment.healthy,
+        "store": plain_survey(assessment),
+    }
+    if unmet:
+        module.fail_json(msg="\n".join(unmet), **result)
+    module.exit_json(changed=False, msg=summary(assessment), **result)
+
+
+if __name__ == "__main__":
+    main()
