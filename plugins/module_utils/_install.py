@@ -59,9 +59,10 @@ _PIN = "pin"
 class InstallError(Exception):
     """A model could not be put in place; str() is a sentence for the operator."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: str, lacking: t.Sequence[Layer] = ()) -> None:
         super().__init__(message)
         self.kind = kind
+        self.lacking = tuple(lacking)
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,6 @@ def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
     for folder, mode in ((store.manifests_dir, 0o755), (store.blobs_dir, 0o755), (store.partials_dir, 0o700)):
         make_folder(folder, mode)
     refuse_split_store(store)
-    refuse_full_disk(store, plans)
     blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
     shop.progress.expect(sum(blobs.values()))
     proven: dict[str, FileKey] = {}
@@ -254,8 +254,9 @@ def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> di
         try:
             path = _fetch(shop, one.name, blob)
         except RegistryError as error:
-            lacking = ", ".join(f"{left.role} {left.digest} ({left.size} bytes)" for left in todo[position:])
-            raise InstallError(error.kind, f"{error}. {one.name} still lacks: {lacking}") from error
+            lacking = todo[position:]
+            words = ", ".join(f"{left.role} {left.digest} ({left.size} bytes)" for left in lacking)
+            raise InstallError(error.kind, f"{error}. {one.name} still lacks: {words}", lacking) from error
         final = shop.store.blob_path(blob.digest)
         place(path, final)
         got[blob.digest] = FileKey.of(os.lstat(final))

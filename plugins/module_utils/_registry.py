@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import functools
 import hashlib
 import http.client
 import json
@@ -324,19 +325,21 @@ class RegistryClient:
         self.waits = waits
         # Authorization header by origin; workers share it, and a dict item is replaced atomically.
         self._authorization: dict[tuple[str, str, int], str] = {}
-        # One context for all: building it reads every CA file of the host, which costs more than
-        # a request. A private authority is added to the public ones, as blobs may live elsewhere.
-        self._context: ssl.SSLContext = make_context()
-        if access.ca_path is not None:
-            self._trust(access.ca_path)
         version = access.ollama_version
         self._agent = f"ollama/{version} (archiv.ollama)" if version else "archiv.ollama"
 
-    def _trust(self, ca_path: str) -> None:
-        try:
-            self._context.load_verify_locations(cafile=ca_path)
-        except (OSError, ssl.SSLError) as error:
-            raise Untrusted(f"ca_path {ca_path} cannot be used: {error}") from error
+    @functools.cached_property
+    def _context(self) -> ssl.SSLContext:
+        """One for all requests: building it reads every CA file of the host, which costs more than a request."""
+        context: ssl.SSLContext = make_context()
+        ca_path = self.access.ca_path
+        if ca_path is not None:
+            # Added to the public ones, as a registry of one's own may point to blobs elsewhere.
+            try:
+                context.load_verify_locations(cafile=ca_path)
+            except (OSError, ssl.SSLError) as error:
+                raise Untrusted(f"ca_path {ca_path} holds no certificates that can be used: {error}") from error
+        return context
 
     def manifest(self, name: ModelName) -> bytes:
         """The bytes of a model's manifest as the registry stores them."""

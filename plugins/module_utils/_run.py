@@ -1,0 +1,180 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the options of ollama_model to its result: finds store and Engine, then lets the others work. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
+    Assessment,
+    InputInvalid,
+    NoStore,
+    connect,
+    find_models_dir,
+    plain_survey,
+    read_wishes,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import Engine, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._ensure import Job, Outcome, ensure_absent, ensure_present
+from ansible_collections.archiv.ollama.plugins.module_utils._fetch import Limits
+from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError, Workshop
+from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockError
+from ansible_collections.archiv.ollama.plugins.module_utils._progress import Progress
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
+    Access,
+    BadAnswer,
+    Deadline,
+    RegistryClient,
+    RegistryError,
+    check_mirror,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._serving import restart_and_load, serving
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
+
+# Where a store would be on a host that has no Engine yet: nothing is there, which is the truth.
+_NOWHERE = "/nonexistent/models"
+_MOST_CONNECTIONS = 64
+
+Params = t.Mapping[str, t.Any]
+
+
+def run(params: Params, check: bool) -> Fact:
+    """The module's result; what it raises is what the operator must read."""
+    wishes = read_options(params)
+    engine, why_no_engine = None, ""
+    if not params["store"] or params["restart"]:
+        engine, why_no_engine = connect(params["docker_host"])
+    warnings: list[str] = []
+    models_dir = _models_dir(params, engine, why_no_engine, check, warnings)
+    shop = _workshop(params, models_dir)
+    job = Job(tuple(wishes), params["verify"], params["repair"], params["prune"], check)
+    ensure = ensure_present if params["state"] == "present" else ensure_absent
+    with contextlib.closing(shop.progress):
+        outcome = ensure(shop, job)
+    restarted: list[str] = []
+    if outcome.stale and params["restart"]:
+        restarted = _restart(params, engine, why_no_engine, wishes, check, outcome)
+    return {
+        "changed": outcome.changed,
+        "msg": ". ".join(outcome.lines),
+        "models": outcome.models,
+        "download_bytes": outcome.download_bytes,
+        "restarted": restarted,
+        "pruned": outcome.pruned,
+        "store": plain_survey(Assessment((), shop.store.survey(), {}, shop.store.models_dir)),
+        "diff": {"before": _text(outcome.before), "after": _text(outcome.after)},
+        "warnings": warnings + outcome.warnings,
+    }
+
+
+def read_options(params: Params) -> list[Wish]:
+    """The wanted models, once everything is known to be possible; InputInvalid lists all mistakes."""
+    mistakes, wishes = [], []
+    try:
+        wishes = read_wishes(params["models"])
+    except InputInvalid as error:
+        mistakes.append(str(error))
+    if params["mirror"] is not None:
+        try:
+            check_mirror(params["mirror"], params["insecure"])
+        except BadAnswer as error:
+            mistakes.append(str(error))
+    if params["ca_path"] is not None and not os.path.isfile(params["ca_path"]):
+        mistakes.append(f"ca_path: {params['ca_path']} is not a file on this host")
+    if not 1 <= params["connections"] <= _MOST_CONNECTIONS:
+        mistakes.append(f"connections: {params['connections']} must be 1 to {_MOST_CONNECTIONS}")
+    for option in ("timeout", "stall_timeout", "load_timeout"):
+        if not 0 < params[option] < float("inf"):
+            mistakes.append(f"{option}: {params[option]:g} must be more than 0 seconds")
+    if mistakes:
+        raise InputInvalid("; ".join(mistakes))
+    return wishes
+
+
+def _models_dir(params: Params, engine: Engine | None, why_no_engine: str, check: bool, warnings: list[str]) -> str:
+    try:
+        return find_models_dir(engine, params["store"], params["project"], params["volume"], why_no_engine)
+    except NoStore as error:
+        if not check or params["store"]:
+            raise
+        warnings.append(f"predicted as for an empty store: {error}")
+        return _NOWHERE
+
+
+def _workshop(params: Params, models_dir: str) -> Workshop:
+    access = Access(
+        mirror=params["mirror"],
+        insecure=params["insecure"],
+        ca_path=params["ca_path"],
+        username=params["username"],
+        password=params["password"],
+        ollama_version=params["ollama_version"],
+    )
+    stall = params["stall_timeout"]
+    return Workshop(
+        store=Store(models_dir),
+        receipts=Receipts(models_dir, params["receipts_dir"]),
+        client=RegistryClient(access, Deadline(params["timeout"]), stall),
+        limits=Limits(connections=params["connections"], stall_timeout=stall),
+        progress=Progress(params["progress_path"]),
+    )
+
+
+def _restart(
+    params: Params,
+    engine: Engine | None,
+    why_no_engine: str,
+    wishes: t.Sequence[Wish],
+    check: bool,
+    outcome: Outcome,
+) -> list[str]:
+    """Restart what may hold replaced bytes; returns the names."""
+    if engine is None:
+        outcome.warnings.append(
+            f"restart whatever serves {params['store']}, it may hold replaced bytes: {why_no_engine}"
+        )
+        return []
+    containers = serving(engine, params["project"], params["service"])
+    names = [container.name for container in containers]
+    if names:
+        outcome.lines.append(f"{', '.join(names)} restarted, and the models loaded again")
+    if not check:
+        warm = [wish.name.display for wish in wishes if wish.warm]
+        failure = restart_and_load(engine, containers, warm, params["load_timeout"])
+        if failure:
+            raise InstallError("load", f"the models are whole on disk, but {failure}")
+    return names
+
+
+def _text(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def kind_of(error: Exception) -> str:
+    """The one word a playbook can branch on."""
+    if isinstance(error, (RegistryError, InstallError)):
+        return error.kind
+    if isinstance(error, InputInvalid):
+        return "input"
+    if isinstance(error, EngineError):
+        return "engine"
+    if isinstance(error, LockError):
+        return "lock"
+    return "disk" if isinstance(error, OSError) else "store"
+
+
+def sentence_of(error: Exception) -> str:
+    """What to tell the operator; an OSError alone is no sentence."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f" at {error.filename}" if error.filename else ""
+    return (
+        f"the disk refused{where}: {error.strerror or error}; check that this runs as root and the file system is sound"
+    )

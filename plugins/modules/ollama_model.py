@@ -1,0 +1,354 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Puts Ollama models into a store, whole and proven, or takes them out."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ollama_model
+short_description: Install, repair, pin or remove Ollama models
+version_added: 1.0.0
+author:
+  - the archiv.ollama authors (@archiv)
+description:
+  - Brings models from a registry straight into the store, over several connections, hashed while they come. After a cut
+    the next run goes on where this one stopped.
+  - Every blob is on disk before its name is, and the manifest comes last. A crash at any moment leaves the model that
+    was there before or the new one, never half of one.
+  - A model that is there is hashed once; a receipt then vouches for it until something could have changed the file.
+    Only blobs that are missing or damaged are fetched, and a damaged one gives way when the good one is ready.
+  - A model that is there and whole costs no network. A tag that moved in the registry is followed by C(digest) only.
+  - Shows its progress while it runs.
+requirements:
+  - The Docker SDK for Python (C(python3-docker)) on the host, unless O(store) is given and O(restart=false).
+attributes:
+  check_mode:
+    description: Can run in check mode and return what would happen without changing anything.
+    support: full
+    details:
+      - Asks the registry for a manifest that is not there, so it says how many bytes would come, or fails as the run
+        would.
+  diff_mode:
+    description: Will return details on what has changed (or would).
+    support: full
+  idempotent:
+    description: Running it twice gives the same result and changes nothing the second time.
+    support: full
+options:
+  models:
+    description:
+      - The models. Each entry is a name, or a dictionary as in C(ollama_stack_models) with C(name), optionally
+        C(digest) (SHA-256 of the manifest) and C(warm) (V(false) when it need not be loaded after a restart).
+      - Names are matched as Ollama does, with its defaults and without regard to case. Spellings in the store are kept.
+      - With C(digest) the model must be exactly that one. Another one in the store is replaced, another one in the
+        registry is refused.
+    type: list
+    elements: raw
+    required: true
+  state:
+    description:
+      - With V(present) the models are in the store, every byte proven.
+      - With V(absent) they are not, nor the blobs that no other model uses.
+    type: str
+    choices: [present, absent]
+    default: present
+  store:
+    description:
+      - The models folder, the one that holds C(blobs) and C(manifests). It is made when it is not there.
+      - By default C(models) in the volume O(volume) of the Compose project O(project).
+    type: path
+  project:
+    description: The Compose project that serves the models.
+    type: str
+    default: archiv
+  service:
+    description: The Compose service that serves the models.
+    type: str
+    default: ollama
+  volume:
+    description: The volume of the Compose project that holds the models.
+    type: str
+    default: ollama-models
+  docker_host:
+    description: The address of the Docker Engine.
+    type: str
+    default: unix:///var/run/docker.sock
+  verify:
+    description:
+      - What to believe of blobs that are already there.
+      - V(receipt) hashes those without a valid receipt, and writes receipts. The store of a stack that was set up by
+        hand is adopted this way.
+      - V(full) hashes all.
+      - V(size) looks at types and sizes only, where the manifest is there already.
+    type: str
+    choices: [receipt, full, size]
+    default: receipt
+  receipts_dir:
+    description: The folder of the receipts. It must belong to root and be writable by nobody else.
+    type: path
+    default: /var/lib/archiv-ollama/receipts
+  repair:
+    description: Whether to mend a model that is there but damaged. With V(false) the damage is an error.
+    type: bool
+    default: true
+  prune:
+    description:
+      - Whether to remove blobs no model uses, and what is left of unfinished downloads.
+      - A run that installs or repairs never prunes. Files younger than an hour stay, as they may belong to a pull by
+        hand, and so do all blobs while there is a manifest that cannot be read.
+    type: bool
+    default: false
+  restart:
+    description:
+      - Whether to restart the containers of O(service) after bytes they may have read were replaced, and to load the
+        models again. Without it they go on answering from the bytes they hold in memory.
+    type: bool
+    default: true
+  load_timeout:
+    description: Seconds a model may take to load and give its first token after such a restart.
+    type: float
+    default: 300
+  mirror:
+    description:
+      - Base URL of a registry that stands in for the default one. Names with a host of their own still go there.
+    type: str
+  insecure:
+    description:
+      - Whether plain HTTP is allowed, for O(mirror) and for names with a host of their own (where it is then used).
+        It never turns off the check of a certificate.
+    type: bool
+    default: false
+  ca_path:
+    description: File with certificates of authorities to trust beside those of the host.
+    type: path
+  username:
+    description: Who to be at the registry. Sent to the registry's own host only.
+    type: str
+  password:
+    description: The password or token that goes with O(username).
+    type: str
+  connections:
+    description: How many connections fetch one blob at once.
+    type: int
+    default: 8
+  timeout:
+    description:
+      - Seconds after which everything must be done, waiting for another writer of the store included. What was fetched
+        is kept.
+    type: float
+    default: 14400
+  stall_timeout:
+    description: Seconds without one byte after which a download has stalled.
+    type: float
+    default: 60
+  ollama_version:
+    description: The Ollama that will serve the models. The registry refuses a model this version cannot run.
+    type: str
+  progress_path:
+    description: File on the host that tells how far the download is. Set by the action plugin that shows it.
+    type: path
+seealso:
+  - module: archiv.ollama.ollama_model_info
+notes:
+  - Proxies are taken from the environment (C(https_proxy), C(no_proxy)), which the task can set.
+  - The store is locked against other writers of this collection while something is written.
+"""
+
+EXAMPLES = r"""
+- name: Have the archive's model, exactly these bytes
+  archiv.ollama.ollama_model:
+    models:
+      - name: qwen2.5:7b-instruct-q4_K_M
+        digest: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
+
+- name: Hash a store on another disk and mend it from a mirror
+  archiv.ollama.ollama_model:
+    models:
+      - qwen2.5:7b-instruct-q4_K_M
+    store: /srv/ollama/models
+    verify: full
+    restart: false
+    mirror: https://registry.example.org
+    ca_path: /etc/ssl/certs/example.pem
+
+- name: Remove a model and what no other uses
+  archiv.ollama.ollama_model:
+    models:
+      - llama3.2:1b
+    state: absent
+    prune: true
+"""
+
+RETURN = r"""
+models:
+  description: The models as they are now, in check mode as they would be, in the order of O(models).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name as Ollama shows it.
+      type: str
+      sample: qwen2.5:7b-instruct-q4_K_M
+    digest:
+      description: SHA-256 of the manifest, V(null) when there is none.
+      type: str
+      sample: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
+    cached:
+      description: Whether the manifest parses, has the wanted digest, and every blob is there with its size.
+      type: bool
+      sample: true
+    intact:
+      description: Whether the SHA-256 of every blob is proven; V(null) when nobody looked.
+      type: bool
+      sample: true
+    problems:
+      description: What is still wrong, one entry a file, as M(archiv.ollama.ollama_model_info) returns it.
+      type: list
+      elements: dict
+      sample: []
+    changed:
+      description: Whether this model was touched.
+      type: bool
+      sample: true
+    fetched:
+      description: The blobs that came, or in check mode would come.
+      type: list
+      elements: dict
+      contains:
+        role:
+          description: What the blob is to the model.
+          type: str
+          sample: weights
+        digest:
+          description: Its digest.
+          type: str
+          sample: sha256:2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730
+        size:
+          description: Its bytes.
+          type: int
+          sample: 4683073952
+    replaced:
+      description: Damaged files that gave way to good ones.
+      type: list
+      elements: str
+      sample: []
+    removed:
+      description: Blobs that went with the model.
+      type: list
+      elements: str
+      returned: with O(state=absent)
+      sample: []
+download_bytes:
+  description: What had to come over the network, bytes an earlier run left behind not counted.
+  returned: success
+  type: int
+  sample: 4683087561
+restarted:
+  description: The containers that were restarted because they held bytes that were replaced.
+  returned: success
+  type: list
+  elements: str
+  sample: [archiv-ollama-1]
+pruned:
+  description: The files no model used that were removed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+store:
+  description: What lies in the store beside whole models, as M(archiv.ollama.ollama_model_info) returns it.
+  returned: success
+  type: dict
+  sample:
+    models_dir: /var/lib/docker/volumes/archiv_ollama-models/_data/models
+    partials: []
+    unreferenced: []
+    unreferenced_bytes: 0
+    bad_manifests: []
+kind:
+  description: >-
+    What failed, in one word: V(input), V(store), V(engine), V(lock), V(damaged), V(offline), V(untrusted),
+    V(not_found), V(unauthorized), V(needs_newer_ollama), V(server_error), V(cut), V(bad_answer), V(bad_manifest),
+    V(insecure_redirect), V(size_mismatch), V(digest_mismatch), V(stalled), V(deadline), V(no_space), V(load), V(disk).
+  returned: failure
+  type: str
+  sample: offline
+lacking:
+  description: The blobs that could not be got, as in RV(models[].fetched).
+  returned: failure
+  type: list
+  elements: dict
+  sample: []
+msg:
+  description: What was done, or what failed, where, why, and what to do.
+  returned: always
+  type: str
+  sample: "qwen2.5:7b-instruct-q4_K_M: installed, 4 blobs of 4.7 GB fetched"
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archiv.ollama.plugins.module_utils._assess import InputInvalid, NoStore
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError
+from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockError
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import RegistryError
+from ansible_collections.archiv.ollama.plugins.module_utils._run import kind_of, run, sentence_of
+from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
+
+ARGUMENTS: dict[str, t.Any] = {
+    "models": {"type": "list", "elements": "raw", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "store": {"type": "path"},
+    "project": {"type": "str", "default": "archiv"},
+    "service": {"type": "str", "default": "ollama"},
+    "volume": {"type": "str", "default": "ollama-models"},
+    "docker_host": {"type": "str", "default": DEFAULT_HOST},
+    "verify": {"type": "str", "choices": ["receipt", "full", "size"], "default": "receipt"},
+    "receipts_dir": {"type": "path", "default": DEFAULT_DIR},
+    "repair": {"type": "bool", "default": True},
+    "prune": {"type": "bool", "default": False},
+    "restart": {"type": "bool", "default": True},
+    "load_timeout": {"type": "float", "default": 300},
+    "mirror": {"type": "str"},
+    "insecure": {"type": "bool", "default": False},
+    "ca_path": {"type": "path"},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "connections": {"type": "int", "default": 8},
+    "timeout": {"type": "float", "default": 14400},
+    "stall_timeout": {"type": "float", "default": 60},
+    "ollama_version": {"type": "str"},
+    "progress_path": {"type": "path"},
+}
+
+FAILURES = (InputInvalid, NoStore, StoreError, EngineError, LockError, InstallError, RegistryError, OSError)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_by={"password": ["username"]},
+    )
+    try:
+        result = run(module.params, module.check_mode)
+    except FAILURES as error:
+        lacking = [
+            {"role": blob.role, "digest": blob.digest, "size": blob.size} for blob in getattr(error, "lacking", ())
+        ]
+        module.fail_json(msg=sentence_of(error), kind=kind_of(error), lacking=lacking, models=[])
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
