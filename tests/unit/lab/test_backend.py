@@ -35,9 +35,7 @@ def read_request(conn: socket.socket) -> bytes:
         data += conn.recv(65536)
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(
-        int(line.split(b":")[1])
-        for line in head.split(b"\r\n")
-        if line.lower().startswith(b"content-length")
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
     )
     while len(body) < length:
         body += conn.recv(65536)
@@ -46,9 +44,7 @@ def read_request(conn: socket.socket) -> bytes:
 
 def http(status: int, body: bytes, length: int | None = None) -> bytes:
     size = len(body) if length is None else length
-    head = (
-        f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
-    )
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
     return head.encode() + body
 
 
@@ -272,9 +268,7 @@ def test_wrong_address_gives_problem_json(path: str, status: int) -> None:
 
 
 def test_settings_default_to_the_archives_own() -> None:
-    assert backend.Settings.from_env({}) == backend.Settings(
-        "http://ollama:11434", 60.0, "qwen2.5:7b-instruct-q4_K_M"
-    )
+    assert backend.Settings.from_env({}) == backend.Settings("http://ollama:11434", 60.0, "qwen2.5:7b-instruct-q4_K_M")
 
 
 @pytest.mark.parametrize(

@@ -30,25 +30,16 @@ def test_same_seed_gives_same_bytes(tmp_path: Path) -> None:
 
 
 def test_published_digests_stay_as_recorded() -> None:
-    digests = {
-        published.name: lab_model.build_model(published.seed).digest
-        for published in lab_model.MODELS
-    }
+    digests = {published.name: lab_model.build_model(published.seed).digest for published in lab_model.MODELS}
     assert digests == {
-        "qwen2.5:7b-instruct-q4_K_M": (
-            "sha256:c5c949618139b60b3326002a4db0e8e2f46ec7034d0fe226a8e7a5572176b6bf"
-        ),
+        "qwen2.5:7b-instruct-q4_K_M": ("sha256:c5c949618139b60b3326002a4db0e8e2f46ec7034d0fe226a8e7a5572176b6bf"),
         "llama3.2:1b": "sha256:53f6258b3a60538e15cb70427e1f80571b1a1fe4d3833422637226080bd9b2bc",
     }
 
 
 def test_other_seed_gives_other_weights_only() -> None:
     one, two = (lab_model.build_model(seed) for seed in ("a", "b"))
-    kinds = {
-        layer["mediaType"]
-        for layer in json.loads(one.manifest)["layers"]
-        if layer["digest"] not in two.blobs
-    }
+    kinds = {layer["mediaType"] for layer in json.loads(one.manifest)["layers"] if layer["digest"] not in two.blobs}
     assert kinds == {"application/vnd.ollama.image.model"}
 
 
@@ -57,8 +48,7 @@ def test_manifest_names_every_blob_with_its_size_and_digest() -> None:
     manifest = json.loads(model.manifest)
     named = {item["digest"]: item["size"] for item in [manifest["config"], *manifest["layers"]]}
     assert named == {
-        "sha256:" + hashlib.sha256(content(blob)).hexdigest(): len(content(blob))
-        for blob in model.blobs.values()
+        "sha256:" + hashlib.sha256(content(blob)).hexdigest(): len(content(blob)) for blob in model.blobs.values()
     }
     assert set(model.blobs) == set(named)
 
@@ -135,9 +125,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.uploads += 1
-        self.reply(
-            202, Location=f"http://registry.invalid{self.path}{self.server.uploads}?_state=x"
-        )
+        self.reply(202, Location=f"http://registry.invalid{self.path}{self.server.uploads}?_state=x")
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
