@@ -258,8 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     LOGS.mkdir(parents=True, exist_ok=True)
     SUMMARY.unlink(missing_ok=True)
-    # A gate that is told to stop stops its steps, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Told to stop in any way, also where a shell's background job would ignore Ctrl-C, it stops its steps.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
     outcomes = []
     try:
         for outcome in run_all(steps):
