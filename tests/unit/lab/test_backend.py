@@ -22,9 +22,11 @@ import pytest
 
 from tests.lab.backend import app as backend
 
+# Long enough for a busy machine; only tests of the deadline itself wait for one, a short one.
+PATIENT = 5.0
 DEADLINE = 0.4
 # A whole answer may end a little after the deadline: scheduling, not waiting.
-SLACK = 0.4
+SLACK = 1.0
 
 Script = Callable[[socket.socket, threading.Event], None]
 
@@ -120,7 +122,7 @@ def ollama(script: Script) -> Iterator[str]:
 
 
 def call(
-    base_url: str, method: str, path: str, timeout: float = DEADLINE, **request: Any
+    base_url: str, method: str, path: str, timeout: float = PATIENT, **request: Any
 ) -> tuple[httpx.Response, float]:
     """One request to a backend that asks the Ollama at base_url, and the seconds it took."""
     app = backend.create_app(backend.Settings(base_url, timeout, "tiny:1b"))
@@ -138,9 +140,9 @@ def call(
     return asyncio.run(run())
 
 
-def search(base_url: str) -> tuple[int, dict[str, Any], float]:
+def search(base_url: str, timeout: float = PATIENT) -> tuple[int, dict[str, Any], float]:
     query = {"query": "Where is the 1923 deed?"}
-    reply, waited = call(base_url, "POST", "/api/search/nl", json=query)
+    reply, waited = call(base_url, "POST", "/api/search/nl", timeout, json=query)
     return reply.status_code, reply.json(), waited
 
 
@@ -150,7 +152,7 @@ def test_answer_is_returned_with_model_and_seconds() -> None:
     assert status == 200
     assert body["answer"] == "in box 7"
     assert body["model"] == "tiny:1b"
-    assert 0 <= body["seconds"] < DEADLINE
+    assert 0 <= body["seconds"] < PATIENT
 
 
 def test_request_to_ollama_carries_no_keep_alive_and_no_options() -> None:
@@ -192,10 +194,11 @@ def test_request_to_ollama_carries_no_keep_alive_and_no_options() -> None:
 )
 def test_misbehaving_ollama_gives_503_with_reason(script: Script, reason: str) -> None:
     with ollama(script) as url:
-        status, body, waited = search(url)
+        deadline = DEADLINE if reason == "timeout" else PATIENT
+        status, body, waited = search(url, deadline)
     assert (status, body["reason"]) == (503, reason)
     assert set(body) == {"type", "title", "status", "detail", "reason"}
-    assert waited < DEADLINE + SLACK
+    assert waited < deadline + SLACK
 
 
 def test_refused_connection_gives_unreachable() -> None:
@@ -216,11 +219,11 @@ def test_unknown_host_gives_name_not_found(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_hanging_dns_gives_timeout_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     def hanging(*_: object, **__: object) -> list[object]:
-        time.sleep(3 * DEADLINE)
+        time.sleep(DEADLINE + 2 * SLACK)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hanging)
-    status, body, waited = search("http://ollama:11434")
+    status, body, waited = search("http://ollama:11434", DEADLINE)
     assert (status, body["reason"]) == (503, "timeout")
     assert waited < DEADLINE + SLACK
 
