@@ -208,7 +208,8 @@ def summary(assessment: Assessment) -> str:
     parts = [_summary_of(state) for state in assessment.states]
     if assessment.healthy:
         problems = assessment.healthy["problems"]
-        words = "; ".join(f"{one['subject']}: {one['found']}" for one in problems) or "it answers"
+        words = "; ".join(f"{one['subject']}: {one['found']}" for one in problems)
+        words = words or ("busy with other requests" if assessment.healthy["busy"] else "it answers")
         parts.append(f"{'healthy' if assessment.healthy['ok'] else 'not healthy'}: {words}")
     return ". ".join(parts)
 

@@ -151,6 +151,7 @@ def _judge_model(seen: Observation, wish: Wish, answer_within: float, problems: 
         "busy": answer is not None and _is_busy(answer),
         "processor": _processor(loaded) if loaded else None,
         "context_length": loaded.get("context_length") if loaded else None,
+        "longest_context": ((listed or {}).get("details") or {}).get("context_length"),
     }
     problems.extend(_model_problems(fact, wish, loaded, answer, answer_within))
     return fact
@@ -204,8 +205,10 @@ def _warn_of_models(models: t.Sequence[Fact], gpu: bool, context_length: int | N
                 problem("cpu_fallback", model["name"], found, "check the GPU's driver inside the container")
             )
         actual = model["context_length"]
-        if context_length and actual and actual != context_length:
-            found = f"its context is {actual} tokens, wanted {context_length}"
+        # Ollama never exceeds the length a model was trained with.
+        wanted = min(context_length or 0, model["longest_context"] or context_length or 0)
+        if wanted and actual and actual != wanted:
+            found = f"its context is {actual} tokens, wanted {wanted}"
             action = "set OLLAMA_CONTEXT_LENGTH on the server; let no client send num_ctx"
             warnings.append(problem("context_length", model["name"], found, action))
 
@@ -257,7 +260,7 @@ def probe(
 def _ask(engine: Engine, seen: Observation, wishes: t.Sequence[Wish], answer_within: float) -> Observation:
     container = t.cast(Container, seen.container)
     try:
-        api, version = _reach(engine, container)
+        api, version = reach(engine, container)
         tags, ps = api.tags(), api.ps()
     except (ApiError, EngineError) as error:
         return replace(seen, api_error=str(error))
@@ -270,7 +273,8 @@ def _ask(engine: Engine, seen: Observation, wishes: t.Sequence[Wish], answer_wit
     return replace(seen, version=version, tags=tags, ps=ps, answers=answers)
 
 
-def _reach(engine: Engine, container: Container) -> tuple[OllamaApi, str]:
+def reach(engine: Engine, container: Container) -> tuple[OllamaApi, str]:
+    """The API of a running container and its version: at an address of its own, else from inside."""
     failure: Exception = ApiError("the container has no address of its own")
     for address in container.addresses.values():
         api = OllamaApi(over_http(f"http://{address}:{PORT}"), _REACH_SECONDS)

@@ -115,7 +115,7 @@ def _locking_pid(inode: int) -> int:
 def _command_of(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read(200).split(b"\0")
+            words = file.read(200).replace(b"\0", b" ").split()
     except OSError:
         return "its command cannot be read"
-    return b" ".join(words).decode(errors="replace").strip()
+    return b" ".join(words).decode(errors="replace")

@@ -10,12 +10,10 @@ of power leaves the old file or the new one.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import stat
-import tempfile
 import time
 import typing as t
 
@@ -121,17 +119,13 @@ class Receipts:
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             _refuse_unsafe(self.folder, stat.S_ISDIR)
-            descriptor, temporary = tempfile.mkstemp(prefix=".receipts-", dir=self.folder)
-            try:
-                with open(descriptor, "w", encoding="ascii") as file:
-                    json.dump(document, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.rename(temporary, self.path)
-            except OSError:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(temporary)
-                raise
+            # One fixed name, under the writer's lock: a killed run leaves at most this, for the next to replace.
+            temporary = self.path + ".new"
+            with open(temporary, "w", encoding="ascii", opener=_open_private) as file:
+                json.dump(document, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(temporary, self.path)
             _sync_folder(self.folder)
         except OSError as error:
             raise ReceiptsUnsafe(
@@ -177,6 +171,10 @@ def _refuse_unsafe(path: str, right_type: t.Callable[[int], bool]) -> None:
             f"{path} could be written by others than root, so what it says proves nothing;"
             f" make it root's own: chown root {path} && chmod go-w {path}"
         )
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _sync_folder(folder: str) -> None:

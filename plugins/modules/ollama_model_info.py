@@ -279,6 +279,10 @@ healthy:
           description: The context it was loaded with, in tokens.
           type: int
           sample: 4096
+        longest_context:
+          description: The context it was trained with, in tokens; V(null) where the server does not say.
+          type: int
+          sample: 32768
     problems:
       description: What makes it unhealthy.
       type: list

@@ -1,0 +1,91 @@
+"""Files hash to what hashlib says of their bytes, whatever their size and whatever goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import threading
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.archiv.ollama.plugins.module_utils._hashing import (
+    FileChanged,
+    FileKey,
+    Hashed,
+    hash_file,
+    hash_many,
+    hash_with_key,
+)
+
+BUFFER = 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024 * 1024 - 1, 1024 * 1024, BUFFER, BUFFER + 1, 3 * BUFFER + 17])
+def test_hash_file_equals_hashlib(tmp_path: Path, size: int) -> None:
+    content = os.urandom(size)
+    (tmp_path / "blob").write_bytes(content)
+    assert hash_file(str(tmp_path / "blob")) == hashlib.sha256(content).hexdigest()
+
+
+def test_hash_file_holds_no_file_in_memory(tmp_path: Path) -> None:
+    blob = tmp_path / "blob"
+    blob.touch()
+    os.truncate(blob, 150 * 1024 * 1024)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    hash_file(str(blob))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+def test_hash_with_key_takes_regular_files_only(tmp_path: Path, kind: str) -> None:
+    blob = tmp_path / "blob"
+    if kind == "folder":
+        blob.mkdir()
+    elif kind == "link":
+        blob.symlink_to("/etc/hosts")
+    else:
+        os.mkfifo(blob)
+    with pytest.raises(OSError, match=r"regular|symbolic"):
+        hash_with_key(str(blob))
+
+
+def test_hash_with_key_refuses_a_file_written_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = tmp_path / "blob"
+    blob.write_bytes(bytes(2 * BUFFER))
+    read = os.readv
+
+    def read_and_touch(descriptor: int, buffers: list[memoryview]) -> int:
+        os.utime(blob)
+        return read(descriptor, buffers)
+
+    monkeypatch.setattr(os, "readv", read_and_touch)
+    with pytest.raises(FileChanged, match="written to while"):
+        hash_with_key(str(blob))
+
+
+def test_hash_with_key_passes_on_a_read_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = tmp_path / "blob"
+    blob.write_bytes(bytes(2 * BUFFER))
+
+    def fail(descriptor: int, buffers: list[memoryview]) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "readv", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        hash_with_key(str(blob))
+    assert threading.active_count() == 1
+
+
+def test_hash_many_hashes_each_and_keeps_errors_apart(tmp_path: Path) -> None:
+    contents = {f"{tmp_path}/{n}": os.urandom(n * 1024 * 1024 + n) for n in range(4)}
+    for path, content in contents.items():
+        Path(path).write_bytes(content)
+    hashes = hash_many([*contents, f"{tmp_path}/nowhere"])
+    assert isinstance(hashes.pop(f"{tmp_path}/nowhere"), FileNotFoundError)
+    assert hashes == {
+        path: Hashed(hashlib.sha256(content).hexdigest(), FileKey.of(os.stat(path)))
+        for path, content in contents.items()
+    }
