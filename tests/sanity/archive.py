@@ -1,7 +1,8 @@
-"""Builds the collection and demands that the archive holds what runs, and nothing else."""
+"""Builds the collection: its archive holds what runs and nothing else, and its playbooks load from there."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -27,19 +28,41 @@ def ships(path: Path) -> bool:
     return path.parts[0] in SHIPPED_FOLDERS and not hidden
 
 
+def build(folder: Path) -> Path:
+    command = ["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(ROOT)]
+    subprocess.run(command, check=True)
+    [archive] = folder.glob("*.tar.gz")
+    return archive
+
+
+def unloadable(archive: Path, folder: Path, playbooks: Iterable[str]) -> list[str]:
+    """The playbooks that fail to load by name where nothing but the archive is installed."""
+    env = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
+    (folder / "ansible.cfg").touch()
+    install = ["ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", str(folder), str(archive)]
+    subprocess.run(install, env=env, cwd=folder, check=True)
+    check = ["ansible-playbook", "--syntax-check", "-i", "localhost,"]
+    return [name for name in playbooks if subprocess.run([*check, name], env=env, cwd=folder, check=False).returncode]
+
+
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        build = ["ansible-galaxy", "collection", "build", "--output-path", folder, str(ROOT)]
-        if code := subprocess.run(build, check=False).returncode:
-            return code
-        [archive] = Path(folder).glob("*.tar.gz")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        archive = build(folder)
         with tarfile.open(archive) as tar:
             names = tar.getnames()
-    complaints = [f"{name} must not ship" for name in strays(names)]
+        playbooks = [f"archiv.ollama.{Path(name).stem}" for name in names if Path(name).match("playbooks/*.yml")]
+        complaints = [
+            f"{playbook} does not load from the archive" for playbook in unloadable(archive, folder, playbooks)
+        ]
+    complaints += [f"{name} must not ship" for name in strays(names)]
     complaints += [f"{name} is missing" for name in sorted(NEEDED - set(names))]
     print("\n".join(complaints) or f"{len(names)} entries, all of them wanted")
     return bool(complaints)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"archive: `{' '.join(error.cmd)}` failed; its reason stands above.")
