@@ -41,6 +41,7 @@ _PART_MIN = 8 * 1024 * 1024
 _PART_MAX = 64 * 1024 * 1024
 _READ = 256 * 1024
 _PUBLISH = 1024 * 1024
+_PUBLISH_SECONDS = 0.25
 _HASH_READ = 1024 * 1024
 # At most this much work is lost to a SIGKILL.
 _RECORD_SECONDS = 1.0
@@ -354,7 +355,7 @@ class _Download:
         """Write what one answer carries; todo.start follows."""
         answer, offset = todo.opened or self.source.open(todo.start, todo.end)
         todo.opened = None
-        published = todo.start
+        published, last = todo.start, time.monotonic()
         try:
             while todo.start < todo.end:
                 upto = todo.end if offset >= todo.start else todo.start
@@ -368,8 +369,8 @@ class _Download:
                     write_all(fd, piece, offset)
                     todo.start += len(piece)
                 offset += len(piece)
-                if todo.start - published >= _PUBLISH:
-                    published = self._publish(published, todo.start)
+                if todo.start - published >= _PUBLISH or self._last_byte - last >= _PUBLISH_SECONDS:
+                    published, last = self._publish(published, todo.start), self._last_byte
         finally:
             answer.close()
             self._publish(published, todo.start)

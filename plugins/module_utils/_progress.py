@@ -37,16 +37,24 @@ class Progress:
         self._before += size
         self._recent.clear()
 
+    def begin(self) -> None:
+        """Say which process works here, before there is anything to count."""
+        self._write({"pid": os.getpid()})
+
     def update(self, model: str, done_of_blob: int) -> None:
         """Called often; writes seldom."""
         now, done = self._clock(), self._before + done_of_blob
         self._recent.append((now, done))
         while len(self._recent) > 2 and now - self._recent[0][0] > _WINDOW_SECONDS:
             self._recent.popleft()
-        if self._path is None or now - self._written < _WRITE_SECONDS:
+        if now - self._written >= _WRITE_SECONDS:
+            self._written = now
+            speed = rate(self._recent)
+            self._write({"pid": os.getpid(), "model": model, "done": done, "total": self.total, "rate": speed})
+
+    def _write(self, record: dict[str, t.Any]) -> None:
+        if self._path is None:
             return
-        self._written = now
-        record = {"model": model, "done": done, "total": self.total, "rate": rate(self._recent)}
         temporary = f"{self._path}.new"
         # Only a courtesy to whoever watches: a full disk here must not fail the download.
         with contextlib.suppress(OSError):
@@ -82,6 +90,14 @@ def progress_line(host: str, raw: str) -> str | None:
     if speed > 0:
         line += f", {human(speed)}/s, {_clock_face((total - done) / speed)} left"
     return line
+
+
+def worker_pid(raw: str) -> int:
+    """The process that writes the record, 0 when it says none."""
+    try:
+        return int(json.loads(raw)["pid"])
+    except (ValueError, TypeError, KeyError):
+        return 0
 
 
 def human(amount: float) -> str:

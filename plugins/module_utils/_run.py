@@ -56,6 +56,7 @@ def run(params: Params, check: bool) -> Fact:
     shop = _workshop(params, models_dir)
     job = Job(tuple(wishes), params["verify"], params["repair"], params["prune"], check)
     ensure = ensure_present if params["state"] == "present" else ensure_absent
+    shop.progress.begin()
     with contextlib.closing(shop.progress):
         outcome = ensure(shop, job)
     restarted: list[str] = []
