@@ -1,0 +1,223 @@
+"""The module itself: options in, one JSON result out, exactly as its documentation says."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.archiv.ollama.plugins.modules import ollama_model_info
+from tests.unit.plugins.fake_engine import FakeEngine, serve_engine
+from tests.unit.plugins.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
+from tests.unit.plugins.stores import NAME, TinyModel, tiny_model
+
+Run = Callable[..., dict[str, Any]]
+TYPES = {"str": str, "bool": bool, "int": int, "float": float, "list": list, "dict": dict}
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call the module as Ansible would; its result, and `code` beside it."""
+
+    def call(_check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        arguments = {"models": [NAME], **options, "_ansible_check_mode": _check_mode}
+        with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
+            ollama_model_info.main()
+        return {**json.loads(capsys.readouterr().out), "code": ended.value.code}
+
+    return call
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> TinyModel:
+    """A whole model in a store at tmp_path/data/models."""
+    whole = tiny_model()
+    whole.install(tmp_path / "data" / "models")
+    return whole
+
+
+@pytest.fixture
+def store(tmp_path: Path, model: TinyModel) -> str:
+    """The models folder that holds it."""
+    return str(tmp_path / "data" / "models")
+
+
+@pytest.fixture
+def ollama(model: TinyModel) -> Iterator[FakeOllama]:
+    """A server that holds this very model for good."""
+    with serve_ollama(PORT) as server:
+        document = answer_of("ps_pinned")[1]
+        document["models"][0]["digest"] = model.digest.removeprefix("sha256:")
+        server.answers["/api/ps"] = (200, document)
+        yield server
+
+
+@pytest.fixture
+def engine(tmp_path: Path, ollama: FakeOllama) -> Iterator[FakeEngine]:
+    """An Engine with that server's container and that store's volume."""
+    with serve_engine(tmp_path) as fake:
+        assert fake.inspect is not None
+        fake.inspect["NetworkSettings"]["Networks"] = {"archiv-net": {"IPAddress": ollama.address}}
+        fake.volume["Mountpoint"] = str(tmp_path / "data")
+        yield fake
+
+
+def documented(returned: Mapping[str, Any], contains: Mapping[str, Any], where: str = "") -> list[str]:
+    """Every difference between a result and the documentation of it."""
+    wrong = [f"{where}{key} is not documented" for key in returned if key not in contains]
+    for key, told in contains.items():
+        if key not in returned:
+            wrong.append(f"{where}{key} is not returned")
+            continue
+        values = returned[key] if told.get("elements") == "dict" else [returned[key]]
+        if returned[key] is not None and not isinstance(returned[key], TYPES[told["type"]]):
+            wrong.append(f"{where}{key} is {returned[key]!r}, not {told['type']}")
+        elif "contains" in told:
+            wrong += [
+                line for value in values if value for line in documented(value, told["contains"], f"{where}{key}.")
+            ]
+    return wrong
+
+
+def without_frame(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The result without what Ansible and the fixture add to it."""
+    return {key: value for key, value in result.items() if key not in ("changed", "failed", "invocation", "code")}
+
+
+def test_whole_served_model_meets_every_expectation(run: Run, engine: FakeEngine, model: TinyModel) -> None:
+    result = run(docker_host=engine.host, expect=["cached", "intact", "healthy", "pinned"])
+    assert (result["code"], result["changed"]) == (0, False)
+    assert result["models"] == [{"name": NAME, "digest": model.digest, "cached": True, "intact": True, "problems": []}]
+    assert result["healthy"]["ok"] is True
+    assert result["msg"] == f"{NAME}: cached, intact. healthy: it answers"
+
+
+def test_result_is_what_the_documentation_says(run: Run, engine: FakeEngine, model: TinyModel, store: str) -> None:
+    model.blob_path(Path(store), "weights").chmod(0o600)
+    (Path(store) / "blobs" / "stray").write_bytes(b"x")
+    (Path(store) / "blobs" / f"sha256-{'a' * 64}-partial").write_bytes(b"x")
+    assert engine.inspect is not None
+    engine.inspect["RestartCount"] = 1
+    engine.inspect["State"]["Health"]["Status"] = "starting"
+    result = run(docker_host=engine.host)
+    told = yaml.safe_load(ollama_model_info.RETURN)
+    assert documented(without_frame(result), told) == []
+    assert result["models"][0]["problems"]
+    assert result["healthy"]["problems"]
+    assert result["healthy"]["warnings"]
+    assert result["store"]["partials"]
+    assert result["store"]["unreferenced_bytes"] == 1
+
+
+def test_failure_is_what_the_documentation_says(run: Run, tmp_path: Path) -> None:
+    result = run(docker_host=f"unix://{tmp_path}/none")
+    assert result["failed"]
+    assert documented({"store": {}, **without_frame(result)}, yaml.safe_load(ollama_model_info.RETURN)) == []
+
+
+def test_documented_options_are_the_options() -> None:
+    told = yaml.safe_load(ollama_model_info.DOCUMENTATION)["options"]
+    assert {
+        name: {key: value for key, value in option.items() if key != "description"} for name, option in told.items()
+    } == ollama_model_info.ARGUMENTS
+
+
+def test_store_alone_needs_neither_engine_nor_server(run: Run, store: str, tmp_path: Path) -> None:
+    away = f"unix://{tmp_path}/none"
+    result = run(store=store, health=False, docker_host=away, expect=["cached", "intact"])
+    assert (result["code"], result["healthy"]) == (0, {})
+    result = run(store=store, docker_host=away, expect=["cached", "intact"])
+    assert (result["code"], result["healthy"]["ok"]) == (0, False)
+    assert "no Docker Engine listens" in result["msg"]
+
+
+def test_store_alone_works_without_the_sdk(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "docker", None)
+    assert run(store=store, health=False)["models"][0]["intact"] is True
+    assert "install python3-docker" in run()["msg"]
+
+
+@pytest.mark.parametrize("verify", ["full", "receipt", "size"])
+def test_check_mode_gives_the_same_result(run: Run, store: str, verify: str) -> None:
+    before = sorted((path, path.stat().st_mtime_ns) for path in Path(store).parent.rglob("*"))
+    real, check = (run(_check, store=store, health=False, verify=verify) for _check in (False, True))
+    assert without_frame(real) == without_frame(check)
+    assert real["changed"] is check["changed"] is False
+    assert sorted((path, path.stat().st_mtime_ns) for path in Path(store).parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("verify", "intact"), [("full", False), ("receipt", None), ("size", None)])
+def test_flipped_bit_is_never_intact(run: Run, store: str, model: TinyModel, verify: str, intact: bool | None) -> None:
+    weights = model.blob_path(Path(store), "weights")
+    before, content = weights.stat(), bytearray(weights.read_bytes())
+    content[0] ^= 1
+    weights.write_bytes(content)
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    result = run(store=store, health=False, verify=verify)
+    assert (result["models"][0]["cached"], result["models"][0]["intact"]) == (True, intact)
+
+
+def test_every_unmet_expectation_comes_in_one_message(
+    run: Run, engine: FakeEngine, ollama: FakeOllama, model: TinyModel, store: str
+) -> None:
+    model.blob_path(Path(store), "template").unlink()
+    ollama.answers["/api/ps"] = answer_of("ps_expiring")
+    ollama.answers["/api/generate"] = answer_of("generate_truncated")
+    result = run(docker_host=engine.host, expect=["cached", "intact", "healthy", "pinned"])
+    assert (result["code"], result["failed"]) == (1, True)
+    assert len(result["models"]) == 1
+    for part in (
+        str(model.blob_path(Path(store), "template")),
+        "/api/ps says it expires at",
+        "exceeds file size",
+        "repair: true",
+        "OLLAMA_KEEP_ALIVE",
+    ):
+        assert part in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        pytest.param({"models": []}, ["name at least one model"], id="no models"),
+        pytest.param({"models": "a b,c@d"}, ["models[0]", "models[1]"], id="two bad names"),
+        pytest.param({"models": [{"name": "a", "digest": "beef"}]}, ["64 hexadecimal digits"], id="short digest"),
+        pytest.param({"models": [["a"]]}, ["is neither a model name"], id="a list in the list"),
+        pytest.param({"store": "/", "health": False, "expect": ["pinned"]}, ["health: true"], id="blind expectation"),
+        pytest.param({"store": "/", "answer_within": 0}, ["more than 0 seconds"], id="no time"),
+        pytest.param({"verify": "quick"}, ["verify", "full, receipt, size"], id="unknown choice"),
+        pytest.param({"expect": ["warm"]}, ["expect", "cached, intact, healthy, pinned"], id="unknown expectation"),
+        pytest.param({"answer_within": "soon"}, ["answer_within"], id="wrong type"),
+    ],
+)
+def test_bad_options_are_refused_in_words(run: Run, options: dict[str, Any], parts: list[str]) -> None:
+    result = run(**options)
+    assert result["code"] == 1
+    assert all(part in result["msg"] for part in parts)
+    assert "Traceback" not in json.dumps(result)
+
+
+def test_folder_that_cannot_be_read_is_a_sentence(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    listdir = os.listdir
+
+    def refuse(path: str) -> list[str]:
+        if "library" in str(path):
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    result = run(store=store, health=False)
+    assert (result["code"], "become: true" in result["msg"]) == (1, True)
+
+
+def test_examples_are_options_the_module_takes() -> None:
+    for task in yaml.safe_load(ollama_model_info.EXAMPLES):
+        options = task["archiv.ollama.ollama_model_info"]
+        assert set(options) <= set(ollama_model_info.ARGUMENTS)
