@@ -2,33 +2,91 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Looks at a stack on this host: files, Compose, Engine. Decides nothing. Private to this collection."""
+"""Looks at a stack on this host: files, Compose, Engine, models, health. Decides nothing. Private."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import typing as t
+from dataclasses import dataclass, replace
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _stack
+from ansible_collections.archiv.ollama.plugins.module_utils import _preflight, _stack
+from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
+    InputInvalid,
+    assess_models,
+    observer,
+    read_wishes,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, Engine, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
 
+VOLUME = "ollama-models"
 # Compose reads a file and prints it; longer than this means that something holds it.
 CLI_SECONDS = 30
 # What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means.
 KEPT_VARIABLES = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT")
 LOG_LINES = 15
 
+Document = dict[str, t.Any]
 
-class EngineMissing(Exception):
-    """No answer from Docker; str() is a sentence for the operator."""
+
+class ComposeMissing(Exception):
+    """There is no Compose to ask; str() is a sentence for the operator."""
 
 
 class ComposeRefused(Exception):
     """Compose does not take the file; str() is a sentence for the operator."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What one look is to be about."""
+
+    project: str
+    directory: str
+    files: t.Sequence[t.Mapping[str, str]]
+    models: t.Sequence[t.Mapping[str, t.Any]]
+    models_dir: str
+    receipts_dir: str
+    answer_within: float
+    context_length: int
+
+
+def observe(query: Query) -> tuple[_stack.Observation, Document]:
+    """Look at everything once; also the compose file as Compose reads it, {} if it does not.
+
+    Compose starts to read while the disk and the Engine are asked: no question waits for another.
+    """
+    seen = _stack.Observation(
+        files=tuple(
+            look_at_file(os.path.join(query.directory, file["path"]), file["content"], file["mode"])
+            for file in query.files
+        )
+    )
+    try:
+        with reading(query.directory, query.files[0]["content"]) as read:
+            seen = _look_at_engine(seen, query)
+            document, hashes = read()
+    except ComposeMissing as error:
+        return replace(seen, engine_missing=seen.engine_missing or str(error)), {}
+    except ComposeRefused as error:
+        return replace(seen, compose_refused=str(error)), {}
+    seen = replace(seen, wanted=_stack.read_config(document, hashes))
+    known = {service.config_hash for service in seen.wanted.services.values()}
+    if not known.issuperset(container.config_hash for container in seen.containers):
+        # Only a difference makes the version worth one more start of the CLI.
+        seen = replace(seen, compose_version=compose_version())
+    return seen, document
 
 
 def look_at_file(path: str, content: str, mode: str) -> _stack.File:
@@ -38,7 +96,7 @@ def look_at_file(path: str, content: str, mode: str) -> _stack.File:
         with open(path, "rb") as file:
             raw = file.read()
             status = os.fstat(file.fileno())
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return _stack.File(path, wanted, mode)
     return _stack.File(
         path=path,
@@ -46,135 +104,234 @@ def look_at_file(path: str, content: str, mode: str) -> _stack.File:
         wanted_mode=mode,
         sha256=hashlib.sha256(raw).hexdigest(),
         mode=f"{status.st_mode & 0o7777:04o}",
-        ours=is_ours(raw, content),
+        # Only a file that is to carry the header can be told from a person's own.
+        ours=not content.startswith(_stack.HEADER) or raw.startswith(_stack.HEADER.encode()),
     )
 
 
-def is_ours(raw: bytes, wanted: str) -> bool:
-    """Only a file whose wanted content carries the header can be a foreign one."""
-    return not wanted.startswith(_stack.HEADER) or raw.startswith(_stack.HEADER.encode())
+@contextlib.contextmanager
+def reading(directory: str, content: str) -> t.Iterator[t.Callable[[], tuple[Document, dict[str, str]]]]:
+    """Have Compose read a file that need not be written; the two questions it takes run at once."""
+    # A folder that is yet to be made has no .env either.
+    base = ["--project-directory", directory if os.path.isdir(directory) else "/", "-f", "-", "config"]
+    asked = [_ask([*base, *question], content) for question in (("--format", "json"), ("--hash", "*"))]
 
+    def read() -> tuple[Document, dict[str, str]]:
+        document, hashes = (_answer(process) for process in asked)
+        return json.loads(document), _stack.read_hashes(hashes)
 
-class Compose:
-    """The compose file as Compose reads it, in a clean environment, without writing it."""
-
-    def __init__(self, directory: str, content: str) -> None:
-        self._directory = directory
-        self._content = content.encode()
-
-    def read(self) -> _stack.Wanted:
-        """Ask for the file and for its hashes at once: each question costs a start of the CLI."""
-        questions = [("--format", "json"), ("--hash", "*")]
-        asked = [self._ask(["config", *question]) for question in questions]
-        document, hashes = (self._answer(process) for process in asked)
-        return _stack.read_config(json.loads(document), _stack.read_hashes(hashes))
-
-    def version(self) -> str:
-        """Compose's own version, as its labels name it."""
-        return self._answer(self._ask(["version", "--short"])).strip().lstrip("v")
-
-    def _ask(self, words: list[str]) -> subprocess.Popen[bytes]:
-        docker = shutil.which("docker")
-        if docker is None:
-            raise EngineMissing("there is no docker command on this host")
-        # A folder that is yet to be made has no .env either.
-        directory = self._directory if os.path.isdir(self._directory) else "/"
-        with tempfile.TemporaryFile() as file:
-            file.write(self._content)
-            file.seek(0)
-            return subprocess.Popen(
-                [docker, "compose", "--project-directory", directory, "-f", "-", *words],
-                stdin=file,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ},
-            )
-
-    def _answer(self, process: subprocess.Popen[bytes]) -> str:
-        try:
-            out, err = process.communicate(timeout=CLI_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    try:
+        yield read
+    finally:
+        for process in asked:
+            if process.poll() is None:
+                process.kill()
             process.communicate()
-            raise EngineMissing(f"docker compose did not answer in {CLI_SECONDS} s") from None
-        said = err.decode(errors="replace").strip()
-        if process.returncode == 0:
-            return out.decode()
-        if "is not a docker command" in said or "unknown shorthand flag" in said:
-            raise EngineMissing("the docker CLI has no compose plugin (Compose v2)")
-        raise ComposeRefused(said.splitlines()[-1] if said else "it gave no reason")
 
 
-class Engine:
-    """The Docker Engine as python3-docker shows it."""
+def compose_version() -> str:
+    """Compose's own version, as its labels name it."""
+    return _answer(_ask(["version", "--short"])).strip().lstrip("v")
 
-    def __init__(self) -> None:
-        try:
-            import docker
-            import docker.errors
-            import requests.exceptions
-        except ImportError as error:
-            raise EngineMissing(f"Python has no module {error.name}; install the package python3-docker") from error
-        self._failures = (docker.errors.DockerException, requests.exceptions.RequestException)
-        try:
-            self._api = docker.from_env(version="auto", timeout=20).api
-        except self._failures as error:
-            raise EngineMissing(f"the Docker Engine does not answer: {error}") from error
 
-    def summaries(self, project: str) -> list[dict[str, t.Any]]:
+def _ask(words: list[str], content: str = "") -> subprocess.Popen[bytes]:
+    docker = shutil.which("docker")
+    if docker is None:
+        raise ComposeMissing("there is no docker command on this host; install Docker and its compose plugin")
+    with tempfile.TemporaryFile() as file:
+        file.write(content.encode())
+        file.seek(0)
+        return subprocess.Popen(
+            [docker, "compose", *words],
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ},
+        )
+
+
+def _answer(process: subprocess.Popen[bytes]) -> str:
+    try:
+        out, err = process.communicate(timeout=CLI_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ComposeMissing(f"docker compose did not answer in {CLI_SECONDS} s") from None
+    said = err.decode(errors="replace").strip()
+    if process.returncode == 0:
+        return out.decode()
+    if "is not a docker command" in said or "unknown shorthand flag" in said:
+        raise ComposeMissing("the docker command has no compose plugin; install Compose v2")
+    raise ComposeRefused(said.splitlines()[-1] if said else "it refused the file without a word")
+
+
+class StackEngine(Engine):
+    """The Engine with the questions that only a whole stack asks."""
+
+    def stack(self, project: str) -> tuple[_stack.Container, ...]:
         """The containers of a project, those of `compose run` left out."""
-        label = f"com.docker.compose.project={project}"
-        listed = self._api.containers(all=True, filters={"label": label})
-        return [item for item in listed if not _stack.is_one_off(item)]
+        return tuple(_stack.read_container(container.raw) for container in self.containers(project))
 
     def image_ids(self, names: t.Iterable[str]) -> dict[str, str]:
         """The ids of the images that are there."""
         found = {}
-        for name in set(names) - {""}:
-            try:
-                found[name] = self._api.inspect_image(name)["Id"]
-            except self._failures:
-                continue
+        for name in sorted(set(names) - {""}):
+            with self._speaking(), contextlib.suppress(self._docker.errors.NotFound):
+                found[name] = self._client.inspect_image(name)["Id"]
         return found
 
-    def networks(self) -> dict[str, bool]:
-        """Every network and whether it is internal."""
-        return {item["Name"]: bool(item["Internal"]) for item in self._api.networks()}
+    def networks(self) -> dict[str, _stack.NetworkSeen]:
+        """Every network by its name."""
+        with self._speaking():
+            listed = self._client.networks()
+        return {item["Name"]: _stack.NetworkSeen(item["Id"], bool(item["Internal"])) for item in listed}
 
-    def volumes(self) -> dict[str, dict[str, t.Any]]:
-        """Every volume by its name."""
-        return {item["Name"]: item for item in self._api.volumes()["Volumes"] or []}
+    def volumes(self) -> frozenset[str]:
+        """The names of all volumes."""
+        with self._speaking():
+            return frozenset(item["Name"] for item in self._client.volumes()["Volumes"] or [])
 
     def log(self, container: str) -> list[str]:
         """The last lines a container said."""
-        raw: bytes = self._api.logs(container, tail=LOG_LINES)
+        with self._speaking():
+            raw: bytes = self._client.logs(container, tail=LOG_LINES)
         return raw.decode(errors="replace").splitlines()
 
+    def info(self) -> dict[str, t.Any]:
+        """What the Engine says of itself and its host."""
+        with self._speaking():
+            answer: dict[str, t.Any] = self._client.info()
+        return answer
 
-def observe(
-    project: str, directory: str, files: t.Sequence[t.Mapping[str, str]]
-) -> tuple[_stack.Observation, Engine | None]:
-    """Look at everything once; what does not answer is named in the observation."""
-    looked = tuple(look_at_file(os.path.join(directory, file["path"]), file["content"], file["mode"]) for file in files)
+
+# The file's own word for it: images are asked for before Compose has read the file.
+_IMAGE = re.compile(r"^ *image: *[\"']?([^\s\"']+)", re.MULTILINE)
+
+
+def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observation:
     try:
-        compose = Compose(directory, files[0]["content"])
-        engine = Engine()
-        wanted = compose.read()
-        summaries = engine.summaries(project)
-        containers = tuple(_stack.read_container(item) for item in summaries)
-        hashes = {service.config_hash for service in wanted.services.values()}
-        differ = any(item.config_hash not in hashes for item in containers)
-        return _stack.Observation(
-            files=looked,
-            # Only a difference makes the version worth a third start of the CLI.
-            compose_version=compose.version() if differ else "",
-            wanted=wanted,
-            containers=containers,
-            images=engine.image_ids(service.image for service in wanted.services.values()),
+        engine = StackEngine(DEFAULT_HOST)
+        seen = replace(
+            seen,
+            containers=engine.stack(query.project),
+            images=engine.image_ids(_IMAGE.findall(query.files[0]["content"])),
             networks=engine.networks(),
-            volumes=frozenset(engine.volumes()),
-        ), engine
-    except EngineMissing as error:
-        return _stack.Observation(files=looked, engine_missing=str(error)), None
-    except ComposeRefused as error:
-        return _stack.Observation(files=looked, compose_refused=str(error)), None
+            volumes=engine.volumes(),
+        )
+        return _look_at_models(seen, query, engine)
+    except EngineError as error:
+        return replace(seen, engine_missing=str(error))
+
+
+def _look_at_models(seen: _stack.Observation, query: Query, engine: StackEngine) -> _stack.Observation:
+    try:
+        wishes = read_wishes(query.models)
+    except InputInvalid:
+        # The preflight names it, with the variable's own name.
+        return seen
+    models_dir = query.models_dir
+    if not models_dir:
+        volume = engine.volume(query.project, VOLUME)
+        if volume is None:
+            # Nothing can lie there, and the judgement says so for each model.
+            return _assess(seen, query, engine, wishes, os.path.join(os.devnull, "models"))
+        if not volume.path:
+            return replace(seen, store_problem=f"volume {volume.name}: {volume.why_no_path}")
+        models_dir = os.path.join(volume.path, "models")
+    return replace(_assess(seen, query, engine, wishes, models_dir), models_dir=models_dir)
+
+
+def _assess(
+    seen: _stack.Observation, query: Query, engine: StackEngine, wishes: t.Sequence[Wish], models_dir: str
+) -> _stack.Observation:
+    try:
+        assessment = assess_models(
+            wishes,
+            models_dir=models_dir,
+            verify="receipt",
+            receipts=Receipts(models_dir, query.receipts_dir),
+            observe=observer(engine, "", query.project, _stack.SERVER, query.answer_within),
+            answer_within=query.answer_within,
+            context_length=query.context_length or None,
+        )
+    except StoreError as error:
+        return replace(seen, store_problem=str(error))
+    return replace(seen, models=assessment.states, healthy=assessment.healthy)
+
+
+def read_logs(containers: t.Iterable[str]) -> dict[str, list[str]]:
+    """The last words of containers that do not run as they should."""
+    try:
+        engine = StackEngine(DEFAULT_HOST)
+        return {name: engine.log(name) for name in containers}
+    except EngineError:
+        return {}
+
+
+def look_at_host(seen: _stack.Observation, inputs: t.Mapping[str, t.Any]) -> _preflight.Host:
+    """What the preflight asks of a host; only a host that is not clean is asked."""
+    host = _preflight.Host(
+        root=os.geteuid() == 0,
+        store_problem=seen.store_problem,
+        missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
+        model_bytes={model.name.display: model.manifest.size for model in seen.models if model.manifest is not None},
+        stored=frozenset(model.name.display for model in seen.models if model.cached),
+        missing_images=tuple(
+            sorted({service.image for service in seen.wanted.services.values()} - set(seen.images) - {""})
+        ),
+    )
+    with contextlib.suppress(ComposeMissing, ComposeRefused):
+        host = replace(host, compose_version=compose_version())
+    try:
+        info = StackEngine(DEFAULT_HOST).info()
+    except EngineError:
+        return host
+    return _look_at_disks(
+        replace(
+            host,
+            memory=info.get("MemTotal"),
+            memory_limits=bool(info.get("MemoryLimit", True)),
+            engine_version=info.get("ServerVersion", ""),
+        ),
+        seen.models_dir or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
+        info["DockerRootDir"],
+    )
+
+
+def future_models_dir(query: Query) -> str:
+    """Where the models of a volume that is yet to be made will lie; check mode looks there."""
+    root = "/var/lib/docker"
+    with contextlib.suppress(EngineError):
+        root = StackEngine(DEFAULT_HOST).info()["DockerRootDir"]
+    return os.path.join(root, "volumes", f"{query.project}_{VOLUME}", "_data", "models")
+
+
+def _look_at_disks(host: _preflight.Host, store: str, images: str) -> _preflight.Host:
+    store, images = _nearest(store), _nearest(images)
+    devices = {os.stat(folder).st_dev: folder for folder in (store, images)}
+    return replace(
+        host,
+        store=store,
+        store_locks=_has_locks(store),
+        store_device=os.stat(store).st_dev,
+        images_device=os.stat(images).st_dev,
+        free={device: shutil.disk_usage(folder).free for device, folder in devices.items()},
+    )
+
+
+def _nearest(path: str) -> str:
+    """The folder itself, or the one it will be made in."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _has_locks(folder: str) -> bool:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

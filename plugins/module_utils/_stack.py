@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass, field
+
+from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
 
 # A compose file that begins so was written by the role.
 HEADER = "# Managed by archiv.ollama"
@@ -22,7 +23,9 @@ KEEPER = "ollama-warm"
 SERVER = "ollama"
 
 # What the verdict tells of a container.
-SHOWN = ("name", "service", "state", "health", "exit_code")
+SHOWN = ("name", "service", "state", "health", "exit_code", "started")
+
+_LABEL = "com.docker.compose."
 
 # What is done about a reason, in the words of the report. `wait` alone means that nothing is touched.
 ACTIONS = {
@@ -33,8 +36,8 @@ ACTIONS = {
     "start": "it is started",
     "rebuild": "the network is made anew and its containers are connected again",
     "connect": "it is connected",
-    "install": "the model is installed",
-    "load": "it is loaded",
+    "install": "it is installed",
+    "prove": "its bytes are read and compared",
     "wait": "it is waited for",
     "ask": "a person has to look",
 }
@@ -97,6 +100,14 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class NetworkSeen:
+    """A network that is there."""
+
+    id: str
+    internal: bool
+
+
+@dataclass(frozen=True)
 class Container:
     """A container of the project as the Engine lists it."""
 
@@ -105,11 +116,13 @@ class Container:
     state: str
     health: str = ""
     exit_code: int = 0
+    started: str = ""
     config_hash: str = ""
     compose_version: str = ""
     image_id: str = ""
     config_files: str = ""
-    networks: tuple[str, ...] = ()
+    # The id of each of its networks, as it was when it was connected.
+    networks: t.Mapping[str, str] = field(default_factory=dict)
     secrets: str = ""
 
 
@@ -126,10 +139,14 @@ class Observation:
     containers: tuple[Container, ...] = ()
     # By name; an image or network that is not there is absent.
     images: t.Mapping[str, str] = field(default_factory=dict)
-    networks: t.Mapping[str, bool] = field(default_factory=dict)
+    networks: t.Mapping[str, NetworkSeen] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
-    models: tuple[dict[str, t.Any], ...] = ()
-    health: dict[str, t.Any] = field(default_factory=dict)
+    # Where the models lie on the host, or "" where nobody knows (yet).
+    models_dir: str = ""
+    store_problem: str = ""
+    models: tuple[ModelState, ...] = ()
+    # What judge_health said; {} when nobody could ask.
+    healthy: t.Mapping[str, t.Any] = field(default_factory=dict)
 
 
 def judge_stack(seen: Observation) -> list[Reason]:
@@ -147,7 +164,8 @@ def judge_stack(seen: Observation) -> list[Reason]:
     ]
     for service in seen.wanted.services.values():
         reasons += _judge_service(service, seen)
-    return reasons
+    reasons += [reason for model in seen.models for reason in _judge_model(model)]
+    return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons})]
 
 
 def find_orphans(seen: Observation) -> list[str]:
@@ -173,31 +191,103 @@ def find_foreign(seen: Observation) -> list[str]:
     ]
 
 
-def write_verdict(project: str, seen: Observation, reasons: t.Sequence[Reason]) -> dict[str, t.Any]:
+def write_verdict(
+    project: str,
+    seen: Observation,
+    reasons: t.Sequence[Reason],
+    logs: t.Mapping[str, t.Sequence[str]],
+    refusals: t.Sequence[str],
+) -> dict[str, t.Any]:
     """What the module returns: the verdict for tasks, and the same in lines for a person."""
     orphans = find_orphans(seen)
-    foreign = find_foreign(seen)
-    if not reasons:
-        report = [f"{project} is as wanted"]
-    else:
-        report = [f"{project} is not as wanted:", *(f"- {reason}" for reason in reasons)]
+    report = [f"{project} is not as wanted:", *(f"- {reason}" for reason in reasons)]
+    report = report if reasons else [f"{project} is as wanted"]
     report += [f"- left alone, the compose file does not name it: {orphan}" for orphan in orphans]
+    report += [f"- note: {one['subject']}: {one['found']}" for one in seen.healthy.get("warnings", ())]
+    report += [f"{name} | {line}" for name, lines in logs.items() for line in lines]
     return {
         "clean": not reasons,
         "reasons": [vars(reason) for reason in reasons],
         "report": report,
+        "refusals": list(refusals),
         "orphans": orphans,
-        "foreign": foreign,
+        "foreign": find_foreign(seen),
         "engine": not (seen.engine_missing or seen.compose_refused),
+        "start": any(reason.action not in ("install", "prove", "wait") for reason in reasons),
+        "restart": find_restarts(seen, reasons),
+        "rebuild": find_rebuilds(seen, reasons),
+        "connect": find_connections(seen),
+        "remove": find_removals(seen, reasons),
+        "models_dir": seen.models_dir,
+        "models": [
+            {"name": model.name.display, "digest": model.digest, "cached": model.cached, "intact": model.intact}
+            for model in seen.models
+        ],
+        "healthy": dict(seen.healthy),
         "services": [
             {key: value for key, value in vars(container).items() if key in SHOWN} for container in seen.containers
         ],
     }
 
 
-def only_waiting(reasons: t.Sequence[Reason]) -> bool:
-    """Whether time alone may mend everything that is not as wanted."""
-    return all(reason.action == "wait" for reason in reasons)
+def find_restarts(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
+    """Containers that only a restart mends; a problem of a model is one of its server."""
+    services = {
+        reason.subject if reason.subject in seen.wanted.services else SERVER
+        for reason in reasons
+        if reason.action == "restart"
+    }
+    return [container.name for container in seen.containers if container.service in services]
+
+
+def find_suspects(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
+    """Containers whose last words may tell why they do not run as they should."""
+    kinds = ("container_stopped", "container_restarting", "container_unhealthy", "one_shot_failed", "api", "no_answer")
+    subjects = {reason.subject for reason in reasons if reason.kind in kinds}
+    if any(reason.kind == "not_loaded" for reason in reasons):
+        subjects.add(KEEPER)
+    return [item.name for item in seen.containers if subjects.intersection((item.service, item.name))]
+
+
+def find_rebuilds(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
+    """Networks to be made anew, and which of the project's containers hang on them."""
+    return [
+        {
+            "name": reason.subject,
+            "key": seen.wanted.networks[reason.subject].key,
+            "internal": seen.wanted.networks[reason.subject].internal,
+            "containers": [
+                {"name": item.name, "service": item.service}
+                for item in seen.containers
+                if reason.subject in item.networks
+            ],
+        }
+        for reason in reasons
+        if reason.action == "rebuild"
+    ]
+
+
+def find_connections(seen: Observation) -> list[dict[str, str]]:
+    """Running containers to be put on a network again: Compose (2.26.1) does not look after that."""
+    return [
+        {"network": network, "container": container.name, "service": container.service}
+        for container in seen.containers
+        if container.state == "running" and container.service in seen.wanted.services
+        for network in seen.wanted.services[container.service].networks
+        if network not in container.networks
+    ]
+
+
+def find_removals(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
+    """Stopped containers that can never start again, and hold nothing."""
+    services = {reason.subject for reason in reasons if reason.kind == "network_gone" and reason.action == "recreate"}
+    return [item.name for item in seen.containers if item.service in services and item.state != "running"]
+
+
+def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
+    """Whether looking again makes sense; after a start also for what may yet come up by itself."""
+    passing = ("wait", "restart", "start") if after_start else ("wait",)
+    return all(reason.action in passing for reason in reasons)
 
 
 def _judge_files(seen: Observation) -> list[Reason]:
@@ -222,7 +312,7 @@ def _judge_networks(seen: Observation) -> list[Reason]:
         if name not in seen.networks:
             why = "the network does not exist"
             reasons.append(Reason("network_missing", name, why, "create"))
-        elif seen.networks[name] != network.internal:
+        elif seen.networks[name].internal != network.internal:
             # Compose 2.26.1 leaves an existing network as it is and says nothing.
             why = "it is not internal" if network.internal else "it is internal and must not be"
             action = "rebuild" if network.plain else "ask"
@@ -251,12 +341,22 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
     if image and container.image_id and image != container.image_id:
         why = f"the name {service.image} means another image than the one it runs"
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
-    # A container that does not run has no part in a network either; starting it mends that.
     for network in service.networks:
         if container.state == "running" and network not in container.networks:
             why = f"its container is not on {network}"
             reasons.append(Reason("network_detached", service.name, why, "connect"))
+        elif container.state != "running" and _is_stale(container, network, seen):
+            # Compose (2.26.1) makes the network anew but starts the old container, which asks for the old one.
+            action = "recreate" if service.name in STATELESS else "ask"
+            why = f"the network {network} it was made for is gone"
+            reasons.append(Reason("network_gone", service.name, why, action))
     return reasons
+
+
+def _is_stale(container: Container, network: str, seen: Observation) -> bool:
+    known = container.networks.get(network)
+    there = seen.networks.get(network)
+    return bool(known) and (there is None or there.id != known)
 
 
 def _name_change(service: Service, container: Container, seen: Observation) -> tuple[str, str]:
@@ -301,36 +401,53 @@ def _judge_running(service: Service, container: Container) -> list[Reason]:
     return []
 
 
+def _judge_model(model: ModelState) -> list[Reason]:
+    name = model.name.display
+    told = "; ".join(problem.text for problem in model.problems)
+    if model.manifest is None and all(problem.kind == "missing" for problem in model.problems):
+        return [Reason("model_missing", name, "it is not in the store", "install")]
+    if model.problems:
+        return [Reason("model_damaged", name, told, "install")]
+    if model.intact is None:
+        why = model.unproven[0] if model.unproven else "nobody looked"
+        return [Reason("model_unproven", name, f"its bytes are not proven ({why})", "prove")]
+    return []
+
+
+# Health's problems that the containers' and models' own reasons tell already.
+_TOLD = ("engine", "no_container", "not_running", "container_health")
+# What mends the others; the keeper loads and pins by itself.
+_CURES = {"not_loaded": "wait", "not_pinned": "wait"}
+
+
+def _judge_health(seen: Observation, named: set[str]) -> list[Reason]:
+    return [
+        Reason(problem["kind"], problem["subject"], problem["found"], _CURES.get(problem["kind"], "restart"))
+        for problem in seen.healthy.get("problems", ())
+        if problem["kind"] not in _TOLD and not named.intersection((problem["subject"], SERVER))
+    ]
+
+
 # What Docker and Compose print, read into the types above.
 
-_HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
-_EXIT = re.compile(r"\((\d+)\)")
 
-
-def read_container(summary: t.Mapping[str, t.Any]) -> Container:
-    """One entry of the Engine's list of containers (API 1.24 and later)."""
-    labels = summary.get("Labels") or {}
-    status = summary.get("Status") or ""
-    health, exited = _HEALTH.search(status), _EXIT.search(status)
-    networks = (summary.get("NetworkSettings") or {}).get("Networks") or {}
+def read_container(raw: t.Mapping[str, t.Any]) -> Container:
+    """What the Engine's inspect says of one container."""
+    labels, state = raw["Config"].get("Labels") or {}, raw["State"]
     return Container(
-        name=(summary.get("Names") or ["?"])[0].lstrip("/"),
-        service=labels.get("com.docker.compose.service", ""),
-        state=summary.get("State") or "",
-        health=health.group(1) if health else "",
-        exit_code=int(exited.group(1)) if exited else 0,
-        config_hash=labels.get("com.docker.compose.config-hash", ""),
-        compose_version=labels.get("com.docker.compose.version", ""),
-        image_id=labels.get("com.docker.compose.image") or summary.get("ImageID") or "",
-        config_files=labels.get("com.docker.compose.project.config_files", ""),
-        networks=tuple(sorted(networks)),
+        name=raw["Name"].lstrip("/"),
+        service=labels.get(f"{_LABEL}service", ""),
+        state=state["Status"],
+        health=(state.get("Health") or {}).get("Status", ""),
+        exit_code=state.get("ExitCode", 0),
+        started=state.get("StartedAt", ""),
+        config_hash=labels.get(f"{_LABEL}config-hash", ""),
+        compose_version=labels.get(f"{_LABEL}version", ""),
+        image_id=labels.get(f"{_LABEL}image") or raw.get("Image", ""),
+        config_files=labels.get(f"{_LABEL}project.config_files", ""),
+        networks={name: network["NetworkID"] for name, network in (raw["NetworkSettings"]["Networks"] or {}).items()},
         secrets=labels.get(SECRETS_LABEL, ""),
     )
-
-
-def is_one_off(summary: t.Mapping[str, t.Any]) -> bool:
-    """Whether a person made it with `compose run`; such a container is nobody's business here."""
-    return (summary.get("Labels") or {}).get("com.docker.compose.oneoff") == "True"
 
 
 def read_hashes(text: str) -> dict[str, str]:

@@ -14,7 +14,8 @@ version_added: 1.0.0
 author:
   - The archiv.ollama authors (@archiv)
 description:
-  - Compares a compose file, and what Compose makes of it, with what is on the host, in one call and without changing anything.
+  - Compares a compose file, and what Compose makes of it, with what is on the host, its models and their answers.
+  - All of that is one call that changes nothing.
   - A host without Docker, or without anything of the stack, gets a verdict like any other.
 attributes:
   check_mode:
@@ -50,6 +51,30 @@ options:
         description: Its mode in octal digits.
         type: str
         default: "0644"
+  models:
+    description: The wanted models, each with its name and, where it is pinned, the digest of its manifest.
+    type: list
+    elements: dict
+    required: true
+  models_dir:
+    description: The folder C(models) of the store, where it is not in the project's volume C(ollama-models).
+    type: path
+  receipts_dir:
+    description: Where the proofs of hashed files are kept.
+    type: path
+    default: /var/lib/archiv-ollama/receipts
+  answer_within:
+    description: Seconds in which a loaded model must give one token.
+    type: float
+    default: 60
+  context_length:
+    description: The context the server was told to use, in tokens; V(0) is its own choice.
+    type: int
+    default: 0
+  inputs:
+    description: The role's inputs by their names, from which RV(refusals) are found.
+    type: dict
+    default: {}
   wait:
     description: Seconds to look again and again, as long as O(wait_for) asks for it.
     type: int
@@ -57,7 +82,7 @@ options:
   wait_for:
     description:
       - With V(settled), looks again while nothing but time is needed, such as a container that is still starting.
-      - With V(clean), looks again until nothing is left to mend.
+      - With V(clean), also while a service that was just started may yet come up.
     type: str
     choices:
       - settled
@@ -70,6 +95,8 @@ EXAMPLES = r"""
   archiv.ollama.ollama_stack_info:
     project: archiv
     dir: /opt/archiv
+    models:
+      - name: qwen2.5:7b-instruct-q4_K_M
     files:
       - path: docker-compose.prod.yml
         content: "{{ lookup('ansible.builtin.template', 'docker-compose.prod.yml.j2') }}"
@@ -96,6 +123,49 @@ report:
   returned: always
   type: list
   elements: str
+refusals:
+  description: Everything that speaks against bringing the host to what is wanted, one sentence each.
+  returned: always
+  type: list
+  elements: str
+start:
+  description: Whether files or containers are concerned, and not models alone.
+  returned: always
+  type: bool
+restart:
+  description: Containers that only a restart mends.
+  returned: always
+  type: list
+  elements: str
+rebuild:
+  description: Networks that must be made anew, with the containers on them.
+  returned: always
+  type: list
+  elements: dict
+connect:
+  description: Running containers that lost a network.
+  returned: always
+  type: list
+  elements: dict
+remove:
+  description: Stopped containers that can never start again, and hold nothing.
+  returned: always
+  type: list
+  elements: str
+models_dir:
+  description: Where the models lie on the host, or will once their volume is made; empty where nobody knows.
+  returned: always
+  type: str
+  sample: /var/lib/docker/volumes/archiv_ollama-models/_data/models
+models:
+  description: What the disk says of each wanted model, as in M(archiv.ollama.ollama_model_info).
+  returned: always
+  type: list
+  elements: dict
+healthy:
+  description: What the server says, as in M(archiv.ollama.ollama_model_info).
+  returned: always
+  type: dict
 orphans:
   description: Containers of the project that the compose file does not name.
   returned: always
@@ -117,47 +187,68 @@ services:
   elements: dict
 """
 
+import dataclasses
 import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _stack
+from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _preflight, _stack
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
 
 LOOK_AGAIN_SECONDS = 1.0
+FILE = {
+    "path": {"type": "str", "required": True},
+    "content": {"type": "str", "required": True},
+    "mode": {"type": "str", "default": "0644"},
+}
+ARGUMENTS: dict[str, t.Any] = {
+    "project": {"type": "str", "required": True},
+    "dir": {"type": "path", "required": True},
+    "files": {"type": "list", "elements": "dict", "required": True, "options": FILE},
+    "models": {"type": "list", "elements": "dict", "required": True},
+    "models_dir": {"type": "path"},
+    "receipts_dir": {"type": "path", "default": DEFAULT_DIR},
+    "answer_within": {"type": "float", "default": 60},
+    "context_length": {"type": "int", "default": 0},
+    "inputs": {"type": "dict", "default": {}},
+    "wait": {"type": "int", "default": 0},
+    "wait_for": {"type": "str", "choices": ["settled", "clean"], "default": "settled"},
+}
 
 
-def look(params: t.Mapping[str, t.Any]) -> tuple[list[_stack.Reason], dict[str, t.Any]]:
-    """One look, judged, with the logs of what does not run as it should."""
-    seen, engine = _observe.observe(params["project"], params["dir"], params["files"])
-    reasons = _stack.judge_stack(seen)
-    return reasons, _stack.write_verdict(params["project"], seen, reasons)
+def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Look until the host is as wanted, or nothing more is to be waited for."""
+    query = _observe.Query(
+        project=params["project"],
+        directory=params["dir"],
+        files=params["files"],
+        models=params["models"],
+        models_dir=params["models_dir"] or "",
+        receipts_dir=params["receipts_dir"],
+        answer_within=params["answer_within"],
+        context_length=params["context_length"],
+    )
+    deadline = time.monotonic() + params["wait"]
+    while True:
+        seen, document = _observe.observe(query)
+        reasons = _stack.judge_stack(seen)
+        if not reasons:
+            return _stack.write_verdict(query.project, seen, [], {}, [])
+        after_start = params["wait_for"] == "clean"
+        if not _stack.time_may_mend(reasons, after_start) or time.monotonic() >= deadline:
+            break
+        time.sleep(LOOK_AGAIN_SECONDS)
+    host = _observe.look_at_host(seen, params["inputs"])
+    seen = dataclasses.replace(seen, models_dir=seen.models_dir or _observe.future_models_dir(query))
+    refusals = _preflight.find_refusals(params["inputs"], document, host)
+    logs = _observe.read_logs(_stack.find_suspects(seen, reasons))
+    return _stack.write_verdict(query.project, seen, reasons, logs, refusals)
 
 
 def main() -> None:
-    file = {
-        "path": {"type": "str", "required": True},
-        "content": {"type": "str", "required": True},
-        "mode": {"type": "str", "default": "0644"},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "project": {"type": "str", "required": True},
-            "dir": {"type": "path", "required": True},
-            "files": {"type": "list", "elements": "dict", "required": True, "options": file},
-            "wait": {"type": "int", "default": 0},
-            "wait_for": {"type": "str", "choices": ["settled", "clean"], "default": "settled"},
-        },
-        supports_check_mode=True,
-    )
-    deadline = time.monotonic() + module.params["wait"]
-    reasons, verdict = look(module.params)
-    while reasons and time.monotonic() < deadline:
-        if module.params["wait_for"] == "settled" and not _stack.only_waiting(reasons):
-            break
-        time.sleep(LOOK_AGAIN_SECONDS)
-        reasons, verdict = look(module.params)
-    module.exit_json(changed=False, **verdict)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module.exit_json(changed=False, **look(module.params))
 
 
 if __name__ == "__main__":

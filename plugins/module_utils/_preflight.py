@@ -1,0 +1,266 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that speaks against a deploy, found before anything is touched. Pure and private to this collection."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.archiv.ollama.plugins.module_utils._names import (
+    DigestInvalid,
+    NameInvalid,
+    parse_digest,
+    parse_name,
+)
+
+# 0.17.1 closed the leak of the server's memory to anybody who can reach it (CVE-2026-7482).
+OLLAMA_FLOOR = (0, 17, 1)
+# The oldest Engine tried; community.docker drives no older Compose.
+ENGINE_FLOOR = (20, 10, 0)
+COMPOSE_FLOOR = (2, 18, 0)
+# What an image takes on disk when nobody knows: Ollama's own holds the CUDA libraries.
+OLLAMA_IMAGE_BYTES = 6 * 1024**3
+OTHER_IMAGE_BYTES = 1024**3
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
+_USER = re.compile(r"([1-9]\d*):(\d+)")
+_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a host brings along; None where nobody could say."""
+
+    root: bool = True
+    memory: int | None = None
+    memory_limits: bool = True
+    engine_version: str = ""
+    compose_version: str = ""
+    store: str = ""
+    store_locks: bool = True
+    store_problem: str = ""
+    # Free bytes by filesystem (its device number), and which filesystem holds what.
+    free: t.Mapping[int, int] = field(default_factory=dict)
+    store_device: int = 0
+    images_device: int = 0
+    missing_images: tuple[str, ...] = ()
+    missing_files: tuple[str, ...] = ()
+    # Bytes of each wanted model that is known, and whether it lies in the store already.
+    model_bytes: t.Mapping[str, int] = field(default_factory=dict)
+    stored: frozenset[str] = frozenset()
+    # What the image itself said, where its tag does not.
+    ollama_version: str = ""
+
+
+Inputs = t.Mapping[str, t.Any]
+Document = t.Mapping[str, t.Any]
+
+
+def find_refusals(inputs: Inputs, document: Document, host: Host) -> list[str]:
+    """One sentence for each reason; document is the compose file as Compose reads it, {} if it does not."""
+    return [
+        *_refuse_inputs(inputs),
+        *_refuse_images(inputs, host),
+        *_refuse_host(host),
+        *_refuse_services(document),
+        *_refuse_memory(document, host),
+        *_refuse_disk(host),
+    ]
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes of a number with k, m or g as Compose takes it; None when it is none."""
+    match = _SIZE.fullmatch(text.strip())
+    return int(float(match.group(1)) * _UNITS[match.group(2).lower()]) if match else None
+
+
+def parse_version(text: str) -> tuple[int, ...] | None:
+    """The three numbers a version begins with; None when it does not begin so."""
+    match = _VERSION.match(text)
+    return tuple(int(part) for part in match.groups()) if match else None
+
+
+def split_image(image: str) -> tuple[str, str, str]:
+    """Repository, tag and digest of an image's name; what is not there is ""."""
+    name, _, digest = image.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        repository, tag = name, ""
+    return repository, tag, digest
+
+
+def _refuse(variable: str, value: object, what: str) -> str:
+    return f"{variable} is {value!r}: {what}"
+
+
+def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
+    patterns = {
+        "ollama_stack_project": (_PROJECT, "Compose takes lower case letters, digits, - and _ only"),
+        "ollama_stack_keep_alive": (
+            _KEEP_ALIVE,
+            "Ollama would silently use 5m; write -1 (never unload), seconds, or a duration such as 30m",
+        ),
+        "ollama_stack_user": (_USER, "write numbers as uid:gid, not those of root"),
+    }
+    for variable, (pattern, right) in patterns.items():
+        if variable in inputs and not pattern.fullmatch(str(inputs[variable])):
+            yield _refuse(variable, inputs[variable], right)
+    for variable in ("ollama_stack_dir", "ollama_stack_models_dir"):
+        if inputs.get(variable) and not inputs[variable].startswith("/"):
+            yield _refuse(variable, inputs[variable], "give an absolute path on the host")
+    if not parse_size(str(inputs.get("ollama_stack_mem_limit", "8g"))):
+        yield _refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
+    yield from _refuse_numbers(inputs)
+    yield from _refuse_models(inputs.get("ollama_stack_models", []))
+
+
+_LIMITS = {
+    "ollama_stack_backend_port": (1, 65535),
+    "ollama_stack_backend_container_port": (1, 65535),
+    "ollama_stack_backend_timeout": (1, 86400),
+    "ollama_stack_cpus": (0, 4096),
+    "ollama_stack_num_parallel": (1, 1024),
+    "ollama_stack_max_queue": (1, 1000000),
+    "ollama_stack_context_length": (0, 10000000),
+    "ollama_stack_cache_ram": (0, 1048576),
+}
+
+
+def _refuse_numbers(inputs: Inputs) -> t.Iterator[str]:
+    for variable, (least, most) in _LIMITS.items():
+        if variable in inputs and not least <= float(inputs[variable]) <= most:
+            yield _refuse(variable, inputs[variable], f"give a number from {least} to {most}")
+
+
+def _refuse_models(models: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+    if not models:
+        yield _refuse("ollama_stack_models", [], "name at least one model")
+    seen = set()
+    for model in models:
+        try:
+            name = parse_name(model["name"])
+            if model.get("digest"):
+                parse_digest(model["digest"])
+        except (NameInvalid, DigestInvalid) as error:
+            yield f"ollama_stack_models: {error}"
+            continue
+        if name.key in seen:
+            yield _refuse("ollama_stack_models", model["name"], "it is there more than once")
+        seen.add(name.key)
+        if model["name"] not in (name.display, name.display.rpartition(":")[0]):
+            # The keeper compares with what `ollama ps` prints.
+            yield _refuse("ollama_stack_models", model["name"], f"write it as Ollama shows it, {name.display}")
+
+
+def _refuse_images(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    for variable in ("ollama_stack_image", "ollama_stack_backend_image"):
+        image = str(inputs.get(variable, "x:1"))
+        _, tag, digest = split_image(image)
+        if not image:
+            yield _refuse(variable, image, "name the image and its tag; it has no default")
+        elif not digest and tag in ("", "latest"):
+            yield _refuse(variable, image, "it changes under a running archive; give an exact tag or a digest")
+    _, tag, _ = split_image(str(inputs.get("ollama_stack_image", "")))
+    version = parse_version(host.ollama_version) or parse_version(tag)
+    if version is not None and version < OLLAMA_FLOOR:
+        yield _refuse(
+            "ollama_stack_image",
+            inputs["ollama_stack_image"],
+            f"Ollama {_dotted(version)} leaks its memory to whoever reaches it (CVE-2026-7482);"
+            f" take {_dotted(OLLAMA_FLOOR)} or later",
+        )
+
+
+def _refuse_host(host: Host) -> t.Iterator[str]:
+    if not host.root:
+        yield "the tasks run without root's rights, which Docker and the model store need: set become: true"
+    for what, version, floor, why in (
+        ("Docker Engine", host.engine_version, ENGINE_FLOOR, "older ones were never tried"),
+        ("Docker Compose", host.compose_version, COMPOSE_FLOOR, "community.docker cannot drive older ones"),
+    ):
+        found = parse_version(version)
+        if found is not None and found < floor:
+            yield f"{what} on the host is {version}: {_dotted(floor)} or later is needed, {why}"
+    if not host.memory_limits:
+        yield (
+            "the host's kernel has no memory control group, so no memory limit would hold:"
+            " enable it on the kernel's command line (cgroup_enable=memory)"
+        )
+    if host.store_problem:
+        yield f"the model store cannot be used: {host.store_problem}"
+    if not host.store_locks:
+        yield (
+            f"ollama_stack_models_dir: the filesystem of {host.store} knows no locks, so two writers could"
+            " damage a model: take a local filesystem"
+        )
+    for path in host.missing_files:
+        yield _refuse("ollama_stack_ca_file", path, "there is no such file on the host")
+
+
+def _refuse_services(document: Document) -> t.Iterator[str]:
+    networks = document.get("networks") or {}
+    for name, service in (document.get("services") or {}).items():
+        ports = service.get("ports") or []
+        own = service.get("networks") or {}
+        if ports and name.startswith("ollama"):
+            yield f"service {name} publishes a port: Ollama has no authentication, only its network protects it"
+        elif ports and own and all((networks.get(key) or {}).get("internal") for key in own):
+            yield (
+                f"service {name} publishes a port but is on internal networks only ({', '.join(own)}), where Docker"
+                " drops the port without a word: add the network edge to it"
+            )
+
+
+def _refuse_memory(document: Document, host: Host) -> t.Iterator[str]:
+    services = document.get("services") or {}
+    limits = {name: int(service.get("mem_limit") or 0) for name, service in services.items()}
+    limit = limits.get("ollama", 0)
+    largest = max(host.model_bytes.values(), default=0)
+    if limit and limit < largest:
+        yield (
+            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {_sized(limit)}: the largest model alone has"
+            f" {_sized(largest)}, so the kernel would kill it at every load"
+        )
+    if host.memory is None or not limit:
+        return
+    if limit > host.memory:
+        yield (
+            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {_sized(limit)}: the host has"
+            f" {_sized(host.memory)} of memory in all"
+        )
+    elif sum(limits.values()) > host.memory:
+        others = ", ".join(f"{name} {_sized(size)}" for name, size in limits.items() if size)
+        yield f"the memory limits together ({others}) are more than the host's {_sized(host.memory)}"
+
+
+def _refuse_disk(host: Host) -> t.Iterator[str]:
+    needed: dict[int, int] = {}
+    for name, size in host.model_bytes.items():
+        if name not in host.stored:
+            needed[host.store_device] = needed.get(host.store_device, 0) + size
+    for image in host.missing_images:
+        size = OLLAMA_IMAGE_BYTES if "ollama" in image.rpartition("/")[2] else OTHER_IMAGE_BYTES
+        needed[host.images_device] = needed.get(host.images_device, 0) + size
+    for device, size in needed.items():
+        free = host.free.get(device)
+        if free is not None and free < size:
+            what = ", ".join([*sorted(set(host.model_bytes) - host.stored), *host.missing_images])
+            yield f"the host's disk has {_sized(free)} free, and about {_sized(size)} are needed for {what}"
+
+
+def _dotted(version: t.Sequence[int]) -> str:
+    return ".".join(str(part) for part in version)
+
+
+def _sized(size: int) -> str:
+    for unit, name in ((1024**3, "GiB"), (1024**2, "MiB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} bytes"
