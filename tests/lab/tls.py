@@ -14,6 +14,17 @@ from tests.lab.settings import REGISTRY_NAMES, STATE_DIR
 CA_FILE = STATE_DIR / "tls" / "ca.pem"
 CERT_FILE = STATE_DIR / "tls" / "registry.pem"
 KEY_FILE = STATE_DIR / "tls" / "registry.key"
+AUTHORITY_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 LIFETIME = datetime.timedelta(days=3650)
 
 
@@ -29,6 +40,8 @@ def make() -> None:
     ca = (
         unsigned(ca_name, ca_name, ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(AUTHORITY_USAGE, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     key = ec.generate_private_key(ec.SECP256R1())
@@ -38,6 +51,8 @@ def make() -> None:
         unsigned(name, ca_name, key.public_key())
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        # Python 3.13 trusts no certificate without it.
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     CA_FILE.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
