@@ -34,9 +34,10 @@ def test_hash_file_holds_no_file_in_memory(tmp_path: Path) -> None:
     blob.touch()
     os.truncate(blob, 150 * 1024 * 1024)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    threads = threading.active_count()
     hash_file(str(blob))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
-    assert threading.active_count() == 1
+    assert threading.active_count() <= threads
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
@@ -76,7 +77,7 @@ def test_hash_with_key_passes_on_a_read_error(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "readv", fail)
     with pytest.raises(OSError, match="Input/output error"):
         hash_with_key(str(blob))
-    assert threading.active_count() == 1
+    assert threading.active_count() <= threads
 
 
 def test_hash_many_hashes_each_and_keeps_errors_apart(tmp_path: Path) -> None:
