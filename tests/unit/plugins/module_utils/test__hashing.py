@@ -75,6 +75,7 @@ def test_hash_with_key_passes_on_a_read_error(tmp_path: Path, monkeypatch: pytes
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "readv", fail)
+    threads = threading.active_count()
     with pytest.raises(OSError, match="Input/output error"):
         hash_with_key(str(blob))
     assert threading.active_count() <= threads
