@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import errno
 import hashlib
 import json
@@ -43,6 +44,7 @@ _READ = 256 * 1024
 _PUBLISH = 1024 * 1024
 _PUBLISH_SECONDS = 0.25
 _HASH_READ = 1024 * 1024
+_JOIN_SECONDS = 1.0
 # At most this much work is lost to a SIGKILL.
 _RECORD_SECONDS = 1.0
 # What a file system needs besides the bytes: extent trees, the manifest, our records.
@@ -119,7 +121,6 @@ class Limits:
 
     connections: int = 8
     stall_timeout: float = 30.0
-    record_seconds: float = _RECORD_SECONDS
 
 
 class Partial:
@@ -158,21 +159,26 @@ class Partial:
             return
         os.fdatasync(self.fd)
         record = {"digest": self.digest, "size": self.size, "done": done}
-        write_durably(self.record_path, json.dumps(record).encode(), 0o600)
+        # A power cut leaves the old record or the new one, and either is true.
+        write_synced(f"{self.record_path}.new", json.dumps(record).encode(), 0o600)
+        os.replace(f"{self.record_path}.new", self.record_path)
         self._recorded = done
 
     def seal(self) -> None:
         """Proven: on disk with its final mode; without a record the file vouches for itself."""
         os.fchmod(self.fd, 0o644)
         os.fsync(self.fd)
-        if os.path.exists(self.record_path):
-            os.unlink(self.record_path)
+        self._forget()
 
     def drop(self) -> None:
         self.close()
-        for path in (self.record_path, self.path):
-            _remove_unless_file(path)
-            if os.path.lexists(path):
+        self._forget()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+    def _forget(self) -> None:
+        for path in (self.record_path, f"{self.record_path}.new"):
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
     def close(self) -> None:
@@ -274,13 +280,14 @@ class _Download:
         self._stop.set()
         with self._lock:
             self._lock.notify_all()
+        end = time.monotonic() + _JOIN_SECONDS
         for thread in threads:
-            thread.join(timeout=1.0)
+            thread.join(timeout=max(0.0, end - time.monotonic()))
         if self.failure is None or not no_space(self.failure):
             self.partial.save(self.partial.done)
 
     def _keep_record(self, _fd: int) -> None:
-        while not self._stop.wait(self.limits.record_seconds):
+        while not self._stop.wait(_RECORD_SECONDS):
             self.partial.save(self.partial.done)
 
     def _hash(self, fd: int) -> None:
@@ -310,7 +317,7 @@ class _Download:
     def _work(self, todo: _Todo | None, fd: int) -> None:
         """One connection's life: range after range."""
         todo = todo or self._take()
-        while todo is not None and not self._stop.is_set():
+        while todo is not None:
             try:
                 self._fetch(todo, fd)
             except (ServerError, Cut, Offline):
@@ -321,7 +328,7 @@ class _Download:
 
     def _take(self) -> _Todo | None:
         with self._lock:
-            if self._ranges:
+            if self._ranges and not self._stop.is_set():
                 return _Todo(*self._ranges.pop(0))
             self._working -= 1
             return None
@@ -338,18 +345,20 @@ class _Download:
     def _fetch(self, todo: _Todo, fd: int) -> None:
         """Fill one range, over as many answers as it takes while bytes keep coming."""
         waits = iter(self.client.waits)
-        while todo.start < todo.end and not self._stop.is_set():
+        while todo.start < todo.end:
             before = todo.start
             try:
                 self._transfer(todo, fd)
             except (ServerError, Cut, Offline):
                 if todo.start > before:
-                    waits = iter(self.client.waits)
-                    continue
-                wait = next(waits, None)
-                if wait is None:
+                    waits, wait = iter(self.client.waits), 0.0
+                else:
+                    wait = next(waits, -1.0)
+                if wait < 0:
                     raise
                 self._stop.wait(wait)
+            if self._stop.is_set():
+                return
 
     def _transfer(self, todo: _Todo, fd: int) -> None:
         """Write what one answer carries; todo.start follows."""
@@ -452,20 +461,16 @@ def write_all(fd: int, data: bytes, offset: int) -> None:
         written += os.pwrite(fd, data[written:], offset + written)
 
 
-def write_durably(path: str, data: bytes, mode: int) -> None:
-    """Replace path by data: after a power cut it holds the old bytes or the new, never half."""
-    temporary = f"{path}.new"
-    _remove_unless_file(temporary)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(temporary, flags, mode)
+def write_synced(path: str, data: bytes, mode: int) -> None:
+    """A new file with data on disk, its name not yet."""
+    _remove_unless_file(path)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         os.fchmod(fd, mode)
         write_all(fd, data, 0)
         os.fsync(fd)
     finally:
         os.close(fd)
-    os.replace(temporary, path)
-    sync_folder(os.path.dirname(path))
 
 
 def sync_folder(folder: str) -> None:

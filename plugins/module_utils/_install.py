@@ -20,7 +20,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._fetch import (
     fetch_blob,
     held_bytes,
     sync_folder,
-    write_durably,
+    write_synced,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._look import (
@@ -287,7 +287,7 @@ def _write_manifest(store: Store, one: Plan) -> None:
     make_folder(os.path.dirname(path), 0o755)
     # Not beside the manifest: a stray file at that depth, after a crash, would be a bad manifest to Ollama.
     temporary = os.path.join(store.partials_dir, "manifest")
-    write_durably(temporary, one.manifest.raw, 0o644)
+    write_synced(temporary, one.manifest.raw, 0o644)
     place(temporary, path)
 
 

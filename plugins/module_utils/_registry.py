@@ -206,7 +206,7 @@ def check_mirror(url: str, insecure: bool) -> None:
     """Refuse a mirror we could not, or should not, speak to."""
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadAnswer(f"mirror {shown(url)!r} is not a URL; write https://host[:port][/path]")
+        raise BadAnswer(f"mirror {url.rpartition('@')[2]!r} is not a URL; write https://host[:port][/path]")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise BadAnswer(
             f"mirror {shown(url)} carries credentials or a query; give `username` and `password`"
@@ -222,7 +222,10 @@ def next_hop(url: str, location: str | None) -> str:
     """Where a redirect leads, refused unless it is as safe as where we are."""
     if not location:
         raise BadAnswer(f"{shown(url)} answered with a redirect that leads nowhere (no Location)")
-    target = urljoin(url, location)
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        target = ""
     parts = _split(target)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise InsecureRedirect(
@@ -265,7 +268,7 @@ def explain_failure(error: Exception, url: str, patience: float) -> RegistryErro
             " authority that signed it as `ca_path`"
         )
     if isinstance(reason, ssl.SSLError):
-        return Untrusted(f"no TLS with {where} ({reason.reason or reason}); does it speak https?")
+        return Untrusted(f"no TLS with {where} ({getattr(reason, 'reason', '') or reason}); does it speak https?")
     if isinstance(reason, (socket.timeout, TimeoutError)):
         return Offline(f"{where} did not answer within {patience:.3g} s")
     if isinstance(reason, ConnectionRefusedError):
@@ -316,13 +319,12 @@ class RegistryClient:
         access: Access,
         deadline: Deadline,
         stall_timeout: float = 30.0,
-        waits: tuple[float, ...] = WAITS,
     ) -> None:
         self.access = access
         self.deadline = deadline
         # A silent connection is made anew at half time, before the whole counts as stalled.
         self.patience = stall_timeout / 2
-        self.waits = waits
+        self.waits = WAITS
         # Authorization header by origin; workers share it, and a dict item is replaced atomically.
         self._authorization: dict[tuple[str, str, int], str] = {}
         version = access.ollama_version
@@ -421,10 +423,10 @@ class RegistryClient:
         answer = self.exchange(url, {**headers, **self._identity(home)})
         if answer.status != 401:
             return answer
+        answer.close()
         challenge = read_challenge(answer.headers.get("WWW-Authenticate"))
         if challenge is None or not self._authorize(challenge, url):
             return answer
-        answer.close()
         return self.exchange(url, {**headers, **self._identity(home)})
 
     def _identity(self, home: tuple[str, str, int]) -> dict[str, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import re
 import socket
 import ssl
@@ -15,11 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
-
-
-def digest_of(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
+from tests.unit.plugins.stores import MANIFEST_TYPE, TinyModel, sha256
 
 
 @dataclass
@@ -85,23 +79,11 @@ class FakeRegistry:
         self._thread.join()
         self._server.server_close()
 
-    def publish(self, path: str, weights: bytes, **others: bytes) -> str:
-        """Put a model at <namespace>/<model>:<tag>; returns its manifest digest."""
+    def publish(self, path: str, model: TinyModel) -> None:
+        """Put a model at <namespace>/<model>:<tag>."""
         repository, _, tag = path.partition(":")
-        config = json.dumps({"model_format": "gguf", "of": digest_of(weights)}).encode()
-        layers = [_layer("application/vnd.ollama.image.model", weights)]
-        layers += [_layer(f"application/vnd.ollama.image.{kind}", content) for kind, content in others.items()]
-        for content in (weights, config, *others.values()):
-            self.blobs[digest_of(content)] = content
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST_TYPE,
-            "config": _layer("application/vnd.docker.container.image.v1+json", config),
-            "layers": layers,
-        }
-        raw = json.dumps(manifest).encode()
-        self.manifests[f"/v2/{repository}/manifests/{tag}"] = raw
-        return digest_of(raw)
+        self.blobs.update({sha256(content): content for content in model.blobs.values()})
+        self.manifests[f"/v2/{repository}/manifests/{tag}"] = model.manifest
 
     def blob_requests(self, digest: str | None = None) -> list[Seen]:
         return [seen for seen in self.seen if "/blobs/" in seen.path and (digest or "") in seen.path]
@@ -169,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece)
             self.registry.sent += len(piece)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_args: object) -> None:
         """Silent: the test has the list of requests."""
 
 
@@ -197,7 +179,3 @@ def registry(server_context: ssl.SSLContext | None = None) -> Iterator[FakeRegis
         yield server
     finally:
         server.close()
-
-
-def _layer(media_type: str, content: bytes) -> dict[str, object]:
-    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}

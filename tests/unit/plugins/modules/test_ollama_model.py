@@ -1,0 +1,954 @@
+"""ollama_model against a registry on a real socket: honest ones, ill ones and hostile ones."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.archiv.ollama.plugins.module_utils import _fetch, _install, _look, _receipts, _registry
+from ansible_collections.archiv.ollama.plugins.modules import ollama_model
+from tests.unit.plugins.certificates import Authority
+from tests.unit.plugins.fake_registry import FakeRegistry, Reply, Seen, Twist, registry
+from tests.unit.plugins.stores import NAME, TinyModel, sha256, tiny_model
+
+MODEL = tiny_model(weights=300_000)
+PATH = f"library/{NAME}"
+CANARY = "canary-secret"
+Fact = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same code, with waits of milliseconds, parts of kilobytes, and nobody trusted beside a given ca_path."""
+    monkeypatch.setattr(_registry, "make_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.setattr(_registry, "WAITS", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(_receipts, "RACY_SECONDS", 0)
+    monkeypatch.setattr(_fetch, "_PART_MIN", 32 * 1024)
+    monkeypatch.setattr(_fetch, "_PART_MAX", 32 * 1024)
+    monkeypatch.setattr(_fetch, "_READ", 8 * 1024)
+
+
+@pytest.fixture
+def upstream() -> Iterator[FakeRegistry]:
+    with registry() as server:
+        server.publish(PATH, MODEL)
+        yield server
+
+
+class Host:
+    """A host's store, and the module run on it."""
+
+    def __init__(self, folder: Path, upstream: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:
+        self.models = folder / "volume" / "models"
+        self.receipts = folder / "receipts"
+        self.upstream = upstream
+        self._capsys = capsys
+
+    def run(self, *, check: bool = False, **options: Any) -> Fact:
+        defaults = {
+            "models": [NAME],
+            "store": str(self.models),
+            "receipts_dir": str(self.receipts),
+            "mirror": self.upstream.url,
+            "insecure": True,
+            "restart": False,
+            "timeout": 20,
+            "stall_timeout": 5,
+        }
+        given = {**defaults, **options, "_ansible_check_mode": check}
+        with patch_module_args(given), pytest.raises(SystemExit):
+            ollama_model.main()
+        result: Fact = json.loads(self._capsys.readouterr().out)
+        assert CANARY not in json.dumps({**result, "invocation": None})
+        return result
+
+    def ok(self, **options: Any) -> Fact:
+        result = self.run(**options)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def fails(self, kind: str, **options: Any) -> str:
+        result = self.run(**options)
+        assert result.get("failed"), result
+        assert (result["kind"], "Traceback" in result["msg"]) == (kind, False), result["msg"]
+        return str(result["msg"])
+
+    def blobs(self) -> dict[str, bytes]:
+        folder = self.models / "blobs"
+        return {file.name: file.read_bytes() for file in folder.iterdir()} if folder.is_dir() else {}
+
+    def manifests(self) -> list[str]:
+        folder = self.models / "manifests"
+        return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+    def partials(self) -> list[str]:
+        folder = self.models.parent / ".archiv" / "partials"
+        return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+    def holds(self, model: TinyModel = MODEL) -> bool:
+        blobs = self.blobs()
+        return all(blobs.get(sha256(content).replace(":", "-")) == content for content in model.blobs.values())
+
+    def is_clean(self) -> bool:
+        """Nothing at a final path that is not what its name says."""
+        return all(sha256(content).replace(":", "-") == name for name, content in self.blobs().items())
+
+
+@pytest.fixture
+def host(tmp_path: Path, upstream: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> Host:
+    return Host(tmp_path, upstream, capsys)
+
+
+def weights_only(change: Callable[[Reply], Reply]) -> Twist:
+    digest = sha256(MODEL.blobs["weights"])
+    return lambda seen, reply: change(reply) if digest in seen.path else reply
+
+
+# Installing
+
+
+def test_install_puts_every_byte_in_place_whatever_the_umask(host: Host) -> None:
+    before = os.umask(0o077)
+    try:
+        result = host.ok()
+    finally:
+        os.umask(before)
+    assert result["changed"] and host.holds() and host.manifests() == [f"registry.ollama.ai/{PATH.replace(':', '/')}"]
+    assert result["models"][0]["digest"] == MODEL.digest
+    assert (result["models"][0]["cached"], result["models"][0]["intact"]) == (True, True)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in host.models.rglob("*") if path.is_file()}
+    folders = {stat.S_IMODE(path.stat().st_mode) for path in host.models.rglob("*") if path.is_dir()}
+    assert (modes, folders) == ({0o644}, {0o755})
+    assert host.partials() == []
+
+
+def test_second_run_changes_nothing_and_asks_nobody(host: Host, upstream: FakeRegistry) -> None:
+    host.ok()
+    asked = len(upstream.seen)
+    upstream.close()
+    again = host.ok()
+    assert not again["changed"] and len(upstream.seen) == asked
+    assert again["models"][0]["intact"] is True
+
+
+def test_check_mode_predicts_the_run_and_writes_nothing(host: Host, upstream: FakeRegistry) -> None:
+    predicted = host.ok(check=True)
+    assert not host.models.parent.exists() and not host.receipts.exists()
+    assert upstream.blob_requests() == []
+    real = host.ok()
+    for told in ("changed", "models", "download_bytes", "msg", "diff"):
+        assert predicted[told] == real[told]
+    assert real["download_bytes"] == sum(len(blob) for blob in MODEL.blobs.values())
+
+
+def test_existing_store_is_adopted_without_a_change(host: Host, upstream: FakeRegistry) -> None:
+    MODEL.install(host.models)
+    adopted = host.ok()
+    assert (adopted["changed"], adopted["models"][0]["intact"]) == (False, True)
+    assert upstream.seen == []
+    assert json.loads(next(host.receipts.glob("*.json")).read_text())["blobs"].keys() == {
+        sha256(blob) for blob in MODEL.blobs.values()
+    }
+
+
+def test_blobs_that_are_there_already_do_not_come_again(host: Host, upstream: FakeRegistry) -> None:
+    MODEL.install(host.models).unlink()
+    result = host.ok()
+    assert result["changed"] and result["download_bytes"] == 0 and upstream.blob_requests() == []
+
+
+def test_blob_with_a_good_name_and_bad_bytes_is_not_trusted(host: Host, upstream: FakeRegistry) -> None:
+    MODEL.install(host.models).unlink()
+    MODEL.blob_path(host.models, "weights").write_bytes(bytes(300_000))
+    host.ok()
+    assert host.holds() and len({seen.path for seen in upstream.blob_requests()}) == 1
+
+
+def test_several_connections_fetch_each_byte_once(host: Host, upstream: FakeRegistry) -> None:
+    host.ok(connections=4)
+    ranges = [seen.headers["range"] for seen in upstream.blob_requests(sha256(MODEL.blobs["weights"]))]
+    assert len(ranges) == len(set(ranges)) == 10
+    assert upstream.sent == len(MODEL.manifest) + sum(len(blob) for blob in MODEL.blobs.values())
+
+
+def test_registry_that_ignores_ranges_sends_everything_once(host: Host, upstream: FakeRegistry) -> None:
+    upstream.ranges = False
+    host.ok()
+    assert host.holds()
+    assert len(upstream.blob_requests(sha256(MODEL.blobs["weights"]))) == 1
+
+
+def test_stored_spelling_of_a_name_is_kept(host: Host, upstream: FakeRegistry) -> None:
+    other = tiny_model(seed=1)
+    other.install(host.models, "registry.ollama.ai", "library", "other", "7B-Instruct-Q4_K_M")
+    host.ok(models=[NAME])
+    assert host.manifests() == [
+        "registry.ollama.ai/library/other/7B-Instruct-Q4_K_M",
+        "registry.ollama.ai/library/qwen2.5/7B-Instruct-Q4_K_M",
+    ]
+    assert not host.ok(models=[NAME.upper().replace("QWEN", "qwen")])["changed"]
+
+
+def test_model_of_another_registry_does_not_use_the_mirror(host: Host, tmp_path: Path) -> None:
+    with registry() as own:
+        own.publish("team/m:1", MODEL)
+        host.ok(models=[f"{own.host}/team/m:1"])
+    assert host.upstream.seen == []
+    assert host.manifests() == [f"{own.host}/team/m/1"]
+
+
+def test_ollama_version_is_told_to_the_registry(host: Host, upstream: FakeRegistry) -> None:
+    host.ok(ollama_version="0.34.2")
+    assert {seen.headers["user-agent"].split()[0] for seen in upstream.seen} == {"ollama/0.34.2"}
+
+
+# Pins
+
+
+def test_pin_that_fits_is_installed(host: Host) -> None:
+    assert host.ok(models=[{"name": NAME, "digest": MODEL.digest}])["changed"]
+
+
+def test_pin_that_the_registry_no_longer_has_is_refused(host: Host) -> None:
+    message = host.fails("digest_mismatch", models=[{"name": NAME, "digest": "sha256:" + "0" * 64}])
+    assert MODEL.digest in message and "moved" in message
+    assert host.manifests() == [] and host.blobs() == {}
+
+
+def test_pin_replaces_another_model_of_that_name(host: Host, upstream: FakeRegistry) -> None:
+    host.ok()
+    newer = tiny_model(seed=7)
+    upstream.publish(PATH, newer)
+    assert not host.ok()["changed"]
+    result = host.ok(models=[{"name": NAME, "digest": newer.digest}])
+    assert result["changed"] and result["models"][0]["digest"] == newer.digest and host.holds(newer)
+    assert host.holds(MODEL), "what was replaced stays until a prune"
+    assert result["store"]["unreferenced_bytes"] == sum(len(blob) for blob in MODEL.blobs.values())
+
+
+# Registries that are ill or hostile
+
+
+def lie(status: int) -> Twist:
+    return lambda seen, reply: replace(reply, status=status, body=b"")
+
+
+def redirect(location: str) -> Twist:
+    return lambda seen, reply: Reply(307, headers={"Location": location}) if "/blobs/" in seen.path else reply
+
+
+def flip(reply: Reply) -> Reply:
+    return replace(reply, body=bytes([reply.body[0] ^ 1]) + reply.body[1:])
+
+
+HOSTILE: dict[str, tuple[Twist, str]] = {
+    "no-such-model": (lie(404), "not_found"),
+    "needs-newer-ollama": (lie(412), "needs_newer_ollama"),
+    "refuses-us": (lie(401), "unauthorized"),
+    "forbids": (lie(403), "unauthorized"),
+    "always-500": (lie(500), "server_error"),
+    "blob-500": (weights_only(lambda reply: replace(reply, status=500)), "server_error"),
+    "blob-gone": (weights_only(lambda reply: replace(reply, status=404)), "not_found"),
+    "bit-flipped": (weights_only(flip), "digest_mismatch"),
+    "swapped": (weights_only(lambda reply: replace(reply, body=bytes(len(reply.body)))), "digest_mismatch"),
+    "longer": (
+        weights_only(lambda reply: replace(reply, headers={"Content-Range": "bytes 0-32767/999999"})),
+        "size_mismatch",
+    ),
+    "other-range": (
+        weights_only(lambda reply: replace(reply, headers={"Content-Range": "bytes 5-32767/300000"})),
+        "bad_answer",
+    ),
+    "whole-but-longer": (
+        weights_only(lambda reply: replace(reply, status=200, body=bytes(400_000))),
+        "size_mismatch",
+    ),
+    "range-outside": (weights_only(lambda reply: replace(reply, status=416)), "size_mismatch"),
+    "gzipped": (weights_only(lambda reply: replace(reply, headers={"Content-Encoding": "gzip"})), "bad_answer"),
+    "hangs-up": (weights_only(lambda reply: replace(reply, cut=0)), "cut"),
+    "in-circles": (redirect("/v2/library/m/blobs/again"), "bad_answer"),
+    "to-a-file": (redirect("file:///etc/passwd"), "insecure_redirect"),
+    "to-nowhere": (lambda seen, reply: Reply(302) if "/blobs/" in seen.path else reply, "bad_answer"),
+    "login-page": (lambda seen, reply: replace(reply, body=b"<html>Welcome</html>"), "bad_manifest"),
+    "empty-manifest": (lambda seen, reply: replace(reply, body=b""), "bad_manifest"),
+    "endless-manifest": (lambda seen, reply: replace(reply, body=bytes(5_000_000)), "bad_answer"),
+    "manifest-changed": (
+        lambda seen, reply: replace(reply, headers={"Docker-Content-Digest": "sha256:" + "1" * 64}),
+        "digest_mismatch",
+    ),
+    "manifest-cut": (lambda seen, reply: replace(reply, cut=20), "cut"),
+}
+
+
+@pytest.mark.parametrize(("twist", "kind"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_ill_registry_gets_its_own_error_and_leaves_the_store_clean(
+    host: Host, upstream: FakeRegistry, twist: Twist, kind: str
+) -> None:
+    upstream.twist = twist
+    host.fails(kind)
+    assert host.is_clean() and host.manifests() == []
+    upstream.twist = lambda seen, reply: reply
+    assert host.ok()["changed"] and host.holds() and host.partials() == []
+
+
+@pytest.mark.parametrize(("twist", "kind"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_ill_registry_leaves_the_old_model_serving(host: Host, upstream: FakeRegistry, twist: Twist, kind: str) -> None:
+    old = tiny_model(seed=3)
+    old.install(host.models)
+    upstream.twist = twist
+    host.fails(kind, models=[{"name": NAME, "digest": MODEL.digest}])
+    assert host.is_clean() and host.holds(old)
+    assert (host.models / "manifests" / host.manifests()[0]).read_bytes() == old.manifest
+
+
+def test_server_errors_are_tried_again_a_bounded_number_of_times(host: Host, upstream: FakeRegistry) -> None:
+    upstream.twist = lie(503)
+    host.fails("server_error")
+    assert len(upstream.seen) == 4
+
+
+def test_server_errors_that_pass_are_survived(host: Host, upstream: FakeRegistry) -> None:
+    failing = iter([True, True, False, True, False, False, True])
+    upstream.twist = lambda seen, reply: replace(reply, status=502) if next(failing, False) else reply
+    assert host.ok()["changed"] and host.holds()
+
+
+@pytest.mark.parametrize("every", [1, 500, 8191, 20_000])
+def test_connection_cut_at_any_byte_is_resumed_there(host: Host, upstream: FakeRegistry, every: int) -> None:
+    cuts = iter(range(every, every + 12))
+    upstream.twist = weights_only(lambda reply: replace(reply, cut=next(cuts, None)))
+    host.ok(connections=2)
+    assert host.holds()
+    assert upstream.sent <= len(MODEL.manifest) + sum(len(blob) for blob in MODEL.blobs.values())
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_run_after_a_cut_reuses_what_came(host: Host, upstream: FakeRegistry, ranges: bool) -> None:
+    upstream.ranges = ranges
+    budget = [250_000]
+
+    def until_spent(reply: Reply) -> Reply:
+        budget[0] -= len(reply.body)
+        return replace(reply, cut=max(0, len(reply.body) + budget[0])) if budget[0] < 0 else reply
+
+    upstream.twist = weights_only(until_spent)
+    host.fails("cut", connections=1)
+    come = upstream.sent
+    assert len(host.partials()) == 2 and come > 200_000
+    upstream.twist = lambda seen, reply: reply
+    predicted = host.ok(check=True)["download_bytes"]
+    host.ok()
+    assert host.holds() and host.partials() == []
+    if ranges:
+        assert upstream.sent - come < 70_000 and predicted < 70_000
+
+
+def test_wrong_bytes_left_by_an_earlier_run_are_dropped(host: Host, upstream: FakeRegistry) -> None:
+    upstream.twist = weights_only(lambda reply: replace(reply, cut=16_000))
+    folder = host.models.parent / ".archiv" / "partials"
+    folder.mkdir(parents=True)
+    digest = sha256(MODEL.blobs["weights"])
+    (folder / digest.replace(":", "-")).write_bytes(bytes(200_000))
+    record = {"digest": digest, "size": 300_000, "done": [[0, 200_000]]}
+    (folder / f"{digest.replace(':', '-')}.json").write_text(json.dumps(record))
+    upstream.twist = lambda seen, reply: reply
+    host.ok()
+    assert host.holds() and host.partials() == []
+
+
+def test_stall_is_noticed_in_time(host: Host, upstream: FakeRegistry) -> None:
+    upstream.twist = weights_only(lambda reply: replace(reply, stall=0))
+    begun = time.monotonic()
+    assert "no byte for 0.6 s" in host.fails("stalled", stall_timeout=0.6)
+    assert time.monotonic() - begun < 4
+
+
+def test_one_stalled_connection_does_not_stop_the_others(host: Host, upstream: FakeRegistry) -> None:
+    once = iter([True])
+    upstream.twist = weights_only(lambda reply: replace(reply, stall=1000) if next(once, False) else reply)
+    host.ok(stall_timeout=1)
+    assert host.holds()
+
+
+def test_drip_ends_at_the_deadline(host: Host, upstream: FakeRegistry) -> None:
+    upstream.twist = weights_only(lambda reply: replace(reply, rate=2000))
+    begun = time.monotonic()
+    assert "run again" in host.fails("deadline", timeout=0.8)
+    assert time.monotonic() - begun < 4
+    assert len(host.partials()) == 2, "what came is kept"
+
+
+def test_silent_registry_is_offline(host: Host, upstream: FakeRegistry) -> None:
+    upstream.twist = lambda seen, reply: replace(reply, stall=0)
+    host.fails("offline", stall_timeout=0.4)
+
+
+def test_closed_port_is_offline(host: Host) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    assert "refused" in host.fails("offline", mirror=url)
+
+
+# Redirects and credentials
+
+
+def expects(authorization: str, challenge: str) -> Twist:
+    def twist(seen: Seen, reply: Reply) -> Reply:
+        if seen.path.startswith("/v2/") and seen.headers.get("authorization") != authorization:
+            return Reply(401, headers={"WWW-Authenticate": challenge})
+        return reply
+
+    return twist
+
+
+BASIC = "Basic " + base64.b64encode(f"me:{CANARY}".encode()).decode()
+
+
+def test_basic_credentials_open_the_registry(host: Host, upstream: FakeRegistry) -> None:
+    upstream.twist = expects(BASIC, 'Basic realm="models"')
+    host.ok(username="me", password=CANARY)
+    assert host.holds()
+
+
+def test_wrong_credentials_are_told_as_such(host: Host, upstream: FakeRegistry) -> None:
+    upstream.twist = expects("Basic other", 'Basic realm="models"')
+    host.fails("unauthorized", username="me", password=CANARY)
+    assert len(upstream.seen) == 2
+
+
+def test_token_service_of_the_registry_sees_credentials_and_scope(host: Host, upstream: FakeRegistry) -> None:
+    guard = expects(
+        "Bearer t0ken",
+        f'Bearer realm="{upstream.url}/token",service="reg",scope="repository:library/qwen2.5:pull"',
+    )
+
+    def twist(seen: Seen, reply: Reply) -> Reply:
+        if seen.path == "/token":
+            return Reply(200, b'{"token": "t0ken"}')
+        return guard(seen, reply)
+
+    upstream.twist = twist
+    host.ok(username="me", password=CANARY)
+    asked = next(seen for seen in upstream.seen if seen.path == "/token")
+    assert asked.headers["authorization"] == BASIC
+    assert asked.query == "service=reg&scope=repository%3Alibrary%2Fqwen2.5%3Apull"
+
+
+def test_token_service_elsewhere_must_be_https(host: Host, upstream: FakeRegistry) -> None:
+    with registry() as thief:
+        upstream.twist = expects("Bearer x", f'Bearer realm="{thief.url}/token"')
+        host.fails("unauthorized", username="me", password=CANARY)
+        assert thief.seen == []
+
+
+def test_blob_host_is_found_once_and_never_sees_credentials(host: Host, upstream: FakeRegistry) -> None:
+    guard = expects(BASIC, 'Basic realm="models"')
+    with registry() as blobs:
+        blobs.blobs = upstream.blobs
+
+        def twist(seen: Seen, reply: Reply) -> Reply:
+            answer = guard(seen, reply)
+            if answer.status < 400 and "/blobs/" in seen.path:
+                return Reply(307, headers={"Location": f"{blobs.url}{seen.path}?sig={CANARY}"})
+            return answer
+
+        upstream.twist = twist
+        host.ok(username="me", password=CANARY)
+        assert host.holds()
+        assert len(upstream.blob_requests(sha256(MODEL.blobs["weights"]))) == 1
+        assert len(blobs.blob_requests(sha256(MODEL.blobs["weights"]))) == 10
+        assert not any("authorization" in seen.headers for seen in blobs.seen)
+
+
+def test_netrc_of_the_host_is_not_sent(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login me password {CANARY}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    host.ok()
+    assert not any("authorization" in seen.headers for seen in host.upstream.seen)
+
+
+def test_address_that_ran_out_is_asked_for_again(host: Host, upstream: FakeRegistry) -> None:
+    with registry() as blobs:
+        blobs.blobs = upstream.blobs
+        valid = iter([0, 0, 0, 1, 1, 1, 1, 2])
+        signature = [0]
+
+        def point(seen: Seen, reply: Reply) -> Reply:
+            if "/blobs/" not in seen.path:
+                return reply
+            signature[0] = next(valid, signature[0])
+            return Reply(307, headers={"Location": f"{blobs.url}{seen.path}?sig={len(blobs.seen)}"})
+
+        def run_out(seen: Seen, reply: Reply) -> Reply:
+            return replace(reply, status=403) if len(blobs.seen) - int(seen.query[4:]) > 3 else reply
+
+        upstream.twist, blobs.twist = point, run_out
+        host.ok(connections=2)
+        assert host.holds() and len(upstream.blob_requests(sha256(MODEL.blobs["weights"]))) > 1
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+def test_private_authority_is_trusted_when_given(host: Host, authority: Authority) -> None:
+    with registry(authority.server_context()) as secure:
+        secure.publish(PATH, MODEL)
+        assert "ca_path" in host.fails("untrusted", mirror=secure.url, insecure=False)
+        host.ok(mirror=secure.url, insecure=False, ca_path=str(authority.path))
+    assert host.holds()
+
+
+def test_insecure_does_not_turn_off_the_check_of_a_certificate(host: Host, authority: Authority) -> None:
+    with registry(authority.server_context()) as secure:
+        secure.publish(PATH, MODEL)
+        host.fails("untrusted", mirror=secure.url, insecure=True)
+
+
+def test_redirect_from_https_to_http_is_refused(host: Host, authority: Authority) -> None:
+    with registry(authority.server_context()) as secure:
+        secure.publish(PATH, MODEL)
+        secure.twist = redirect(f"{host.upstream.url}/x")
+        host.fails("insecure_redirect", mirror=secure.url, ca_path=str(authority.path))
+    assert host.upstream.seen == []
+
+
+def test_tls_to_a_plain_port_is_told_as_such(host: Host) -> None:
+    host.fails("untrusted", mirror=host.upstream.url.replace("http:", "https:"))
+
+
+# Repair
+
+
+def missing(blob: Path) -> None:
+    blob.unlink()
+
+
+def truncated(blob: Path) -> None:
+    os.truncate(blob, blob.stat().st_size // 2)
+
+
+def zeroed(blob: Path) -> None:
+    blob.write_bytes(bytes(blob.stat().st_size))
+
+
+def one_bit(blob: Path) -> None:
+    status, content = blob.stat(), blob.read_bytes()
+    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(blob, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def folder(blob: Path) -> None:
+    blob.unlink()
+    (blob / "deep").mkdir(parents=True)
+
+
+def dangling(blob: Path) -> None:
+    blob.unlink()
+    blob.symlink_to("/nonexistent/blob")
+
+
+def stale_partials(blob: Path) -> None:
+    blob.unlink()
+    for suffix in ("-partial", "-partial-0", "-partial-1"):
+        Path(f"{blob}{suffix}").write_bytes(b"garbage")
+
+
+@pytest.mark.parametrize("damage", [missing, truncated, zeroed, one_bit, folder, dangling, stale_partials])
+@pytest.mark.parametrize("role", ["weights", "config", "template"])
+def test_damage_is_healed_and_only_the_damaged_comes_again(
+    host: Host, upstream: FakeRegistry, damage: Callable[[Path], None], role: str
+) -> None:
+    host.ok()
+    cache = host.models / "metadata" / f"{sha256(MODEL.blobs[role]).replace(':', '-')}.json"
+    cache.parent.mkdir()
+    cache.write_text("{}")
+    damage(MODEL.blob_path(host.models, role))
+    upstream.seen.clear()
+    result = host.ok()
+    assert result["changed"] and host.holds() and host.partials() == []
+    assert [blob["role"] for blob in result["models"][0]["fetched"]] == [role]
+    assert {seen.path.rpartition("/")[2] for seen in upstream.seen} == {sha256(MODEL.blobs[role])}
+    assert not cache.exists(), "what was read from the damaged header would stay wrong"
+    assert sorted(host.blobs()) == sorted(sha256(blob).replace(":", "-") for blob in MODEL.blobs.values())
+    assert not host.ok()["changed"]
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", bytes(400), b'{"schemaVersion":2,"config":{},"layers":[]}'])
+def test_damaged_manifest_comes_again_and_blobs_stay(host: Host, upstream: FakeRegistry, content: bytes) -> None:
+    host.ok()
+    manifest = host.models / "manifests" / host.manifests()[0]
+    manifest.write_bytes(content)
+    upstream.seen.clear()
+    assert host.ok()["changed"] and manifest.read_bytes() == MODEL.manifest
+    assert upstream.blob_requests() == []
+
+
+def test_damage_is_seen_past_a_kept_receipt_with_verify_full(host: Host) -> None:
+    host.ok()
+    assert host.ok(verify="full")["msg"].endswith("every byte hashed")
+
+
+def test_offline_repair_says_exactly_what_it_could_not_get(host: Host, upstream: FakeRegistry) -> None:
+    host.ok()
+    for role in ("weights", "template"):
+        zeroed(MODEL.blob_path(host.models, role))
+    upstream.close()
+    result = host.run()
+    assert result["kind"] == "offline"
+    lacking = {sha256(MODEL.blobs[role]) for role in ("weights", "template")}
+    assert {blob["digest"] for blob in result["lacking"]} == lacking
+    assert all(digest in result["msg"] for digest in lacking)
+    assert MODEL.blob_path(host.models, "weights").read_bytes() == bytes(300_000), "replaced only by good bytes"
+
+
+def test_repair_can_be_forbidden(host: Host) -> None:
+    host.ok()
+    zeroed(MODEL.blob_path(host.models, "weights"))
+    assert sha256(MODEL.blobs["weights"]).replace(":", "-") in host.fails("damaged", repair=False)
+    assert not host.holds()
+
+
+def test_blob_the_server_cannot_read_becomes_readable(host: Host, upstream: FakeRegistry) -> None:
+    host.ok()
+    blob = MODEL.blob_path(host.models, "weights")
+    blob.chmod(0o600)
+    upstream.seen.clear()
+    assert host.ok()["changed"] and stat.S_IMODE(blob.stat().st_mode) == 0o644
+    assert upstream.seen == [] and not host.ok()["changed"]
+
+
+# Durability
+
+
+def test_every_name_appears_after_its_bytes_and_the_manifest_last(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of syscalls that a power cut cannot turn into a model with wrong bytes."""
+    steps: list[tuple[str, str]] = []
+    real_fsync, real_replace, real_rename = os.fsync, os.replace, os.rename
+
+    def spy_fsync(fd: int) -> None:
+        steps.append(("sync", os.readlink(f"/proc/self/fd/{fd}")))
+        real_fsync(fd)
+
+    def spy_replace(source: str, target: str) -> None:
+        steps.append(("name", str(target)))
+        steps.append(("from", str(source)))
+        real_replace(source, target)
+
+    def spy_rename(source: str, target: str) -> None:
+        steps.append(("name", str(target)))
+        real_rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", spy_fsync)
+    monkeypatch.setattr(os, "replace", spy_replace)
+    monkeypatch.setattr(os, "rename", spy_rename)
+    host.ok()
+    manifest = str(host.models / "manifests" / host.manifests()[0])
+    named = {target: position for position, (what, target) in enumerate(steps) if what == "name"}
+    finals = [str(MODEL.blob_path(host.models, role)) for role in MODEL.blobs] + [manifest]
+    for final in finals:
+        position = named[final]
+        assert ("sync", steps[position + 1][1]) in steps[:position], f"{final} was named before its bytes were safe"
+        assert ("sync", os.path.dirname(final)) in steps[position:], f"the name of {final} was not made safe"
+    assert all(named[final] < named[manifest] for final in finals[:-1])
+    receipt = next(target for target in named if str(host.receipts) in target)
+    assert named[receipt] > max(position for position, step in enumerate(steps) if step == ("sync", manifest))
+    assert all(("sync", final) in steps for final in finals), "what the receipts vouch for is on disk"
+
+
+def test_adopted_store_is_on_disk_before_it_is_hashed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    MODEL.install(host.models)
+    steps: list[str] = []
+    real_fsync, real_prove = os.fsync, _look.prove_blobs
+
+    def spy_fsync(fd: int) -> None:
+        steps.append(os.readlink(f"/proc/self/fd/{fd}"))
+        real_fsync(fd)
+
+    def spy_prove(*args: Any) -> Any:
+        steps.append("hash")
+        return real_prove(*args)
+
+    monkeypatch.setattr(os, "fsync", spy_fsync)
+    monkeypatch.setattr(_install, "prove_blobs", spy_prove)
+    host.ok()
+    before = steps[: steps.index("hash")]
+    assert {str(MODEL.blob_path(host.models, role)) for role in MODEL.blobs} <= set(before)
+
+
+def test_full_disk_is_refused_before_the_first_byte(
+    host: Host, upstream: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.statvfs
+
+    def nearly_full(path: str) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 10**6, 10, 10, *real(path)[5:]))
+
+    monkeypatch.setattr(os, "statvfs", nearly_full)
+    for check in (True, False):
+        host.fails("no_space", check=check)
+    assert upstream.blob_requests() == [] and host.blobs() == {}
+
+
+def test_disk_that_fills_up_gets_its_room_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.pwrite
+
+    def until_full(fd: int, data: bytes, offset: int) -> int:
+        if offset > 100_000:
+            raise OSError(28, "No space left on device")
+        return real(fd, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", until_full)
+    host.fails("no_space")
+    assert host.partials() == [] and host.blobs() == {}
+    monkeypatch.setattr(os, "pwrite", real)
+    host.ok()
+    assert host.holds()
+
+
+def test_store_split_over_file_systems_is_refused(host: Host, tmp_path: Path) -> None:
+    host.models.mkdir(parents=True)
+    other = Path("/dev/shm") / f"archiv-test-{os.getpid()}"
+    other.mkdir()
+    try:
+        (host.models / "blobs").symlink_to(other)
+        assert "file system" in host.fails("store")
+    finally:
+        other.rmdir()
+
+
+def test_file_where_a_folder_belongs_is_named(host: Host) -> None:
+    host.models.mkdir(parents=True)
+    (host.models / "manifests").write_text("oops")
+    assert "in the way" in host.fails("store")
+
+
+# Killed at any step
+
+
+def killed_install(host: Host, at: int, **options: Any) -> int:
+    """Run the module in a process that kills itself before its at-th step; the steps it took."""
+    arguments = {
+        "models": [NAME],
+        "store": str(host.models),
+        "receipts_dir": str(host.receipts),
+        "mirror": host.upstream.url,
+        "insecure": True,
+        "restart": False,
+        **options,
+    }
+    command = [sys.executable, str(Path(__file__).parents[1] / "killed_install.py"), str(at), json.dumps(arguments)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == (-signal.SIGKILL if at else 0), run.stderr
+    return int(run.stderr.split()[-1]) if at == 0 else at
+
+
+KILLS = int(os.environ.get("ARCHIV_KILLS", "5"))
+
+
+@pytest.mark.parametrize("target", ["install", "repair", "absent"])
+def test_run_killed_at_any_step_is_finished_by_the_next(host: Host, tmp_path: Path, target: str) -> None:
+    options: Fact = {"state": "absent"} if target == "absent" else {}
+    steps = 0
+    for number in range(KILLS + 1):
+        for leftover in (host.models.parent, host.receipts):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if target != "install":
+            host.ok()
+        if target == "repair":
+            zeroed(MODEL.blob_path(host.models, "weights"))
+        for blob in host.models.glob("blobs/*"):
+            os.utime(blob, (0, 0))
+        if number == 0:
+            steps = killed_install(host, 0, **options)
+            continue
+        killed_install(host, max(1, steps * number // (KILLS + 1)), **options)
+        assert target == "repair" or host.is_clean()
+        assert target == "repair" or not host.manifests() or host.holds()
+        host.ok(prune=target == "absent", **options)
+        assert host.is_clean() and host.partials() == []
+        assert host.holds() is (target != "absent")
+        assert not host.ok(**options)["changed"]
+
+
+def test_killed_download_goes_on_where_it_was(host: Host, upstream: FakeRegistry) -> None:
+    upstream.twist = weights_only(lambda reply: replace(reply, rate=300_000))
+    killed_install(host, -200_000, connections=1)
+    come = upstream.sent
+    upstream.twist = lambda seen, reply: reply
+    host.ok()
+    everything = len(MODEL.manifest) + sum(len(blob) for blob in MODEL.blobs.values())
+    assert host.holds() and upstream.sent <= everything + 0.1 * come
+
+
+# Locks and neighbours
+
+
+def test_other_writer_is_waited_for_and_named(host: Host) -> None:
+    lock = host.models.parent / ".archiv" / "lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert str(lock) in host.fails("lock", timeout=0.5)
+        timer = threading.Timer(0.3, lambda: fcntl.flock(held, fcntl.LOCK_UN))
+        timer.start()
+        assert host.ok()["changed"]
+        timer.join()
+
+
+def test_absent_takes_the_model_and_what_only_it_used(host: Host, upstream: FakeRegistry) -> None:
+    sibling = TinyModel({**tiny_model(seed=5).blobs, "template": MODEL.blobs["template"]})
+    upstream.publish("library/sibling:1", sibling)
+    host.ok(models=[NAME, "sibling:1"])
+    predicted = host.ok(state="absent", check=True)
+    assert host.holds()
+    result = host.ok(state="absent")
+    assert predicted["changed"] and predicted["models"] == result["models"] and predicted["diff"] == result["diff"]
+    assert host.holds(sibling) and host.manifests() == ["registry.ollama.ai/library/sibling/1"]
+    assert sorted(result["models"][0]["removed"]) == sorted(
+        str(MODEL.blob_path(host.models, role)) for role in ("weights", "config")
+    )
+    assert not (host.models / "manifests/registry.ollama.ai/library/qwen2.5").exists()
+    assert not host.ok(state="absent")["changed"]
+    assert not host.ok(models=["sibling:1"])["changed"], "the sibling's receipts still hold"
+
+
+def test_absent_of_two_that_share_takes_the_shared(host: Host, upstream: FakeRegistry) -> None:
+    upstream.publish("library/twin:1", MODEL)
+    host.ok(models=[NAME, "twin:1"])
+    host.ok(models=[NAME, "twin:1"], state="absent")
+    assert host.blobs() == {} and host.manifests() == []
+
+
+def test_absent_keeps_blobs_that_an_unreadable_manifest_may_need(host: Host) -> None:
+    host.ok()
+    other = host.models / "manifests/registry.ollama.ai/library/other/1"
+    other.parent.mkdir()
+    other.write_text("garbage")
+    result = host.ok(state="absent")
+    assert host.holds() and result["changed"] and str(other) in json.dumps(result["warnings"])
+
+
+def litter(host: Host, age: float) -> list[Path]:
+    content = b"nobody's"
+    loose = host.models / "blobs" / sha256(content).replace(":", "-")
+    unfinished = host.models / "blobs" / f"sha256-{'c' * 64}-partial-0"
+    for file in (loose, unfinished):
+        file.write_bytes(content)
+        os.utime(file, (time.time() - age, time.time() - age))
+    ours = host.models.parent / ".archiv/partials" / f"sha256-{'d' * 64}"
+    ours.write_bytes(content)
+    return [loose, unfinished, ours]
+
+
+def test_prune_takes_what_no_model_uses(host: Host) -> None:
+    host.ok()
+    files = litter(host, age=4000)
+    assert host.ok()["store"]["unreferenced_bytes"] == 8, "always reported"
+    predicted = host.ok(prune=True, check=True)
+    assert all(file.exists() for file in files)
+    result = host.ok(prune=True)
+    assert result["changed"] and sorted(result["pruned"]) == sorted(map(str, files)) == sorted(predicted["pruned"])
+    assert host.holds() and not any(file.exists() for file in files)
+    assert not host.ok(prune=True)["changed"]
+
+
+def test_prune_leaves_what_is_young(host: Host) -> None:
+    host.ok()
+    loose, unfinished, ours = litter(host, age=10)
+    host.ok(prune=True)
+    assert (loose.exists(), unfinished.exists(), ours.exists()) == (True, True, False)
+
+
+def test_prune_waits_for_a_run_that_installs_nothing(host: Host) -> None:
+    host.ok()
+    files = litter(host, age=4000)
+    zeroed(MODEL.blob_path(host.models, "config"))
+    assert host.ok(prune=True)["pruned"] == []
+    assert all(file.exists() for file in files)
+
+
+def test_prune_touches_no_blob_while_a_manifest_cannot_be_read(host: Host) -> None:
+    host.ok()
+    loose, _, _ = litter(host, age=4000)
+    other = host.models / "manifests/registry.ollama.ai/library/other/1"
+    other.parent.mkdir()
+    other.write_text("garbage")
+    result = host.ok(prune=True)
+    assert loose.exists() and str(other) in json.dumps(result["warnings"])
+
+
+# Input and result
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"models": ["Bad Name!"]}, "models[0]"),
+        ({"models": []}, "empty"),
+        ({"models": [{"name": "m:1", "digest": "sha256:12"}]}, "64 hexadecimal"),
+        ({"mirror": "ftp://x"}, "mirror"),
+        ({"insecure": False}, "insecure"),
+        ({"connections": 0}, "connections"),
+        ({"timeout": -1}, "timeout"),
+        ({"stall_timeout": 0}, "stall_timeout"),
+        ({"ca_path": "/nonexistent"}, "ca_path"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_touched(host: Host, options: Fact, words: str) -> None:
+    assert words in host.fails("input", **options)
+    assert host.upstream.seen == [] and not host.models.parent.exists()
+
+
+def test_all_mistakes_come_in_one_message(host: Host) -> None:
+    message = host.fails("input", models=["a b", "x@y"], mirror="nonsense", connections=99, timeout=0)
+    for words in ("models[0]", "models[1]", "mirror", "connections", "timeout"):
+        assert words in message
+
+
+def test_missing_engine_is_a_sentence_or_in_check_mode_a_prediction(host: Host, tmp_path: Path) -> None:
+    options: Fact = {"store": None, "docker_host": f"unix://{tmp_path}/no.sock"}
+    assert "no Docker Engine" in host.fails("store", **options)
+    predicted = host.ok(check=True, **options)
+    assert predicted["changed"] and "no Docker Engine" in json.dumps(predicted["warnings"])
+    assert predicted["download_bytes"] == sum(len(blob) for blob in MODEL.blobs.values())
+
+
+def test_result_is_as_documented(host: Host, upstream: FakeRegistry) -> None:
+    documented = yaml.safe_load(ollama_model.RETURN)
+    installed, removed = host.ok(), host.ok(state="absent")
+    host.upstream.twist = lie(404)
+    failed = host.run()
+    known = {"changed", "diff", "failed", "invocation", "warnings", "deprecations"}
+    assert {*installed, *removed, *failed} - known == set(documented)
+    assert {*installed["models"][0], *removed["models"][0]} == set(documented["models"]["contains"])
+    fetched = documented["models"]["contains"]["fetched"]["contains"]
+    assert set(installed["models"][0]["fetched"][0]) == set(fetched)
+    assert failed["kind"] in documented["kind"]["description"]
