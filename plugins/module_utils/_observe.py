@@ -60,6 +60,7 @@ class Query:
     receipts_dir: str
     answer_within: float
     context_length: int
+    docker_host: str = DEFAULT_HOST
 
 
 def observe(query: Query) -> tuple[_stack.Observation, Document]:
@@ -208,7 +209,7 @@ _IMAGE = re.compile(r"^ *image: *[\"']?([^\s\"']+)", re.MULTILINE)
 
 def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observation:
     try:
-        engine = StackEngine(DEFAULT_HOST)
+        engine = StackEngine(query.docker_host)
         seen = replace(
             seen,
             containers=engine.stack(query.project),
@@ -257,16 +258,16 @@ def _assess(
     return replace(seen, models=assessment.states, healthy=assessment.healthy)
 
 
-def read_logs(containers: t.Iterable[str]) -> dict[str, list[str]]:
+def read_logs(query: Query, containers: t.Iterable[str]) -> dict[str, list[str]]:
     """The last words of containers that do not run as they should."""
     try:
-        engine = StackEngine(DEFAULT_HOST)
+        engine = StackEngine(query.docker_host)
         return {name: engine.log(name) for name in containers}
     except EngineError:
         return {}
 
 
-def look_at_host(seen: _stack.Observation, inputs: t.Mapping[str, t.Any]) -> _preflight.Host:
+def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, t.Any]) -> _preflight.Host:
     """What the preflight asks of a host; only a host that is not clean is asked."""
     host = _preflight.Host(
         root=os.geteuid() == 0,
@@ -281,7 +282,7 @@ def look_at_host(seen: _stack.Observation, inputs: t.Mapping[str, t.Any]) -> _pr
     with contextlib.suppress(ComposeMissing, ComposeRefused):
         host = replace(host, compose_version=compose_version())
     try:
-        info = StackEngine(DEFAULT_HOST).info()
+        info = StackEngine(query.docker_host).info()
     except EngineError:
         return host
     return _look_at_disks(
@@ -300,7 +301,7 @@ def future_models_dir(query: Query) -> str:
     """Where the models of a volume that is yet to be made will lie; check mode looks there."""
     root = "/var/lib/docker"
     with contextlib.suppress(EngineError):
-        root = StackEngine(DEFAULT_HOST).info()["DockerRootDir"]
+        root = StackEngine(query.docker_host).info()["DockerRootDir"]
     return os.path.join(root, "volumes", f"{query.project}_{VOLUME}", "_data", "models")
 
 

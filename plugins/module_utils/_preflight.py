@@ -115,6 +115,9 @@ def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
     for variable in ("ollama_stack_dir", "ollama_stack_models_dir"):
         if inputs.get(variable) and not inputs[variable].startswith("/"):
             yield _refuse(variable, inputs[variable], "give an absolute path on the host")
+    if "@" in str(inputs.get("ollama_stack_https_proxy", "")):
+        # Not repeated in the message, which ends in logs.
+        yield "ollama_stack_https_proxy holds a password, which `docker inspect` would show: take a proxy without one"
     if not parse_size(str(inputs.get("ollama_stack_mem_limit", "8g"))):
         yield _refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
     yield from _refuse_numbers(inputs)
@@ -209,6 +212,11 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
     for name, service in (document.get("services") or {}).items():
         ports = service.get("ports") or []
         own = service.get("networks") or {}
+        if name == "backend" and "ollama" in (service.get("depends_on") or {}):
+            yield (
+                "ollama_stack_backend_extra makes backend depend on ollama: without Ollama the archive would not start"
+                " (ADR-034 §1); leave it out"
+            )
         if ports and name.startswith("ollama"):
             yield f"service {name} publishes a port: Ollama has no authentication, only its network protects it"
         elif ports and own and all((networks.get(key) or {}).get("internal") for key in own):

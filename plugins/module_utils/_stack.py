@@ -362,12 +362,17 @@ def _is_stale(container: Container, network: str, seen: Observation) -> bool:
 def _name_change(service: Service, container: Container, seen: Observation) -> tuple[str, str]:
     if container.secrets != service.secrets:
         return "secret_rotated", "a secret it mounts was rotated"
-    if container.compose_version != seen.compose_version:
+    if _numbers(container.compose_version) != _numbers(seen.compose_version):
         return "compose_upgraded", (
             f"Compose was upgraded from {container.compose_version or 'an unknown version'}"
             f" to {seen.compose_version} and counts its configuration as changed"
         )
     return "config_changed", "its container runs with another configuration"
+
+
+def _numbers(version: str) -> str:
+    # Debian's plugin says 2.26.1-4 and writes 2.26.1 into its labels.
+    return version.partition("-")[0].partition("+")[0]
 
 
 def _judge_one_shot(service: Service, container: Container) -> list[Reason]:
@@ -404,7 +409,7 @@ def _judge_running(service: Service, container: Container) -> list[Reason]:
 def _judge_model(model: ModelState) -> list[Reason]:
     name = model.name.display
     told = "; ".join(problem.text for problem in model.problems)
-    if model.manifest is None and all(problem.kind == "missing" for problem in model.problems):
+    if not model.cached and all(problem.kind == "missing" and not problem.blob for problem in model.problems):
         return [Reason("model_missing", name, "it is not in the store", "install")]
     if model.problems:
         return [Reason("model_damaged", name, told, "install")]

@@ -71,6 +71,10 @@ options:
     description: The context the server was told to use, in tokens; V(0) is its own choice.
     type: int
     default: 0
+  docker_host:
+    description: The address of the Docker Engine.
+    type: str
+    default: unix:///var/run/docker.sock
   inputs:
     description: The role's inputs by their names, from which RV(refusals) are found.
     type: dict
@@ -194,6 +198,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _preflight, _stack
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -211,6 +216,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "receipts_dir": {"type": "path", "default": DEFAULT_DIR},
     "answer_within": {"type": "float", "default": 60},
     "context_length": {"type": "int", "default": 0},
+    "docker_host": {"type": "str", "default": DEFAULT_HOST},
     "inputs": {"type": "dict", "default": {}},
     "wait": {"type": "int", "default": 0},
     "wait_for": {"type": "str", "choices": ["settled", "clean"], "default": "settled"},
@@ -228,6 +234,7 @@ def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         receipts_dir=params["receipts_dir"],
         answer_within=params["answer_within"],
         context_length=params["context_length"],
+        docker_host=params["docker_host"],
     )
     deadline = time.monotonic() + params["wait"]
     while True:
@@ -239,10 +246,10 @@ def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         if not _stack.time_may_mend(reasons, after_start) or time.monotonic() >= deadline:
             break
         time.sleep(LOOK_AGAIN_SECONDS)
-    host = _observe.look_at_host(seen, params["inputs"])
+    host = _observe.look_at_host(query, seen, params["inputs"])
     seen = dataclasses.replace(seen, models_dir=seen.models_dir or _observe.future_models_dir(query))
     refusals = _preflight.find_refusals(params["inputs"], document, host)
-    logs = _observe.read_logs(_stack.find_suspects(seen, reasons))
+    logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
     return _stack.write_verdict(query.project, seen, reasons, logs, refusals)
 
 

@@ -1,0 +1,276 @@
+"""A stack recorded with Compose 2.26.1 is clean; each single thing that differs is told by its name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.archiv.ollama.plugins.module_utils import _stack
+from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, Problem
+from ansible_collections.archiv.ollama.plugins.module_utils._names import parse_name
+
+RECORDED = Path(__file__).parents[2] / "fixtures" / "compose_2.26.1"
+FILE = _stack.File("/opt/archiv/docker-compose.prod.yml", "aa", "0644", "aa", "0644")
+WHOLE = ModelState(parse_name("qwen2.5:7b-instruct-q4_K_M"), "sha256:" + "1" * 64, True, True)
+
+
+def recorded(name: str) -> Any:
+    return json.loads((RECORDED / name).read_text())
+
+
+def clean() -> _stack.Observation:
+    wanted = _stack.read_config(recorded("config.json"), _stack.read_hashes((RECORDED / "hashes.txt").read_text()))
+    containers = tuple(_stack.read_container(raw) for raw in recorded("containers.json"))
+    images = {wanted.services[item.service].image: item.image_id for item in containers}
+    networks = {item["Name"]: _stack.NetworkSeen(item["Id"], item["Internal"]) for item in recorded("networks.json")}
+    return _stack.Observation(
+        files=(FILE,),
+        wanted=wanted,
+        containers=containers,
+        images=images,
+        networks=networks,
+        volumes=frozenset(["archiv_ollama-models"]),
+        models=(WHOLE,),
+        healthy={"problems": [], "warnings": []},
+    )
+
+
+def change(service: str, **values: Any) -> _stack.Observation:
+    """The clean stack with one container changed."""
+    seen = clean()
+    assert service in {item.service for item in seen.containers}
+    containers = tuple(replace(item, **values) if item.service == service else item for item in seen.containers)
+    return replace(seen, containers=containers)
+
+
+def without(service: str) -> _stack.Observation:
+    seen = clean()
+    return replace(seen, containers=tuple(item for item in seen.containers if item.service != service))
+
+
+def told(seen: _stack.Observation) -> list[tuple[str, str, str]]:
+    return [(reason.kind, reason.subject, reason.action) for reason in _stack.judge_stack(seen)]
+
+
+def on(service: str) -> dict[str, str]:
+    return dict(next(item.networks for item in clean().containers if item.service == service))
+
+
+def test_recorded_stack_is_clean() -> None:
+    assert told(clean()) == []
+    assert {item.service for item in clean().containers} == {"backend", "ollama", "ollama-model-init", "ollama-warm"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (without("backend"), ("container_missing", "backend", "create")),
+        (without("ollama-model-init"), ("container_missing", "ollama-model-init", "create")),
+        (change("ollama", state="exited", exit_code=137), ("container_stopped", "ollama", "start")),
+        (change("ollama", state="created"), ("container_stopped", "ollama", "start")),
+        (change("ollama", state="paused"), ("container_paused", "ollama", "restart")),
+        (change("ollama", health="unhealthy"), ("container_unhealthy", "ollama", "restart")),
+        (change("ollama", health="starting"), ("container_starting", "ollama", "wait")),
+        (change("backend", state="restarting"), ("container_restarting", "backend", "wait")),
+        (change("ollama-warm", health="unhealthy"), ("container_unhealthy", "ollama-warm", "wait")),
+        (change("ollama-model-init", exit_code=1), ("one_shot_failed", "ollama-model-init", "start")),
+        (change("ollama-model-init", state="running"), ("container_starting", "ollama-model-init", "wait")),
+        (change("ollama-model-init", state="dead"), ("container_stopped", "ollama-model-init", "start")),
+        (change("backend", image_id="sha256:other"), ("image_retagged", "backend", "recreate")),
+        (change("backend", networks={}), ("network_detached", "backend", "connect")),
+        (
+            change("ollama-model-init", networks={"archiv_egress": "old"}),
+            ("network_gone", "ollama-model-init", "recreate"),
+        ),
+    ],
+    ids=lambda value: value[0] + " " + value[1] if isinstance(value, tuple) else "",
+)
+def test_container_that_differs_is_named(seen: _stack.Observation, expected: tuple[str, str, str]) -> None:
+    assert {reason for reason in told(seen) if reason[1] == expected[1]} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("version", "secrets", "kind"),
+    [
+        ("2.26.1-4", "", "config_changed"),
+        ("2.26.1", "", "config_changed"),
+        ("5.5.0", "", "compose_upgraded"),
+        ("5.5.0", "other", "secret_rotated"),
+    ],
+)
+def test_changed_hash_is_told_by_its_cause(version: str, secrets: str, kind: str) -> None:
+    seen = change("backend", config_hash="another", secrets=secrets)
+    assert told(replace(seen, compose_version=version)) == [(kind, "backend", "recreate")]
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (replace(FILE, sha256=""), ("file_missing", FILE.path, "write")),
+        (replace(FILE, sha256="bb"), ("file_differs", FILE.path, "write")),
+        (replace(FILE, sha256="bb", ours=False), ("file_foreign", FILE.path, "write")),
+        (replace(FILE, mode="0600"), ("file_mode", FILE.path, "write")),
+    ],
+)
+def test_file_that_differs_is_named(file: _stack.File, expected: tuple[str, str, str]) -> None:
+    assert told(replace(clean(), files=(file,))) == [expected]
+
+
+def test_network_that_is_not_internal_is_made_anew_with_its_containers() -> None:
+    seen = clean()
+    open_network = replace(seen.networks["archiv_archiv-net"], internal=False)
+    seen = replace(seen, networks={**seen.networks, "archiv_archiv-net": open_network})
+    assert told(seen) == [("network_internal", "archiv_archiv-net", "rebuild")]
+    [network] = _stack.find_rebuilds(seen, _stack.judge_stack(seen))
+    assert (network["key"], network["internal"]) == ("archiv-net", True)
+    assert {item["service"] for item in network["containers"]} == {"backend", "ollama", "ollama-warm"}
+
+
+def test_pruned_network_costs_the_stopped_container_only() -> None:
+    seen = clean()
+    seen = replace(seen, networks={name: item for name, item in seen.networks.items() if name != "archiv_egress"})
+    assert told(seen) == [
+        ("network_missing", "archiv_egress", "create"),
+        ("network_gone", "ollama-model-init", "recreate"),
+    ]
+    assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-ollama-model-init-1"]
+
+
+def test_lost_network_is_given_back_to_the_running_container() -> None:
+    networks = {name: known for name, known in on("backend").items() if name != "archiv_archiv-net"}
+    assert _stack.find_connections(change("backend", networks=networks)) == [
+        {"network": "archiv_archiv-net", "container": "archiv-backend-1", "service": "backend"}
+    ]
+
+
+def test_missing_volume_is_named() -> None:
+    assert told(replace(clean(), volumes=frozenset())) == [("volume_missing", "archiv_ollama-models", "create")]
+
+
+def test_container_of_an_unknown_service_is_reported_and_left_alone() -> None:
+    seen = clean()
+    other = replace(seen.containers[0], name="archiv-db-1", service="db")
+    seen = replace(seen, containers=(*seen.containers, other))
+    assert told(seen) == []
+    assert _stack.find_orphans(seen) == ["archiv-db-1 (running)"]
+
+
+def test_another_persons_unhealthy_service_is_not_restarted() -> None:
+    seen = clean()
+    sick = replace(seen.containers[0], service="db", health="unhealthy", state="running")
+    seen = replace(seen, containers=(*seen.containers, sick))
+    services = {**seen.wanted.services, "db": replace(seen.wanted.services["backend"], name="db")}
+    seen = replace(seen, wanted=replace(seen.wanted, services=services))
+    assert ("container_unhealthy", "db", "ask") in told(seen)
+    assert _stack.find_restarts(seen, _stack.judge_stack(seen)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "action"),
+    [
+        (
+            replace(WHOLE, cached=False, intact=None, problems=(Problem("missing", "manifest", "", "m", "a", "b"),)),
+            "model_missing",
+            "install",
+        ),
+        (
+            replace(
+                WHOLE, cached=False, intact=None, problems=(Problem("missing", "weights", "sha256:1", "m", "a", "b"),)
+            ),
+            "model_damaged",
+            "install",
+        ),
+        (
+            replace(WHOLE, cached=False, intact=None, problems=(Problem("empty", "manifest", "", "m", "a", "b"),)),
+            "model_damaged",
+            "install",
+        ),
+        (
+            replace(WHOLE, intact=False, problems=(Problem("content", "weights", "", "w", "a", "b"),)),
+            "model_damaged",
+            "install",
+        ),
+        (replace(WHOLE, intact=None, unproven=("weights: it was never hashed",)), "model_unproven", "prove"),
+    ],
+)
+def test_model_that_is_not_whole_is_named(model: ModelState, kind: str, action: str) -> None:
+    assert told(replace(clean(), models=(model,))) == [(kind, WHOLE.name.display, action)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"), [("not_loaded", "wait"), ("not_pinned", "wait"), ("no_answer", "restart"), ("stale", "restart")]
+)
+def test_health_is_mended_by_waiting_or_by_its_server(kind: str, action: str) -> None:
+    problem = {"kind": kind, "subject": WHOLE.name.display, "found": "x", "action": "y"}
+    seen = replace(clean(), healthy={"problems": [problem], "warnings": []})
+    assert told(seen) == [(kind, WHOLE.name.display, action)]
+    restarts = _stack.find_restarts(seen, _stack.judge_stack(seen))
+    assert restarts == (["archiv-ollama-1"] if action == "restart" else [])
+
+
+def test_health_is_not_judged_twice_while_the_server_starts() -> None:
+    problem = {"kind": "api", "subject": "archiv-ollama-1", "found": "x", "action": "y"}
+    seen = replace(change("ollama", health="starting"), healthy={"problems": [problem], "warnings": []})
+    assert told(seen) == [("container_starting", "ollama", "wait")]
+
+
+def test_host_without_engine_gets_a_verdict() -> None:
+    missing = replace(FILE, sha256="")
+    seen = _stack.Observation(files=(missing,), engine_missing="no Docker")
+    verdict = _stack.write_verdict("archiv", seen, _stack.judge_stack(seen), {}, [])
+    assert [reason["kind"] for reason in verdict["reasons"]] == ["file_missing", "engine_missing"]
+    assert not verdict["engine"] and not verdict["clean"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "settled", "after_start"),
+    [([], True, True), (["wait"], True, True), (["wait", "restart"], False, True), (["prove"], False, False)],
+)
+def test_time_is_given_only_to_what_it_may_mend(actions: list[str], settled: bool, after_start: bool) -> None:
+    reasons = [_stack.Reason("kind", "subject", "why", action) for action in actions]
+    assert _stack.time_may_mend(reasons, after_start=False) is settled
+    assert _stack.time_may_mend(reasons, after_start=True) is after_start
+
+
+def test_first_contact_with_a_stack_of_a_person_is_foreign() -> None:
+    missing = replace(FILE, sha256="")
+    seen = change("backend", config_files="/srv/archive/docker-compose.yml")
+    assert _stack.find_foreign(replace(seen, files=(missing,))) == [
+        "container archiv-backend-1 runs service backend of /srv/archive/docker-compose.yml"
+    ]
+
+
+def test_stack_of_ours_whose_file_was_lost_is_not_foreign() -> None:
+    seen = change("backend", config_files=FILE.path)
+    files = {item.service: FILE.path for item in seen.containers}
+    containers = tuple(replace(item, config_files=files[item.service]) for item in seen.containers)
+    assert _stack.find_foreign(replace(seen, files=(replace(FILE, sha256=""),), containers=containers)) == []
+
+
+def test_foreign_file_names_every_container_it_may_have_started() -> None:
+    seen = replace(clean(), files=(replace(FILE, ours=False),))
+    assert len(_stack.find_foreign(seen)) == 1 + len(seen.containers)
+
+
+def test_report_shows_reasons_orphans_notes_and_logs() -> None:
+    warning = {"kind": "oom_kills", "subject": "archiv-ollama-1", "found": "2 kills", "action": "raise"}
+    seen = replace(change("ollama", state="exited"), healthy={"problems": [], "warnings": [warning]})
+    reasons = _stack.judge_stack(seen)
+    verdict = _stack.write_verdict("archiv", seen, reasons, {"archiv-ollama-1": ["out of memory"]}, ["no"])
+    assert verdict["report"] == [
+        "archiv is not as wanted:",
+        "- ollama: its container is exited; it is started",
+        "- note: archiv-ollama-1: 2 kills",
+        "archiv-ollama-1 | out of memory",
+    ]
+    assert _stack.find_suspects(seen, reasons) == ["archiv-ollama-1"]
+    assert verdict["refusals"] == ["no"] and verdict["start"] is True
+
+
+def test_model_alone_starts_nothing() -> None:
+    seen = replace(clean(), models=(replace(WHOLE, intact=None),))
+    assert _stack.write_verdict("archiv", seen, _stack.judge_stack(seen), {}, [])["start"] is False

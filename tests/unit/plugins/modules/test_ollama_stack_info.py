@@ -1,0 +1,202 @@
+"""The module itself: a virgin host, one without Docker, a clean one and a changed one, each by one verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.archiv.ollama.plugins.modules import ollama_stack_info
+from tests.unit.plugins.fake_engine import FakeEngine, serve_engine
+from tests.unit.plugins.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
+from tests.unit.plugins.stores import NAME, TinyModel, tiny_model
+
+RECORDED = Path(__file__).parents[2] / "fixtures" / "compose_2.26.1"
+CONTENT = "# Managed by archiv.ollama\nservices:\n  ollama:\n    image: ollama/ollama:0.34.2\n"
+CONFIG = {
+    "services": {"ollama": {"image": "ollama/ollama:0.34.2", "networks": {"archiv-net": None}}},
+    "networks": {"archiv-net": {"name": "archiv_archiv-net", "internal": True, "ipam": {}}},
+    "volumes": {"ollama-models": {"name": "archiv_ollama-models"}},
+}
+CLI = """#!/bin/sh
+env >{folder}/env
+case "$*" in
+  *--hash*) echo "ollama {hash}" ;;
+  *"version --short"*) echo 2.26.1-4 ;;
+  *"--format json"*) cat {folder}/config.json ;;
+  *) exit 64 ;;
+esac
+"""
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Call the module as Ansible would; a host without an Engine unless one is given."""
+
+    def call(**options: Any) -> dict[str, Any]:
+        arguments = {
+            "project": "archiv",
+            "dir": str(tmp_path / "stack"),
+            "files": [{"path": "docker-compose.prod.yml", "content": CONTENT}],
+            "models": [{"name": NAME}],
+            "models_dir": str(tmp_path / "data" / "models"),
+            "docker_host": f"unix://{tmp_path}/none.sock",
+            **options,
+        }
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            ollama_stack_info.main()
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return result
+
+    return call
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A docker command that says what Compose would, and notes the environment it was given."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    command = folder / "docker"
+    command.write_text(
+        CLI.format(folder=folder, hash=container()["Config"]["Labels"]["com.docker.compose.config-hash"])
+    )
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No docker command anywhere."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def container() -> dict[str, Any]:
+    """The recorded ollama, on the one network of CONFIG."""
+    recorded: list[dict[str, Any]] = json.loads((RECORDED / "containers.json").read_text())
+    return next(item for item in recorded if item["Name"] == "/archiv-ollama-1")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> TinyModel:
+    """A whole model where the module looks."""
+    whole = tiny_model()
+    whole.install(tmp_path / "data" / "models")
+    return whole
+
+
+@pytest.fixture
+def ollama(model: TinyModel) -> Iterator[FakeOllama]:
+    """A server that holds this very model for good."""
+    with serve_ollama(PORT) as server:
+        document = answer_of("ps_pinned")[1]
+        document["models"][0]["digest"] = model.digest.removeprefix("sha256:")
+        server.answers["/api/ps"] = (200, document)
+        yield server
+
+
+@pytest.fixture
+def engine(tmp_path: Path, ollama: FakeOllama) -> Iterator[FakeEngine]:
+    """An Engine that runs the recorded ollama and nothing else."""
+    with serve_engine(tmp_path) as fake:
+        assert fake.inspect is not None
+        recorded = container()
+        networks = {"archiv_archiv-net": {"NetworkID": "n1", "IPAddress": ollama.address}}
+        fake.inspect.update({"State": recorded["State"], "NetworkSettings": {"Networks": networks}})
+        fake.inspect["Config"]["Labels"] = recorded["Config"]["Labels"]
+        image = recorded["Config"]["Labels"]["com.docker.compose.image"]
+        fake.answers["/images/ollama/ollama:0.34.2/json"] = (200, {"Id": image})
+        fake.answers["/networks"] = (200, [{"Name": "archiv_archiv-net", "Id": "n1", "Internal": True}])
+        fake.answers["/info"] = (200, {"MemTotal": 2**34, "MemoryLimit": True, "DockerRootDir": str(tmp_path)})
+        yield fake
+
+
+def kinds(verdict: dict[str, Any]) -> list[str]:
+    return [reason["kind"] for reason in verdict["reasons"]]
+
+
+def write(tmp_path: Path, content: str = CONTENT) -> None:
+    (tmp_path / "stack").mkdir()
+    file = tmp_path / "stack" / "docker-compose.prod.yml"
+    file.write_text(content)
+    file.chmod(0o644)
+
+
+@pytest.mark.usefixtures("bare")
+def test_host_without_docker_is_told_what_would_be_done(run: Run) -> None:
+    verdict = run()
+    assert kinds(verdict) == ["file_missing", "engine_missing"]
+    assert verdict["changed"] is False and verdict["clean"] is False and verdict["engine"] is False
+
+
+@pytest.mark.usefixtures("cli")
+def test_host_without_engine_still_has_compose_read_the_file(run: Run) -> None:
+    verdict = run(inputs={"ollama_stack_image": "ollama/ollama:latest"})
+    assert kinds(verdict) == ["file_missing", "engine_missing"]
+    assert any("ollama_stack_image" in refusal for refusal in verdict["refusals"])
+
+
+@pytest.mark.usefixtures("bare")
+def test_file_of_a_person_is_foreign(run: Run, tmp_path: Path) -> None:
+    write(tmp_path, "services: {}\n")
+    verdict = run()
+    assert kinds(verdict)[0] == "file_foreign"
+    assert verdict["foreign"] == [f"{tmp_path}/stack/docker-compose.prod.yml was not written by us"]
+
+
+@pytest.mark.usefixtures("cli")
+def test_stack_that_is_as_wanted_is_clean_but_for_unproven_bytes(run: Run, engine: FakeEngine, tmp_path: Path) -> None:
+    write(tmp_path)
+    verdict = run(docker_host=engine.host)
+    assert kinds(verdict) == ["model_unproven"]
+    assert verdict["healthy"]["ok"] is True
+    assert verdict["start"] is False
+
+
+@pytest.mark.usefixtures("cli")
+def test_retagged_image_is_found(run: Run, engine: FakeEngine, tmp_path: Path) -> None:
+    write(tmp_path)
+    engine.answers["/images/ollama/ollama:0.34.2/json"] = (200, {"Id": "sha256:another"})
+    assert kinds(run(docker_host=engine.host)) == ["image_retagged", "model_unproven"]
+
+
+@pytest.mark.usefixtures("engine")
+def test_compose_runs_without_the_callers_variables(
+    run: Run, cli: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_MEM_LIMIT", "1g")
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "other")
+    monkeypatch.setenv("DOCKER_CONFIG", "/srv/docker")
+    run(docker_host=engine.host)
+    names = {line.partition("=")[0] for line in (cli / "env").read_text().splitlines()}
+    assert "DOCKER_CONFIG" in names
+    assert not names & {"OLLAMA_MEM_LIMIT", "COMPOSE_PROJECT_NAME"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("docker: 'compose' is not a docker command.", "engine_missing"),
+        ("services.ollama.mem_limit: invalid size", "compose_refused"),
+        ("", "compose_refused"),
+    ],
+)
+def test_compose_that_refuses_is_quoted(run: Run, cli: Path, engine: FakeEngine, said: str, kind: str) -> None:
+    (cli / "docker").write_text(f'#!/bin/sh\necho "{said}" >&2\nexit 1\n')
+    verdict = run(docker_host=engine.host)
+    assert kinds(verdict) == ["file_missing", kind]
+    assert verdict["engine"] is False
+
+
+def test_verdict_is_the_documented_one(run: Run, bare: None) -> None:
+    documented = yaml.safe_load(ollama_stack_info.RETURN)
+    assert set(run()) - {"changed", "invocation"} == set(documented)
