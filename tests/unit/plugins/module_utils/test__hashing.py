@@ -81,6 +81,17 @@ def test_hash_with_key_passes_on_a_read_error(tmp_path: Path, monkeypatch: pytes
     assert threading.active_count() <= threads
 
 
+def test_key_is_all_the_kernel_says_of_a_files_identity(tmp_path: Path) -> None:
+    status = tmp_path.stat()
+    assert FileKey.of(status) == (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
 def test_hash_many_hashes_each_and_keeps_errors_apart(tmp_path: Path) -> None:
     contents = {f"{tmp_path}/{n}": os.urandom(n * 1024 * 1024 + n) for n in range(4)}
     for path, content in contents.items():

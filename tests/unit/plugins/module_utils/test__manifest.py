@@ -83,6 +83,7 @@ def test_layer_role_names_its_use(kind: str, role: str) -> None:
         pytest.param(with_changes(config=None), "config is not an object", id="no config"),
         pytest.param(with_changes(layers=[layer(mediaType=1)]), "layer 1 has no media type", id="media type a number"),
         pytest.param(with_changes(layers=[layer(), layer(size=-1)]), "layer 2 has size -1", id="negative size"),
+        pytest.param(with_changes(layers=[layer(size=10**19)]), "not JSON", id="size beyond any disk"),
         pytest.param(with_changes(layers=[layer(size=True)]), "has size True", id="size a bool"),
         pytest.param(with_changes(layers=[layer(size=1.5)]), "has size 1.5", id="size a fraction"),
         pytest.param(with_changes(layers=[layer(digest="sha256:abc")]), "malformed digest", id="short digest"),

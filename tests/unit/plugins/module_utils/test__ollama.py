@@ -80,8 +80,10 @@ def test_error_of_a_damaged_model_is_passed_on(ollama: FakeOllama, damage: str, 
 def drip(handler: Handler) -> None:
     """A byte now and then: each read is quick, the whole never ends."""
     with contextlib.suppress(OSError):
-        while not handler.server.stopping.wait(0.05):
+        for _ in range(100):
             handler.wfile.write(b"H")
+            if handler.server.stopping.wait(0.05):
+                break
 
 
 def silent(handler: Handler) -> None:
@@ -92,7 +94,7 @@ def endless(handler: Handler) -> None:
     handler.send_response(200)
     handler.end_headers()
     with contextlib.suppress(OSError):
-        while not handler.server.stopping.is_set():
+        for _ in range(100):
             handler.wfile.write(b" " * 1_000_000)
 
 
