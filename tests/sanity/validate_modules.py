@@ -25,7 +25,7 @@ def main() -> int:
         [
             sys.executable,
             VALIDATOR,
-            *("--collection", COLLECTION, "--collection-version", version, "--warnings"),
+            *("--collection", COLLECTION, "--collection-version", version, "--arg-spec", "--warnings"),
             *(module.relative_to(ROOT) for module in modules),
         ],
         cwd=ROOT,
