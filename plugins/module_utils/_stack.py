@@ -216,7 +216,7 @@ def write_verdict(
         "start": any(reason.action not in ("install", "prove", "wait") for reason in reasons),
         "restart": find_restarts(seen, reasons),
         "rebuild": find_rebuilds(seen, reasons),
-        "connect": find_connections(seen),
+        "connect": find_connections(seen, reasons),
         "remove": find_removals(seen, reasons),
         "models_dir": seen.models_dir,
         "models": [
@@ -267,12 +267,13 @@ def find_rebuilds(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[s
     ]
 
 
-def find_connections(seen: Observation) -> list[dict[str, str]]:
+def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[str, str]]:
     """Running containers to be put on a network again: Compose (2.26.1) does not look after that."""
+    services = {reason.subject for reason in reasons if reason.action == "connect"}
     return [
         {"network": network, "container": container.name, "service": container.service}
         for container in seen.containers
-        if container.state == "running" and container.service in seen.wanted.services
+        if container.state == "running" and container.service in services
         for network in seen.wanted.services[container.service].networks
         if network not in container.networks
     ]
@@ -341,8 +342,9 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
     if image and container.image_id and image != container.image_id:
         why = f"the name {service.image} means another image than the one it runs"
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
+    recreated = any(reason.action == "recreate" for reason in reasons)
     for network in service.networks:
-        if container.state == "running" and network not in container.networks:
+        if container.state == "running" and network not in container.networks and not recreated:
             why = f"its container is not on {network}"
             reasons.append(Reason("network_detached", service.name, why, "connect"))
         elif container.state != "running" and _is_stale(container, network, seen):

@@ -142,9 +142,16 @@ def test_pruned_network_costs_the_stopped_container_only() -> None:
 
 def test_lost_network_is_given_back_to_the_running_container() -> None:
     networks = {name: known for name, known in on("backend").items() if name != "archiv_archiv-net"}
-    assert _stack.find_connections(change("backend", networks=networks)) == [
+    seen = change("backend", networks=networks)
+    assert _stack.find_connections(seen, _stack.judge_stack(seen)) == [
         {"network": "archiv_archiv-net", "container": "archiv-backend-1", "service": "backend"}
     ]
+
+
+def test_container_that_is_recreated_needs_no_connecting() -> None:
+    seen = replace(change("backend", networks={}, config_hash="another"), compose_version="2.26.1")
+    assert told(seen) == [("config_changed", "backend", "recreate")]
+    assert _stack.find_connections(seen, _stack.judge_stack(seen)) == []
 
 
 def test_missing_volume_is_named() -> None:
