@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
 
     def _follow(self, status: dict[str, t.Any], path: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Poll until the module has ended; a connection that is lost for a while is no end."""
-        begun = last_line = time.monotonic()
+        next_line = time.monotonic() + _SILENT_SECONDS
         first_polls, lost, pid, gone = iter(_FIRST_POLLS), 0, 0, 0
         while True:
             time.sleep(next(first_polls, _POLL_SECONDS))
@@ -91,9 +91,8 @@ class ActionModule(ActionBase):
             lost, pid, gone = 0, worker_pid(record) or pid, 0 if alive else gone + 1
             if gone > 2:
                 return {"failed": True, "kind": "gone", "models": [], "lacking": [], "msg": _GONE}
-            now = time.monotonic()
-            if now - begun >= _SILENT_SECONDS and now - last_line >= _LINE_SECONDS:
-                last_line = now
+            if time.monotonic() >= next_line:
+                next_line = time.monotonic() + _LINE_SECONDS
                 self._tell(task_vars, record)
 
     def _look(self, path: str, pid: int) -> tuple[str, bool]:

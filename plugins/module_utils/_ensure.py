@@ -34,19 +34,16 @@ from ansible_collections.archiv.ollama.plugins.module_utils._progress import hum
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import ReceiptsUnsafe
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Leftover, Store, writer_lock
 
-Bring = t.Callable[[Workshop, t.Sequence[Plan]], dict[str, FileKey]]
-
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for; check is check mode, bring is how missing blobs come."""
+    """What is asked for; check is check mode."""
 
     wishes: tuple[Wish, ...]
     verify: str = "receipt"
     repair: bool = True
     prune: bool = False
     check: bool = False
-    bring: Bring = carry_out
 
 
 @dataclass
@@ -68,12 +65,12 @@ class Outcome:
 def ensure_present(shop: Workshop, job: Job) -> Outcome:
     """Every wanted model is in the store, whole; look first, write only what is wrong."""
     outcome = Outcome()
-    states = look_at_all(shop.store, _pinned(job), "size" if job.verify == "size" else "receipt", shop.receipts)
+    states = look_at_all(shop.store, pinned(job), "size" if job.verify == "size" else "receipt", shop.receipts)
     if job.verify != "full" and all(is_settled(state, job.verify) for state in states):
         for state in states:
             _tell(outcome, state, None)
     else:
-        with _lock(shop, job):
+        with store_lock(shop, job):
             _install(shop, job, outcome)
     if job.prune and not outcome.changed:
         _prune(shop, job, outcome)
@@ -96,16 +93,16 @@ def _install(shop: Workshop, job: Job, outcome: Outcome) -> None:
     outcome.stale = any(one.stale for one in plans)
     proven: t.Mapping[str, FileKey] = {}
     if not job.check and any(one.changed or one.proof_is_new for one in plans):
-        proven = job.bring(shop, plans)
-        _keep_receipts(shop, proven, outcome)
-    after = look_at_all(shop.store, _pinned(job), "receipt", shop.receipts)
+        proven = carry_out(shop, plans)
+        keep_receipts(shop, proven, outcome)
+    after = look_at_all(shop.store, pinned(job), "receipt", shop.receipts)
     if outcome.download_bytes:
         outcome.after.append(f"download: {outcome.download_bytes} bytes")
     for one, state in zip(plans, after):
         _tell(outcome, predict(one, job.verify) if job.check else with_proof(state, proven), one)
 
 
-def _keep_receipts(shop: Workshop, proven: t.Mapping[str, FileKey], outcome: Outcome) -> None:
+def keep_receipts(shop: Workshop, proven: t.Mapping[str, FileKey], outcome: Outcome) -> None:
     try:
         shop.receipts.write(proven)
     except ReceiptsUnsafe as error:
@@ -127,11 +124,11 @@ def with_proof(state: ModelState, proven: t.Mapping[str, FileKey]) -> ModelState
 
 
 def _tell(outcome: Outcome, state: ModelState, one: Plan | None) -> None:
-    fact = plain_model(state)
     changed = one is not None and one.changed
-    fact["changed"] = changed
-    fact["replaced"] = [problem.path for problem in one.replaced] if one else []
-    fact["fetched"] = [{"role": b.role, "digest": b.digest, "size": b.size} for b in one.fetch] if one else []
+    fact = {**plain_entry(state), "changed": changed}
+    if one is not None:
+        fact["replaced"] = [problem.path for problem in one.replaced]
+        fact["fetched"] = [{"role": blob.role, "digest": blob.digest, "size": blob.size} for blob in one.fetch]
     outcome.models.append(fact)
     outcome.lines.append(f"{state.name}: {what_happens(one)}")
     if one is not None and changed:
@@ -154,7 +151,8 @@ def what_happens(one: Plan | None) -> str:
         verb = "installed"
     elif any(problem.kind == "pin" for problem in one.problems):
         verb = f"replaced by {one.manifest.digest}"
-    return f"{verb}, {len(one.fetch)} blobs of {human(sum(blob.size for blob in one.fetch))} fetched"
+    count = len(one.fetch)
+    return f"{verb}, {count} blob{'s' * (count != 1)} of {human(sum(blob.size for blob in one.fetch))} fetched"
 
 
 def ensure_absent(shop: Workshop, job: Job) -> Outcome:
@@ -162,7 +160,7 @@ def ensure_absent(shop: Workshop, job: Job) -> Outcome:
     outcome = Outcome()
     store = shop.store
     if any(store.find_manifest(wish.name) for wish in job.wishes):
-        with _lock(shop, job):
+        with store_lock(shop, job):
             for wish in job.wishes:
                 _remove(shop, job, plan_removal(store, wish.name, _manifests_of(store, job)), outcome)
     else:
@@ -196,13 +194,12 @@ def _remove(shop: Workshop, job: Job, removal: Removal, outcome: Outcome) -> Non
 
 
 def _absent(wish: Wish, removed: list[str]) -> Fact:
-    return {
-        **plain_model(ModelState(wish.name, None, False, False)),
-        "changed": False,
-        "fetched": [],
-        "replaced": [],
-        "removed": removed,
-    }
+    return {**plain_entry(ModelState(wish.name, None, False, False)), "removed": removed}
+
+
+def plain_entry(state: ModelState) -> Fact:
+    """An entry of the module's `models` while nothing was done to it."""
+    return {**plain_model(state), "changed": False, "fetched": [], "replaced": []}
 
 
 def _prune(shop: Workshop, job: Job, outcome: Outcome) -> None:
@@ -214,7 +211,7 @@ def _prune(shop: Workshop, job: Job, outcome: Outcome) -> None:
         )
     if not prunable(survey, shop.store, time.time()):
         return
-    with _lock(shop, job):
+    with store_lock(shop, job):
         going: list[Leftover] = prunable(shop.store.survey(), shop.store, time.time())
         for leftover in going:
             outcome.before.append(f"unused: {leftover.path}: {leftover.bytes} bytes")
@@ -226,11 +223,11 @@ def _prune(shop: Workshop, job: Job, outcome: Outcome) -> None:
         outcome.lines.append(f"{len(going)} unused files of {human(sum(one.bytes for one in going))} removed")
 
 
-def _pinned(job: Job) -> list[t.Any]:
+def pinned(job: Job) -> list[t.Any]:
     return [(wish.name, wish.digest) for wish in job.wishes]
 
 
-def _lock(shop: Workshop, job: Job) -> t.ContextManager[None]:
+def store_lock(shop: Workshop, job: Job) -> t.ContextManager[None]:
     """Check mode writes nothing, a lock included."""
     if job.check:
         return contextlib.nullcontext()

@@ -26,6 +26,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact,
 from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError, Workshop
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockError
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import Progress
+from ansible_collections.archiv.ollama.plugins.module_utils._pull import PullEngine, ensure_pulled
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     Access,
@@ -55,10 +56,9 @@ def run(params: Params, check: bool) -> Fact:
     models_dir = _models_dir(params, engine, why_no_engine, check, warnings)
     shop = _workshop(params, models_dir)
     job = Job(tuple(wishes), params["verify"], params["repair"], params["prune"], check)
-    ensure = ensure_present if params["state"] == "present" else ensure_absent
     shop.progress.begin()
     with contextlib.closing(shop.progress):
-        outcome = ensure(shop, job)
+        outcome = _ensure(params, shop, job)
     restarted: list[str] = []
     if outcome.stale and params["restart"]:
         restarted = _restart(params, engine, why_no_engine, wishes, check, outcome)
@@ -73,6 +73,14 @@ def run(params: Params, check: bool) -> Fact:
         "diff": {"before": _text(outcome.before), "after": _text(outcome.after)},
         "warnings": warnings + outcome.warnings,
     }
+
+
+def _ensure(params: Params, shop: Workshop, job: Job) -> Outcome:
+    if params["state"] == "absent":
+        return ensure_absent(shop, job)
+    if params["method"] == "engine":
+        return ensure_pulled(shop, job, PullEngine(params["docker_host"]), params["project"], params["init_service"])
+    return ensure_present(shop, job)
 
 
 def read_options(params: Params) -> list[Wish]:
@@ -147,8 +155,9 @@ def _restart(
     if names:
         outcome.lines.append(f"{', '.join(names)} restarted, and the models loaded again")
     if not check:
-        warm = [wish.name.display for wish in wishes if wish.warm]
-        failure = restart_and_load(engine, containers, warm, params["load_timeout"])
+        # The first is the one the backend asks for; of the others only what was loaded is loaded again.
+        wanted = [wish.name.display for wish in wishes[:1] if wish.warm]
+        failure = restart_and_load(engine, containers, wanted, params["load_timeout"])
         if failure:
             raise InstallError("load", f"the models are whole on disk, but {failure}")
     return names

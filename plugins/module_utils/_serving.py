@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import Container, Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._health import reach
+from ansible_collections.archiv.ollama.plugins.module_utils._names import same_model
 from ansible_collections.archiv.ollama.plugins.module_utils._ollama import ApiError, OllamaApi
 
 # The server looks for GPUs before it answers, up to 30 s for each library folder.
@@ -23,15 +24,25 @@ def serving(engine: Engine, project: str, service: str) -> list[Container]:
     return [one for one in engine.containers(project, service) if one.state == "running"]
 
 
-def restart_and_load(engine: Engine, containers: t.Sequence[Container], names: t.Sequence[str], within: float) -> str:
-    """Restart what serves, then load each model again; returns what failed, "" when nothing did."""
+def restart_and_load(engine: Engine, containers: t.Sequence[Container], wanted: t.Sequence[str], within: float) -> str:
+    """Restart what serves and load what it held, and what is wanted; returns what failed, "" when nothing did."""
+    held = {container.id: _held(engine, container) for container in containers}
     for container in containers:
         engine.restart(container.id)
     for container in containers:
-        failure = _load(engine, container, names, within)
+        others = [name for name in held[container.id] if not any(same_model(name, one) for one in wanted)]
+        failure = _load(engine, container, [*wanted, *others], within)
         if failure:
             return failure
     return ""
+
+
+def _held(engine: Engine, container: Container) -> list[str]:
+    try:
+        return [str(model.get("name", "")) for model in reach(engine, container)[0].ps()]
+    except (ApiError, EngineError):
+        # A server that does not answer holds nothing worth loading.
+        return []
 
 
 def _load(engine: Engine, container: Container, names: t.Sequence[str], within: float) -> str:
@@ -39,21 +50,27 @@ def _load(engine: Engine, container: Container, names: t.Sequence[str], within: 
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         try:
-            api = _reach_again(engine, container)
+            api = reach(engine, _again(engine, container))[0]
+            break
         except (ApiError, EngineError) as error:
             failure = str(error)
             time.sleep(_POLL_SECONDS)
-            continue
-        return _load_all(api, container, names, within)
-    return f"{container.name} was restarted and does not answer after {_START_SECONDS:g} s: {failure}"
+    else:
+        return f"{container.name} was restarted and does not answer after {_START_SECONDS:g} s: {failure}"
+    failure = _load_all(api, container, names, within)
+    # Its health check runs every few seconds; until it has, whoever asks next would be told it is starting.
+    while not failure and time.monotonic() < end and _again(engine, container).health == "starting":
+        time.sleep(_POLL_SECONDS)
+    return failure
 
 
-def _reach_again(engine: Engine, container: Container) -> OllamaApi:
-    """A restarted container may have another address."""
-    for now in engine.containers(container.raw["Config"]["Labels"]["com.docker.compose.project"], container.service):
+def _again(engine: Engine, container: Container) -> Container:
+    """The container as it is now: a restart may give it another address."""
+    project = container.raw["Config"]["Labels"]["com.docker.compose.project"]
+    for now in engine.containers(project, container.service):
         if now.id == container.id:
-            return reach(engine, now)[0]
-    raise ApiError(f"{container.name} is gone")
+            return now
+    raise EngineError(f"{container.name} is gone, though it was there a moment ago; run playbooks/deploy.yml")
 
 
 def _load_all(api: OllamaApi, container: Container, names: t.Sequence[str], within: float) -> str:

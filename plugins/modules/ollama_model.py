@@ -103,14 +103,27 @@ options:
     default: false
   restart:
     description:
-      - Whether to restart the containers of O(service) after bytes they may have read were replaced, and to load the
-        models again. Without it they go on answering from the bytes they hold in memory.
+      - Whether to restart the containers of O(service) after bytes they may have read were replaced, and to load again
+        the first model and those they held. Without it they go on answering from the bytes they hold in memory.
     type: bool
     default: true
   load_timeout:
     description: Seconds a model may take to load and give its first token after such a restart.
     type: float
     default: 300
+  method:
+    description:
+      - V(registry) fetches from the registry itself.
+      - V(engine) runs C(ollama pull) in a one-off container like that of O(init_service), with its image, network and
+        proxy, and proves the bytes afterwards. A way out where only Ollama itself is let through or can log in. The
+        options about the registry do not apply to it, it shows no progress, and it hashes every model first.
+    type: str
+    choices: [registry, engine]
+    default: registry
+  init_service:
+    description: The Compose service whose container O(method=engine) imitates. It must have been created.
+    type: str
+    default: ollama-model-init
   mirror:
     description:
       - Base URL of a registry that stands in for the default one. Names with a host of their own still go there.
@@ -273,7 +286,8 @@ kind:
   description: >-
     What failed, in one word: V(input), V(store), V(engine), V(lock), V(damaged), V(offline), V(untrusted),
     V(not_found), V(unauthorized), V(needs_newer_ollama), V(server_error), V(cut), V(bad_answer), V(bad_manifest),
-    V(insecure_redirect), V(size_mismatch), V(digest_mismatch), V(stalled), V(deadline), V(no_space), V(load), V(disk).
+    V(insecure_redirect), V(size_mismatch), V(digest_mismatch), V(stalled), V(deadline), V(no_space), V(pull),
+    V(load), V(disk), V(gone).
   returned: failure
   type: str
   sample: offline
@@ -317,6 +331,8 @@ ARGUMENTS: dict[str, t.Any] = {
     "prune": {"type": "bool", "default": False},
     "restart": {"type": "bool", "default": True},
     "load_timeout": {"type": "float", "default": 300},
+    "method": {"type": "str", "choices": ["registry", "engine"], "default": "registry"},
+    "init_service": {"type": "str", "default": "ollama-model-init"},
     "mirror": {"type": "str"},
     "insecure": {"type": "bool", "default": False},
     "ca_path": {"type": "path"},

@@ -1,0 +1,109 @@
+"""The action plugin in a real play: progress is told while it runs, the module's result comes through unchanged."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.plugins.fake_registry import registry
+from tests.unit.plugins.stores import NAME, tiny_model
+
+ROOT = Path(__file__).resolve().parents[4]
+MODEL = tiny_model(weights=1_000_000)
+TASKS: dict[str, dict[str, Any]] = {
+    "predicted": {"check_mode": True},
+    "refused": {"options": {"models": ["nosuch:1"]}, "when": "inventory_hostname == 'one'"},
+    "mistaken": {"options": {"timeout": "soon"}, "when": "inventory_hostname == 'one'"},
+    "installed": {"options": {"connections": 1}},
+}
+
+
+@dataclass(frozen=True)
+class Played:
+    """What people saw, and what each task registered on the first host."""
+
+    output: str
+    results: dict[str, dict[str, Any]]
+    left: list[str]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """One play on two hosts at once; ansible starts slowly, so all tests look at this one."""
+    folder = tmp_path_factory.mktemp("play")
+    with registry() as upstream:
+        upstream.publish(f"library/{NAME}", MODEL)
+        upstream.twist = lambda seen, reply: replace(reply, rate=180_000)
+        output = play(folder, upstream.url)
+    return Played(output, json.loads((folder / "results.json").read_text()), os.listdir(folder / "async"))
+
+
+def play(folder: Path, url: str) -> str:
+    defaults = {
+        "models": [NAME],
+        "store": f"{folder}/{{{{ inventory_hostname }}}}/models",
+        "receipts_dir": f"{folder}/{{{{ inventory_hostname }}}}-receipts",
+        "mirror": url,
+        "insecure": True,
+        "restart": False,
+    }
+    tasks: list[dict[str, Any]] = []
+    for name, task in TASKS.items():
+        options = {**defaults, **task.get("options", {})}
+        settings = {key: value for key, value in task.items() if key != "options"}
+        tasks.append({"archiv.ollama.ollama_model": options, "register": name, "ignore_errors": True, **settings})
+    results = "{{ {" + ", ".join(f"'{name}': {name}" for name in TASKS) + "} | to_json }}"
+    keep = {"content": results, "dest": f"{folder}/results.json"}
+    tasks.append({"ansible.builtin.copy": keep, "when": "inventory_hostname == 'one'"})
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory = {"all": {"hosts": {"one": None, "two": None}, "vars": local}}
+    (folder / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    (folder / "hosts.yml").write_text(json.dumps(inventory))
+    (folder / "ansible.cfg").write_text("")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+    environment |= {
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        "ANSIBLE_ASYNC_DIR": str(folder / "async"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
+        "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
+        "ANSIBLE_FORKS": "2",
+        "NO_COLOR": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    command = ["ansible-playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def test_download_tells_its_progress_for_each_host(played: Played) -> None:
+    lines = [line for line in played.output.splitlines() if " of 1.0 MB (" in line]
+    assert {line.split()[0] for line in lines} == {"[one]", "[two]"}
+    assert all("kB/s" in line and line.endswith("left") for line in lines), lines
+    assert len(lines) <= 6, "a line every few seconds, not at every poll"
+
+
+def test_result_comes_through_unchanged(played: Played) -> None:
+    installed, predicted = played.results["installed"], played.results["predicted"]
+    assert installed["changed"] and installed["models"][0]["intact"] is True
+    assert installed["models"] == predicted["models"] and installed["diff"] == predicted["diff"]
+    assert set(installed) == set(predicted)
+
+
+def test_error_comes_through_in_its_own_words(played: Played) -> None:
+    refused, mistaken = played.results["refused"], played.results["mistaken"]
+    assert (refused["failed"], refused["kind"]) == (True, "not_found")
+    assert "check the name and the tag" in refused["msg"] and refused["msg"] in played.output.replace("\n", " ")
+    assert mistaken["failed"] and "timeout" in mistaken["msg"]
+
+
+def test_neither_job_nor_progress_record_stays(played: Played) -> None:
+    assert played.left == []

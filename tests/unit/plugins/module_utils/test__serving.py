@@ -1,0 +1,97 @@
+"""A server that may hold replaced bytes is restarted, and what it held is loaded again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from ansible_collections.archiv.ollama.plugins.module_utils import _serving
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import Container, Engine, plain_container
+from ansible_collections.archiv.ollama.plugins.module_utils._ollama import ApiRefused, ApiStatus
+from ansible_collections.archiv.ollama.plugins.module_utils._serving import restart_and_load, serving
+
+
+def container(identity: str, state: str = "running") -> Container:
+    return plain_container(
+        {
+            "Id": identity,
+            "Name": f"/archiv-{identity}",
+            "State": {"Status": state, "Health": {"Status": "healthy"}},
+            "HostConfig": {},
+            "Config": {"Labels": {"com.docker.compose.project": "archiv", "com.docker.compose.service": "ollama"}},
+            "NetworkSettings": {"Networks": {}},
+        }
+    )
+
+
+class Server:
+    """An Engine with one Ollama: silent for a while after a restart, healthy a while later."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.container = container("one")
+        self.held = ["qwen2.5:7b", "Other:1"]
+        self.silent = 0
+        self.starting = 0
+        self.steps: list[str] = []
+        self.failure: Exception | None = None
+        monkeypatch.setattr(_serving, "reach", self.reach)
+        monkeypatch.setattr(_serving, "_POLL_SECONDS", 0.001)
+        monkeypatch.setattr(_serving, "_START_SECONDS", 1.0)
+
+    def containers(self, project: str, service: str) -> list[Container]:
+        assert (project, service) == ("archiv", "ollama")
+        self.starting -= 1
+        return [replace(self.container, health="starting" if self.starting > 0 else "healthy")]
+
+    def restart(self, identity: str) -> None:
+        self.steps.append(f"restart {identity}")
+        self.silent, self.starting, self.held = 3, 6, []
+
+    def reach(self, engine: object, one: Container) -> tuple[Any, str]:
+        self.silent -= 1
+        if self.silent >= 0:
+            raise ApiRefused("connection refused")
+        return self, "0.34.2"
+
+    def ps(self) -> list[dict[str, str]]:
+        return [{"name": name} for name in self.held]
+
+    def generate_one_token(self, name: str, within: float) -> float:
+        if self.failure is not None:
+            raise self.failure
+        self.steps.append(f"load {name}")
+        return 0.1
+
+    @property
+    def engine(self) -> Engine:
+        return cast(Engine, self)
+
+
+def test_restart_loads_the_wanted_and_what_was_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(monkeypatch)
+    assert restart_and_load(server.engine, [server.container], ["QWEN2.5:7b"], 5) == ""
+    assert server.steps == ["restart one", "load QWEN2.5:7b", "load Other:1"]
+    assert server.starting <= 0, "whoever asks next finds it healthy"
+
+
+def test_server_that_stays_silent_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(monkeypatch)
+    monkeypatch.setattr(_serving, "_START_SECONDS", 0.01)
+    monkeypatch.setattr(server, "restart", lambda identity: setattr(server, "silent", 10**9))
+    failure = restart_and_load(server.engine, [server.container], [], 5)
+    assert "archiv-one was restarted and does not answer" in failure and "connection refused" in failure
+
+
+def test_model_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(monkeypatch)
+    server.failure = ApiStatus(500, "tensor exceeds file size")
+    assert "tensor exceeds" in restart_and_load(server.engine, [server.container], ["m:1"], 5)
+
+
+def test_only_running_containers_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(monkeypatch)
+    assert [one.id for one in serving(server.engine, "archiv", "ollama")] == ["one"]
+    server.container = container("two", "exited")
+    assert serving(server.engine, "archiv", "ollama") == []
