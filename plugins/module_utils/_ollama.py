@@ -126,7 +126,7 @@ def over_http(base_url: str) -> Exchange:
             with connection.getresponse() as response:
                 return response.status, _whole_body(response)
         except (OSError, http.client.HTTPException) as error:
-            if cut.fired or isinstance(error, TimeoutError):
+            if cut.fired or isinstance(error, socket.timeout):
                 raise ApiTimeout(f"{base_url}{path} gave no whole answer in {within:g} s") from error
             raise ApiRefused(f"{base_url}{path}: {error or type(error).__name__}") from error
         finally:
