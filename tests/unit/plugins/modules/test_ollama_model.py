@@ -63,8 +63,8 @@ class Host:
         self.upstream = upstream
         self._capsys = capsys
 
-    def run(self, *, check: bool = False, **options: Any) -> Fact:
-        defaults = {
+    def options(self, **given: Any) -> Fact:
+        return {
             "models": [NAME],
             "store": str(self.models),
             "receipts_dir": str(self.receipts),
@@ -73,8 +73,11 @@ class Host:
             "restart": False,
             "timeout": 20,
             "stall_timeout": 5,
+            **given,
         }
-        given = {**defaults, **options, "_ansible_check_mode": check}
+
+    def run(self, *, check: bool = False, **options: Any) -> Fact:
+        given = {**self.options(**options), "_ansible_check_mode": check}
         with patch_module_args(given), pytest.raises(SystemExit):
             ollama_model.main()
         result: Fact = json.loads(self._capsys.readouterr().out)
@@ -752,29 +755,31 @@ def test_file_where_a_folder_belongs_is_named(host: Host) -> None:
 # Killed at any step
 
 
-def killed_install(host: Host, at: int, **options: Any) -> int:
-    """Run the module in a process that kills itself before its at-th step; the steps it took."""
-    arguments = {
-        "models": [NAME],
-        "store": str(host.models),
-        "receipts_dir": str(host.receipts),
-        "mirror": host.upstream.url,
-        "insecure": True,
-        "restart": False,
-        **options,
-    }
-    command = [sys.executable, str(Path(__file__).parents[1] / "killed_install.py"), str(at), json.dumps(arguments)]
+@pytest.fixture(scope="module")
+def killer() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, str(Path(__file__).parents[1] / "killed_install.py")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert run.returncode == (-signal.SIGKILL if at else 0), run.stderr
-    return int(run.stderr.split()[-1]) if at == 0 else at
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
+def killed_install(killer: subprocess.Popen[str], host: Host, at: int, **options: Any) -> int:
+    """Run the module in a process that is killed before its at-th step (0: never); the steps it took."""
+    assert killer.stdin is not None and killer.stdout is not None
+    killer.stdin.write(json.dumps([at, host.options(**options)]) + "\n")
+    killer.stdin.flush()
+    status, steps = json.loads(killer.stdout.readline())
+    assert status == (-signal.SIGKILL if at else 0)
+    return int(steps)
 
 
 KILLS = int(os.environ.get("ARCHIV_KILLS", "5"))
 
 
 @pytest.mark.parametrize("target", ["install", "repair", "absent"])
-def test_run_killed_at_any_step_is_finished_by_the_next(host: Host, tmp_path: Path, target: str) -> None:
+def test_run_killed_at_any_step_is_finished_by_the_next(host: Host, killer: subprocess.Popen[str], target: str) -> None:
     options: Fact = {"state": "absent"} if target == "absent" else {}
     steps = 0
     for number in range(KILLS + 1):
@@ -787,9 +792,9 @@ def test_run_killed_at_any_step_is_finished_by_the_next(host: Host, tmp_path: Pa
         for blob in host.models.glob("blobs/*"):
             os.utime(blob, (0, 0))
         if number == 0:
-            steps = killed_install(host, 0, **options)
+            steps = killed_install(killer, host, 0, **options)
             continue
-        killed_install(host, max(1, steps * number // (KILLS + 1)), **options)
+        killed_install(killer, host, max(1, steps * number // (KILLS + 1)), **options)
         assert target == "repair" or host.is_clean()
         assert target == "repair" or not host.manifests() or host.holds()
         host.ok(prune=target == "absent", **options)
@@ -798,9 +803,11 @@ def test_run_killed_at_any_step_is_finished_by_the_next(host: Host, tmp_path: Pa
         assert not host.ok(**options)["changed"]
 
 
-def test_killed_download_goes_on_where_it_was(host: Host, upstream: FakeRegistry) -> None:
+def test_killed_download_goes_on_where_it_was(
+    host: Host, upstream: FakeRegistry, killer: subprocess.Popen[str]
+) -> None:
     upstream.twist = weights_only(lambda reply: replace(reply, rate=300_000))
-    killed_install(host, -200_000, connections=1)
+    killed_install(killer, host, -200_000, connections=1)
     come = upstream.sent
     upstream.twist = lambda seen, reply: reply
     host.ok()
