@@ -225,9 +225,8 @@ def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observatio
 def _look_at_models(seen: _stack.Observation, query: Query, engine: StackEngine) -> _stack.Observation:
     try:
         wishes = read_wishes(query.models)
-    except InputInvalid:
-        # The preflight names it, with the variable's own name.
-        return seen
+    except InputInvalid as error:
+        return replace(seen, models_problem=str(error))
     models_dir = query.models_dir
     if not models_dir:
         volume = engine.volume(query.project, VOLUME)

@@ -144,6 +144,8 @@ class Observation:
     # Where the models lie on the host, or "" where nobody knows (yet).
     models_dir: str = ""
     store_problem: str = ""
+    # Why the wanted models cannot be meant; the preflight says it in the inputs' own names.
+    models_problem: str = ""
     models: tuple[ModelState, ...] = ()
     # What judge_health said; {} when nobody could ask.
     healthy: t.Mapping[str, t.Any] = field(default_factory=dict)
@@ -164,6 +166,8 @@ def judge_stack(seen: Observation) -> list[Reason]:
     ]
     for service in seen.wanted.services.values():
         reasons += _judge_service(service, seen)
+    for problem in filter(None, (seen.store_problem, seen.models_problem)):
+        reasons.append(Reason("models_unknown", "models", problem, "ask"))
     reasons += [reason for model in seen.models for reason in _judge_model(model)]
     return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons})]
 

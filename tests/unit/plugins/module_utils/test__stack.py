@@ -208,6 +208,12 @@ def test_model_that_is_not_whole_is_named(model: ModelState, kind: str, action: 
     assert told(replace(clean(), models=(model,))) == [(kind, WHOLE.name.display, action)]
 
 
+@pytest.mark.parametrize("problem", ["store_problem", "models_problem"])
+def test_models_nobody_could_look_at_are_not_clean(problem: str) -> None:
+    values: dict[str, Any] = {problem: "x", "models": ()}
+    assert told(replace(clean(), **values)) == [("models_unknown", "models", "ask")]
+
+
 @pytest.mark.parametrize(
     ("kind", "action"), [("not_loaded", "wait"), ("not_pinned", "wait"), ("no_answer", "restart"), ("stale", "restart")]
 )
