@@ -222,7 +222,7 @@ def _judge(
     receipts: Receipts | None,
 ) -> ModelState:
     cached = glance.manifest is not None and not _kinds_of_damage(glance)
-    unproven: list[str] = []
+    doubts: dict[str, list[str]] = {}
     proven: dict[str, FileKey] = {}
     for path, (blob, key) in glance.whole.items():
         if verify == "full":
@@ -236,17 +236,17 @@ def _judge(
         if verify == "receipt":
             doubt = receipts.why_void(blob.digest, key) if receipts else "it has no receipt"
         if doubt:
-            unproven.append(f"{blob.role} {path}: {doubt}")
+            doubts.setdefault(doubt, []).append(blob.role)
         else:
             proven[blob.digest] = key
     return ModelState(
         name=glance.name,
         digest=glance.manifest.digest if glance.manifest else None,
         cached=cached,
-        intact=False if _kinds_of_damage(glance) else None if unproven else True,
+        intact=False if _kinds_of_damage(glance) else None if doubts else True,
         problems=tuple(glance.problems),
         manifest=glance.manifest,
-        unproven=tuple(unproven),
+        unproven=tuple(f"{', '.join(roles)}: {doubt}" for doubt, roles in doubts.items()),
         proven=proven,
     )
 
