@@ -38,9 +38,11 @@ Extent = tuple[int, int]
 
 # Every part costs a connection, and the hash waits for the lowest one: small enough that the hash
 # runs along, large enough that a TLS handshake over a slow link stays below a few percent.
-_PART_MIN = 8 * 1024 * 1024
+_PART_MIN = 16 * 1024 * 1024
 _PART_MAX = 64 * 1024 * 1024
-_READ = 256 * 1024
+_READ_MIN = 16 * 1024
+_READ_MAX = 1024 * 1024
+_PACE_SECONDS = 0.1
 _PUBLISH = 1024 * 1024
 _PUBLISH_SECONDS = 0.25
 _HASH_READ = 1024 * 1024
@@ -196,6 +198,35 @@ class _Todo:
     opened: tuple[Answer, int] | None = None
 
 
+class _Worker:
+    """One connection's own descriptor, buffer and pace.
+
+    A call for much returns when it has all and costs a tenth of the Python of many small ones; a slow
+    connection is asked for what is there, so that every byte that comes is seen, kept and counted.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.buffer = memoryview(bytearray(_READ_MAX))
+        self.size = _READ_MIN
+        self._since = time.monotonic()
+        self._got = 0
+
+    @property
+    def slow(self) -> bool:
+        return self.size <= _READ_MIN
+
+    def tick(self, got: int) -> float:
+        """Called after each read; the time it is."""
+        now = time.monotonic()
+        self._got += got
+        if now - self._since >= _PACE_SECONDS:
+            in_a_moment = int(self._got / (now - self._since) * _PACE_SECONDS / 2)
+            self.size = max(_READ_MIN, min(_READ_MAX, in_a_moment))
+            self._since, self._got = now, 0
+        return now
+
+
 class _Download:
     """The threads that fill one partial, and the one that hashes behind them."""
 
@@ -316,10 +347,11 @@ class _Download:
 
     def _work(self, todo: _Todo | None, fd: int) -> None:
         """One connection's life: range after range."""
+        worker = _Worker(fd)
         todo = todo or self._take()
         while todo is not None:
             try:
-                self._fetch(todo, fd)
+                self._fetch(todo, worker)
             except (ServerError, Cut, Offline):
                 if not self._give_back(todo):
                     raise
@@ -342,13 +374,13 @@ class _Download:
             bisect.insort(self._ranges, (todo.start, todo.end))
             return True
 
-    def _fetch(self, todo: _Todo, fd: int) -> None:
+    def _fetch(self, todo: _Todo, worker: _Worker) -> None:
         """Fill one range, over as many answers as it takes while bytes keep coming."""
         waits = iter(self.client.waits)
         while todo.start < todo.end:
             before = todo.start
             try:
-                self._transfer(todo, fd)
+                self._transfer(todo, worker)
             except (ServerError, Cut, Offline):
                 if todo.start > before:
                     waits, wait = iter(self.client.waits), 0.0
@@ -360,7 +392,7 @@ class _Download:
             if self._stop.is_set():
                 return
 
-    def _transfer(self, todo: _Todo, fd: int) -> None:
+    def _transfer(self, todo: _Todo, worker: _Worker) -> None:
         """Write what one answer carries; todo.start follows."""
         answer, offset = todo.opened or self.source.open(todo.start, todo.end)
         todo.opened = None
@@ -368,14 +400,15 @@ class _Download:
         try:
             while todo.start < todo.end:
                 upto = todo.end if offset >= todo.start else todo.start
-                piece = self.client.read(answer, min(_READ, upto - offset))
+                room = worker.buffer[: min(worker.size, upto - offset)]
+                piece = self.client.read_into(answer, room, worker.slow)
                 if self._stop.is_set():
                     return
                 if not piece:
                     raise Cut(f"{shown(answer.url)} hung up after {offset} bytes")
-                self._last_byte = time.monotonic()
+                self._last_byte = worker.tick(len(piece))
                 if offset >= todo.start:
-                    write_all(fd, piece, offset)
+                    write_all(worker.fd, piece, offset)
                     todo.start += len(piece)
                 offset += len(piece)
                 if todo.start - published >= _PUBLISH or self._last_byte - last >= _PUBLISH_SECONDS:
@@ -454,7 +487,7 @@ def no_space(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def write_all(fd: int, data: bytes, offset: int) -> None:
+def write_all(fd: int, data: bytes | memoryview, offset: int) -> None:
     """pwrite may write less than it is given, when the disk runs full above all."""
     written = os.pwrite(fd, data, offset)
     while written < len(data):

@@ -24,6 +24,8 @@ DEFAULT_DIR = "/var/lib/archiv-ollama/receipts"
 SCRUB_SECONDS = 7 * 24 * 3600
 # Coarsest timestamp of a common filesystem (FAT): a write this close to the receipt may not show.
 RACY_SECONDS = 2
+# A filesystem that keeps nanoseconds takes them from the kernel's clock, which ticks every 10 ms at worst.
+FINE_RACY_SECONDS = 0.05
 _FORMAT = 1
 _FILE_LIMIT = 1024 * 1024
 
@@ -79,9 +81,9 @@ class Receipts:
         seconds after an install), else the receipts would be void from the start.
         """
         now = self._clock()
-        newest = max((max(key.mtime_ns, key.ctime_ns) / 1e9 for key in proven.values()), default=0)
-        if now - RACY_SECONDS <= newest <= now:
-            sleep(newest + RACY_SECONDS - now + 0.01)
+        settled = max(map(settled_at, proven.values()), default=0.0)
+        if now <= settled <= now + RACY_SECONDS:
+            sleep(settled - now + 0.01)
         made = self._clock()
         kept = {
             digest: entry
@@ -148,9 +150,15 @@ def judge_receipt(entry: t.Mapping[str, t.Any], key: FileKey, boot: str, now: fl
         return "its receipt is from the future, the clock went back"
     if now - made > scrub_seconds:
         return f"it was hashed more than {scrub_seconds / 86400:g} days ago"
-    if max(key.mtime_ns, key.ctime_ns) / 1e9 >= made - RACY_SECONDS:
+    if settled_at(key) >= made:
         return "it was written too close to the moment it was hashed"
     return ""
+
+
+def settled_at(key: FileKey) -> float:
+    """From when on a further write would show in the file's times."""
+    window = FINE_RACY_SECONDS if key.ctime_ns % 1_000_000_000 else RACY_SECONDS
+    return max(key.mtime_ns, key.ctime_ns) / 1e9 + window
 
 
 def _entries_of(document: object, models_dir: str) -> tuple[dict[str, dict[str, t.Any]], str]:

@@ -153,6 +153,7 @@ class Body(Protocol):
     """What we use of an HTTP response."""
 
     def read1(self, amount: int = ...) -> bytes: ...
+    def readinto(self, buffer: memoryview) -> int: ...
     def close(self) -> None: ...
 
 
@@ -389,6 +390,15 @@ class RegistryClient:
         """What has arrived of a body, b"" at its end."""
         try:
             return answer.body.read1(amount)
+        except (OSError, http.client.HTTPException) as error:
+            raise explain_failure(error, answer.url, self.patience) from error
+
+    def read_into(self, answer: Answer, view: memoryview, at_once: bool) -> memoryview | bytes:
+        """What fills view, or at once what has arrived of a body; less, or nothing, at its end."""
+        if at_once:
+            return self.read(answer, len(view))
+        try:
+            return view[: answer.body.readinto(view)]
         except (OSError, http.client.HTTPException) as error:
             raise explain_failure(error, answer.url, self.patience) from error
 

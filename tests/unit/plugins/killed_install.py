@@ -23,9 +23,11 @@ STEPS = ("fsync", "fdatasync", "replace", "rename", "mkdir", "chmod", "fchmod", 
 
 
 def main() -> None:
-    vars(_receipts)["RACY_SECONDS"] = 0
+    vars(_receipts)["FINE_RACY_SECONDS"] = 0
     vars(_registry)["make_context"] = lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    vars(_fetch).update(_PART_MIN=32 * 1024, _PART_MAX=32 * 1024, _PUBLISH=4 * 1024, _RECORD_SECONDS=0.02)
+    vars(_fetch).update(
+        _PART_MIN=32 * 1024, _PART_MAX=32 * 1024, _PUBLISH=4 * 1024, _READ_MIN=4 * 1024, _RECORD_SECONDS=0.02
+    )
     for line in sys.stdin:
         at, arguments = json.loads(line)
         steps_out, steps_in = os.pipe()

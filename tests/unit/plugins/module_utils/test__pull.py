@@ -95,7 +95,7 @@ class FakeEngine:
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_receipts, "RACY_SECONDS", 0)
+    monkeypatch.setattr(_receipts, "FINE_RACY_SECONDS", 0)
     return tmp_path / "volume" / "models"
 
 

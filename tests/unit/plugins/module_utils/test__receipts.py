@@ -18,6 +18,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._receipts import (
     ReceiptsUnsafe,
     boot_identity,
     judge_receipt,
+    settled_at,
 )
 
 BLOB, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -87,6 +88,12 @@ def test_write_waits_out_the_racy_window(tmp_path: Path) -> None:
     assert fresh.why_void(BLOB, KEY) == ""
     fresh.write({BLOB: KEY}, sleep)
     assert len(slept) == 1
+
+
+def test_file_times_with_nanoseconds_settle_sooner() -> None:
+    whole = KEY._replace(mtime_ns=0, ctime_ns=1000 * 10**9)
+    assert settled_at(whole) == 1002
+    assert settled_at(whole._replace(ctime_ns=1000 * 10**9 + 1)) == pytest.approx(1000.05)
 
 
 def test_write_keeps_the_receipts_of_other_blobs_of_this_boot(tmp_path: Path) -> None:

@@ -41,10 +41,11 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same code, with waits of milliseconds, parts of kilobytes, and nobody trusted beside a given ca_path."""
     monkeypatch.setattr(_registry, "make_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     monkeypatch.setattr(_registry, "WAITS", (0.01, 0.02, 0.03))
-    monkeypatch.setattr(_receipts, "RACY_SECONDS", 0)
+    monkeypatch.setattr(_receipts, "FINE_RACY_SECONDS", 0)
     monkeypatch.setattr(_fetch, "_PART_MIN", 32 * 1024)
     monkeypatch.setattr(_fetch, "_PART_MAX", 32 * 1024)
-    monkeypatch.setattr(_fetch, "_READ", 8 * 1024)
+    monkeypatch.setattr(_fetch, "_READ_MIN", 2 * 1024)
+    monkeypatch.setattr(_fetch, "_READ_MAX", 8 * 1024)
 
 
 @pytest.fixture
@@ -806,8 +807,8 @@ def test_run_killed_at_any_step_is_finished_by_the_next(host: Host, killer: subp
 def test_killed_download_goes_on_where_it_was(
     host: Host, upstream: FakeRegistry, killer: subprocess.Popen[str]
 ) -> None:
-    upstream.twist = weights_only(lambda reply: replace(reply, rate=300_000))
-    killed_install(killer, host, -200_000, connections=1)
+    upstream.twist = weights_only(lambda reply: replace(reply, rate=100_000))
+    killed_install(killer, host, -150_000, connections=1)
     come = upstream.sent
     upstream.twist = lambda seen, reply: reply
     host.ok()
