@@ -29,6 +29,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install import (
     refuse_repair,
     remove,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._lock import who_holds
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import human
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import ReceiptsUnsafe
@@ -227,9 +228,14 @@ def pinned(job: Job) -> list[t.Any]:
     return [(wish.name, wish.digest) for wish in job.wishes]
 
 
-def store_lock(shop: Workshop, job: Job) -> t.ContextManager[None]:
-    """Check mode writes nothing, a lock included."""
+@contextlib.contextmanager
+def store_lock(shop: Workshop, job: Job) -> t.Iterator[None]:
+    """Be the only writer; check mode writes nothing, a lock included."""
     if job.check:
-        return contextlib.nullcontext()
-    names = ", ".join(wish.name.display for wish in job.wishes)
-    return writer_lock(shop.store, shop.client.deadline.left(), f"ollama_model of {names}")
+        yield
+        return
+    store, names = shop.store, ", ".join(wish.name.display for wish in job.wishes)
+    shop.progress.say(f"waiting for {who_holds(store.lock_path) or 'another writer'} to leave the store")
+    with writer_lock(store, shop.client.deadline.left(), f"ollama_model of {names}"):
+        shop.progress.say("looking at what is there")
+        yield

@@ -37,9 +37,9 @@ class Progress:
         self._before += size
         self._recent.clear()
 
-    def begin(self) -> None:
-        """Say which process works here, before there is anything to count."""
-        self._write({"pid": os.getpid()})
+    def say(self, note: str) -> None:
+        """What goes on while there is nothing to count."""
+        self._write({"pid": os.getpid(), "note": note})
 
     def update(self, model: str, done_of_blob: int) -> None:
         """Called often; writes seldom."""
@@ -80,6 +80,8 @@ def progress_line(host: str, raw: str) -> str | None:
     """One line for people; None when the record says nothing (yet)."""
     try:
         record = json.loads(raw)
+        if "note" in record:
+            return f"[{host}] {record['note']}"
         model, done, total = str(record["model"]), int(record["done"]), int(record["total"])
         speed = float(record["rate"])
     except (ValueError, TypeError, KeyError):

@@ -56,7 +56,7 @@ def run(params: Params, check: bool) -> Fact:
     models_dir = _models_dir(params, engine, why_no_engine, check, warnings)
     shop = _workshop(params, models_dir)
     job = Job(tuple(wishes), params["verify"], params["repair"], params["prune"], check)
-    shop.progress.begin()
+    shop.progress.say("looking at what is there")
     with contextlib.closing(shop.progress):
         outcome = _ensure(params, shop, job)
     restarted: list[str] = []

@@ -54,7 +54,8 @@ def test_record_counts_over_blobs_and_goes_when_done(tmp_path: Path) -> None:
     now = [0.0]
     path = tmp_path / "progress"
     progress = Progress(str(path), lambda: now[0])
-    progress.begin()
+    progress.say("looking")
+    assert progress_line("h", path.read_text()) == "[h] looking"
     assert worker_pid(path.read_text()) == os.getpid()
     progress.expect(300)
     for moment, done in ((1.0, 50), (2.0, 100)):
