@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What is really on this host's disk and in its Engine, found with none of the collection's own code.
 
-Usage: truth.py PROJECT MODEL...   Prints one JSON object; molecule/shared/tasks/invariant.yml judges it.
+Usage: truth.py PROJECT MODEL...   Prints one JSON object. It asks Ollama for no token, which would load a model.
 """
 
 import fcntl
@@ -10,23 +10,87 @@ import json
 import os
 import subprocess
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
+
+INIT = "ollama-model-init"
 
 
 def main():
     project, *models = sys.argv[1:]
     volume = Path(docker("volume", "inspect", "--format", "{{.Mountpoint}}", f"{project}_ollama-models"))
+    found = containers(project)
+    ollama = found.get("ollama", {"status": "absent"})
+    resident = resident_in(ollama)
     return {
         "bad_blobs": [bad for name in models for bad in bad_blobs(volume / "models", name)],
         "strays": strays(volume),
         "held_locks": [str(path) for path in locks(project, volume) if is_held(path)],
-        "containers": containers(project),
+        "containers": found,
+        "resident": resident,
+        "runners": runners_in(ollama),
+        "missing": missing(found, resident, models),
+        "booted_at": booted_at(),
     }
+
+
+def missing(found, resident, models):
+    """What a stack lacks that came back whole: it runs, is healthy, and its models are loaded for ever."""
+    lacks = [] if found else ["containers"]
+    for service, container in found.items():
+        if service == INIT:
+            continue
+        if container["status"] != "running":
+            lacks.append(f"{service} is {container['status']}")
+        elif container["health"] not in (None, "healthy"):
+            lacks.append(f"{service} is {container['health']}")
+    if found.get(INIT, {}).get("exit_code") != 0:
+        lacks.append(f"{INIT} has not succeeded")
+    for name in models:
+        if resident.get(name) != "Forever":
+            lacks.append(f"{name} is loaded {resident.get(name, 'not at all')}")
+    return lacks
 
 
 def docker(*arguments):
     done = subprocess.run(["docker", *arguments], stdout=subprocess.PIPE, check=True, text=True)
     return done.stdout.strip()
+
+
+def docker_or_nothing(*arguments):
+    """For containers that may be stopped, paused or going away under our eyes."""
+    try:
+        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except subprocess.TimeoutExpired:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def resident_in(ollama):
+    """The loaded models and until when, as `ollama ps` tells a person."""
+    if ollama["status"] != "running":
+        return {}
+    lines = docker_or_nothing("exec", ollama["id"], "ollama", "ps").splitlines()
+    if not lines:
+        return {}
+    until = lines[0].index("UNTIL")
+    return {line.split()[0]: line[until:].strip() for line in lines[1:]}
+
+
+def runners_in(ollama):
+    """The processes that hold models: all but the server itself. A model that is loaded again gets another."""
+    if ollama["status"] != "running":
+        return []
+    lines = docker_or_nothing("top", ollama["id"], "-eo", "pid,args").splitlines()[1:]
+    return [int(line.split()[0]) for line in lines if " --model " in line or " runner " in line]
+
+
+def booted_at():
+    """When PID 1 started, in seconds since 1970. A container's boot_id is that of its machine and never changes."""
+    ticks = int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19])
+    machine_started = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return machine_started + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def bad_blobs(models_dir, name):
@@ -86,11 +150,13 @@ def containers(project):
 def state_of(container):
     state = container["State"]
     return {
+        "id": container["Id"],
+        "pid": state["Pid"],
         "status": state["Status"],
         "health": state.get("Health", {}).get("Status"),
         "exit_code": state["ExitCode"],
-        "started_at": state["StartedAt"],
-        "finished_at": state["FinishedAt"],
+        "started_at": datetime.fromisoformat(state["StartedAt"]).timestamp(),
+        "finished_at": datetime.fromisoformat(state["FinishedAt"]).timestamp(),
         "restarts": container["RestartCount"],
     }
 
