@@ -79,6 +79,7 @@ class Service:
     one_shot: bool = False
     published: bool = False
     secrets: str = ""
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ class Container:
     # The id of each of its networks, as it was when it was connected.
     networks: t.Mapping[str, str] = field(default_factory=dict)
     secrets: str = ""
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -203,18 +205,15 @@ def write_verdict(
     refusals: t.Sequence[str],
 ) -> dict[str, t.Any]:
     """What the module returns: the verdict for tasks, and the same in lines for a person."""
-    orphans = find_orphans(seen)
     report = [f"{project} is not as wanted:", *(f"- {reason}" for reason in reasons)]
     report = report if reasons else [f"{project} is as wanted"]
-    report += [f"- left alone, the compose file does not name it: {orphan}" for orphan in orphans]
-    report += [f"- note: {one['subject']}: {one['found']}" for one in seen.healthy.get("warnings", ())]
     report += [f"{name} | {line}" for name, lines in logs.items() for line in lines]
     return {
         "clean": not reasons,
         "reasons": [vars(reason) for reason in reasons],
         "report": report,
         "refusals": list(refusals),
-        "orphans": orphans,
+        "orphans": find_orphans(seen),
         "foreign": find_foreign(seen),
         "engine": not (seen.engine_missing or seen.compose_refused),
         "start": any(reason.action not in ("install", "prove", "wait") for reason in reasons),
@@ -232,6 +231,13 @@ def write_verdict(
             {key: value for key, value in vars(container).items() if key in SHOWN} for container in seen.containers
         ],
     }
+
+
+def find_notes(seen: Observation) -> list[str]:
+    """What a person should know although nothing is done about it."""
+    left = [f"left alone, the compose file does not name it: {orphan}" for orphan in find_orphans(seen)]
+    odd = [f"{one['subject']}: {one['found']}; {one['action']}" for one in seen.healthy.get("warnings", ())]
+    return left + odd
 
 
 def find_restarts(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
@@ -284,9 +290,10 @@ def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dic
 
 
 def find_removals(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Stopped containers that can never start again, and hold nothing."""
-    services = {reason.subject for reason in reasons if reason.kind == "network_gone" and reason.action == "recreate"}
-    return [item.name for item in seen.containers if item.service in services and item.state != "running"]
+    """Containers that hold nothing and that Compose would not make anew by itself."""
+    kinds = ("network_gone", "limit_changed")
+    services = {reason.subject for reason in reasons if reason.kind in kinds and reason.action == "recreate"}
+    return [item.name for item in seen.containers if item.service in services]
 
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
@@ -346,6 +353,10 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
     if image and container.image_id and image != container.image_id:
         why = f"the name {service.image} means another image than the one it runs"
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
+    if not reasons and container.memory != service.memory:
+        # `docker update` changes it behind Compose's back, and the hash stays.
+        why = f"its memory limit is {container.memory} bytes, not {service.memory}"
+        reasons.append(Reason("limit_changed", service.name, why, _renew(service)))
     recreated = any(reason.action == "recreate" for reason in reasons)
     for network in service.networks:
         if container.state == "running" and network not in container.networks and not recreated:
@@ -353,10 +364,14 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
             reasons.append(Reason("network_detached", service.name, why, "connect"))
         elif container.state != "running" and _is_stale(container, network, seen):
             # Compose (2.26.1) makes the network anew but starts the old container, which asks for the old one.
-            action = "recreate" if service.name in STATELESS else "ask"
+            action = _renew(service)
             why = f"the network {network} it was made for is gone"
             reasons.append(Reason("network_gone", service.name, why, action))
     return reasons
+
+
+def _renew(service: Service) -> str:
+    return "recreate" if service.name in STATELESS else "ask"
 
 
 def _is_stale(container: Container, network: str, seen: Observation) -> bool:
@@ -458,6 +473,7 @@ def read_container(raw: t.Mapping[str, t.Any]) -> Container:
         config_files=labels.get(f"{_LABEL}project.config_files", ""),
         networks={name: network["NetworkID"] for name, network in (raw["NetworkSettings"]["Networks"] or {}).items()},
         secrets=labels.get(SECRETS_LABEL, ""),
+        memory=(raw.get("HostConfig") or {}).get("Memory", 0),
     )
 
 
@@ -487,6 +503,7 @@ def read_config(document: t.Mapping[str, t.Any], hashes: t.Mapping[str, str]) ->
                 one_shot=name in one_shots,
                 published=bool(service.get("ports")),
                 secrets=(service.get("labels") or {}).get(SECRETS_LABEL, ""),
+                memory=_memory_limit(service),
             )
             for name, service in services.items()
         },
@@ -501,3 +518,8 @@ def read_config(document: t.Mapping[str, t.Any], hashes: t.Mapping[str, str]) ->
         },
         volumes=tuple(sorted((value or {}).get("name", key) for key, value in (document.get("volumes") or {}).items())),
     )
+
+
+def _memory_limit(service: t.Mapping[str, t.Any]) -> int:
+    limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    return int(service.get("mem_limit") or limits.get("memory") or 0)

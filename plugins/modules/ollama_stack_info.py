@@ -152,7 +152,7 @@ connect:
   type: list
   elements: dict
 remove:
-  description: Stopped containers that can never start again, and hold nothing.
+  description: Containers that hold nothing and that Compose would not make anew by itself.
   returned: always
   type: list
   elements: str
@@ -223,8 +223,8 @@ ARGUMENTS: dict[str, t.Any] = {
 }
 
 
-def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Look until the host is as wanted, or nothing more is to be waited for."""
+def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+    """Look until the host is as wanted, or nothing more is to be waited for: a verdict, and what is only odd."""
     query = _observe.Query(
         project=params["project"],
         directory=params["dir"],
@@ -241,7 +241,7 @@ def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         seen, document = _observe.observe(query)
         reasons = _stack.judge_stack(seen)
         if not reasons:
-            return _stack.write_verdict(query.project, seen, [], {}, [])
+            return _stack.write_verdict(query.project, seen, [], {}, []), _stack.find_notes(seen)
         after_start = params["wait_for"] == "clean"
         if not _stack.time_may_mend(reasons, after_start) or time.monotonic() >= deadline:
             break
@@ -250,12 +250,15 @@ def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     seen = dataclasses.replace(seen, models_dir=seen.models_dir or _observe.future_models_dir(query))
     refusals = _preflight.find_refusals(params["inputs"], document, host)
     logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
-    return _stack.write_verdict(query.project, seen, reasons, logs, refusals)
+    return _stack.write_verdict(query.project, seen, reasons, logs, refusals), _stack.find_notes(seen)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    module.exit_json(changed=False, **look(module.params))
+    verdict, notes = look(module.params)
+    for note in notes:
+        module.warn(note)
+    module.exit_json(changed=False, **verdict)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,7 @@ def test_recorded_stack_is_clean() -> None:
         (change("ollama-model-init", state="running"), ("container_starting", "ollama-model-init", "wait")),
         (change("ollama-model-init", state="dead"), ("container_stopped", "ollama-model-init", "start")),
         (change("backend", image_id="sha256:other"), ("image_retagged", "backend", "recreate")),
+        (change("ollama", memory=16777216), ("limit_changed", "ollama", "recreate")),
         (change("backend", networks={}), ("network_detached", "backend", "connect")),
         (
             change("ollama-model-init", networks={"archiv_egress": "old"}),
@@ -269,7 +270,7 @@ def test_foreign_file_names_every_container_it_may_have_started() -> None:
     assert len(_stack.find_foreign(seen)) == 1 + len(seen.containers)
 
 
-def test_report_shows_reasons_orphans_notes_and_logs() -> None:
+def test_report_shows_reasons_and_logs_and_notes_stand_beside() -> None:
     warning = {"kind": "oom_kills", "subject": "archiv-ollama-1", "found": "2 kills", "action": "raise"}
     seen = replace(change("ollama", state="exited"), healthy={"problems": [], "warnings": [warning]})
     reasons = _stack.judge_stack(seen)
@@ -277,9 +278,9 @@ def test_report_shows_reasons_orphans_notes_and_logs() -> None:
     assert verdict["report"] == [
         "archiv is not as wanted:",
         "- ollama: its container is exited; it is started",
-        "- note: archiv-ollama-1: 2 kills",
         "archiv-ollama-1 | out of memory",
     ]
+    assert _stack.find_notes(seen) == ["archiv-ollama-1: 2 kills; raise"]
     assert _stack.find_suspects(seen, reasons) == ["archiv-ollama-1"]
     assert verdict["refusals"] == ["no"] and verdict["start"] is True
 
