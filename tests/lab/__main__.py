@@ -54,8 +54,15 @@ def parse() -> argparse.Namespace:
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Two commands that build or remove the same things would trip over each other."""
-    STATE_DIR.mkdir(exist_ok=True)
-    with (STATE_DIR / "lock").open("w") as lock:
+    try:
+        STATE_DIR.mkdir(exist_ok=True)
+        lock = (STATE_DIR / "lock").open("w")
+    except OSError as error:
+        raise LabError(
+            f"The lab keeps its state in {STATE_DIR} and cannot write there ({error.strerror}); "
+            "make the checkout writable for this user."
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
