@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+"""What ADR-034 promises about the running containers, read from the Engine and from /proc, never from the YAML.
+
+Usage: contract.py PROJECT REGISTRY_ADDRESS   Prints a JSON list of everything that is not as promised.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT, REGISTRY = sys.argv[1:]
+GIB = 1 << 30
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 443), 3).close()"
+
+
+def main():
+    containers = {name: inspect(name) for name in ("backend", "ollama", "ollama-warm", "ollama-model-init")}
+    broken = []
+    for promise, kept in {
+        **memory(containers),
+        **reachability(containers),
+        **survival(containers),
+        **confinement(containers["ollama"], "ollama"),
+        **confinement(containers["ollama-warm"], "ollama-warm"),
+    }.items():
+        if not kept:
+            broken.append(promise)
+    return broken
+
+
+def memory(containers):
+    ollama = containers["ollama"]["HostConfig"]
+    environment = containers["ollama"]["Config"]["Env"]
+    return {
+        "ollama's memory limit is 8 GiB": ollama["Memory"] == 8 * GIB,
+        "ollama has no swap": ollama["MemorySwap"] == ollama["Memory"],
+        "ollama keeps models for ever": "OLLAMA_KEEP_ALIVE=-1" in environment,
+    }
+
+
+def reachability(containers):
+    [internal] = json.loads(docker("network", "inspect", f"{PROJECT}_archiv-net"))
+    published = {
+        name: bool(container["NetworkSettings"]["Ports"].get("8080/tcp")) for name, container in containers.items()
+    }
+    return {
+        "archiv-net is internal": internal["Internal"] is True,
+        "ollama is on archiv-net alone": networks(containers["ollama"]) == [f"{PROJECT}_archiv-net"],
+        "ollama-warm is on archiv-net alone": networks(containers["ollama-warm"]) == [f"{PROJECT}_archiv-net"],
+        "ollama publishes no port": not any(containers["ollama"]["NetworkSettings"]["Ports"].values()),
+        "the backend alone publishes its port": [name for name in published if published[name]] == ["backend"],
+        # The backend's way out proves that the same attempt could succeed.
+        "the backend reaches an outside address": connects(containers["backend"]),
+        "ollama reaches no outside address": not connects(containers["ollama"]),
+        "ollama-warm reaches no outside address": not connects(containers["ollama-warm"]),
+    }
+
+
+def survival(containers):
+    policies = {name: each["HostConfig"]["RestartPolicy"]["Name"] for name, each in containers.items()}
+    running = {"backend": "unless-stopped", "ollama": "unless-stopped", "ollama-warm": "unless-stopped"}
+    return {
+        "services come back after a reboot, the init does not": policies == {**running, "ollama-model-init": "no"},
+        "the backend does not wait for ollama": "ollama" not in label(containers["backend"], "depends_on"),
+        "ollama waits for the init": "ollama-model-init:service_completed_successfully"
+        in label(containers["ollama"], "depends_on"),
+    }
+
+
+def confinement(container, name):
+    status = dict(line.split(":\t", 1) for line in proc(container, "status").splitlines() if ":\t" in line)
+    return {
+        f"{name} runs as 10434": status["Uid"].split() == ["10434"] * 4 and status["Gid"].split() == ["10434"] * 4,
+        f"{name} has no capability": int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0,
+        f"{name} can gain no right": status["NoNewPrivs"] == "1",
+        f"{name} has a seccomp filter": status["Seccomp"] == "2",
+        f"{name}'s root is read-only": "ro" in mount_options(container, "/"),
+        f"{name}'s store is read-only": "ro" in mount_options(container, "/ollama-models", absent={"ro"}),
+    }
+
+
+def mount_options(container, path, absent=frozenset()):
+    mounts = [line.split() for line in proc(container, "mounts").splitlines()]
+    return next((set(mount[3].split(",")) for mount in mounts if mount[1] == path), absent)
+
+
+def proc(container, name):
+    return Path(f"/proc/{container['State']['Pid']}/{name}").read_text()
+
+
+def networks(container):
+    return sorted(container["NetworkSettings"]["Networks"])
+
+
+def label(container, name):
+    return container["Config"]["Labels"].get(f"com.docker.compose.{name}", "")
+
+
+def connects(container):
+    inside = ["nsenter", "--net", "--target", str(container["State"]["Pid"])]
+    return subprocess.run([*inside, sys.executable, "-c", CONNECT, REGISTRY], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def inspect(service):
+    return json.loads(docker("inspect", f"{PROJECT}-{service}-1"))[0]
+
+
+def docker(*arguments):
+    return subprocess.run(["docker", *arguments], stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))
