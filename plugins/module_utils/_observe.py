@@ -29,6 +29,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAU
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
+from ansible_collections.archiv.ollama.plugins.module_utils._versions import parse_version
 
 VOLUME = "ollama-models"
 # Compose reads a file and prints it; longer than this means that something holds it.
@@ -271,6 +272,7 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
     host = _preflight.Host(
         root=os.geteuid() == 0,
         store_problem=seen.store_problem,
+        ollama_version=_version_of(inputs.get("ollama_stack_image", ""), seen),
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
         model_bytes={model.name.display: model.manifest.size for model in seen.models if model.manifest is not None},
         stored=frozenset(model.name.display for model in seen.models if model.cached),
@@ -302,6 +304,21 @@ def future_models_dir(query: Query) -> str:
     with contextlib.suppress(EngineError):
         root = StackEngine(query.docker_host).info()["DockerRootDir"]
     return os.path.join(root, "volumes", f"{query.project}_{VOLUME}", "_data", "models")
+
+
+def _version_of(image: str, seen: _stack.Observation) -> str:
+    """What an image that is there says of itself; only a tag without a version makes it worth a container."""
+    _, tag, _ = _preflight.split_image(image)
+    docker = shutil.which("docker")
+    if parse_version(tag) or image not in seen.images or docker is None:
+        return ""
+    command = [docker, "run", "--rm", "--network=none", "--entrypoint=ollama", image, "--version"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=CLI_SECONDS, check=False).stdout
+    except subprocess.TimeoutExpired:
+        return ""
+    found = re.search(r"version is (\S+)", said)
+    return found.group(1) if found else ""
 
 
 def _look_at_disks(host: _preflight.Host, store: str, images: str) -> _preflight.Host:

@@ -16,9 +16,8 @@ from ansible_collections.archiv.ollama.plugins.module_utils._names import (
     parse_digest,
     parse_name,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._versions import dotted, is_too_old, parse_version
 
-# 0.17.1 closed the leak of the server's memory to anybody who can reach it (CVE-2026-7482).
-OLLAMA_FLOOR = (0, 17, 1)
 # The oldest Engine tried; community.docker drives no older Compose.
 ENGINE_FLOOR = (20, 10, 0)
 COMPOSE_FLOOR = (2, 18, 0)
@@ -31,7 +30,6 @@ _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
 _USER = re.compile(r"([1-9]\d*):(\d+)")
-_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True)
@@ -79,12 +77,6 @@ def parse_size(text: str) -> int | None:
     """Bytes of a number with k, m or g as Compose takes it; None when it is none."""
     match = _SIZE.fullmatch(text.strip())
     return int(float(match.group(1)) * _UNITS[match.group(2).lower()]) if match else None
-
-
-def parse_version(text: str) -> tuple[int, ...] | None:
-    """The three numbers a version begins with; None when it does not begin so."""
-    match = _VERSION.match(text)
-    return tuple(int(part) for part in match.groups()) if match else None
 
 
 def split_image(image: str) -> tuple[str, str, str]:
@@ -171,14 +163,10 @@ def _refuse_images(inputs: Inputs, host: Host) -> t.Iterator[str]:
         elif not digest and tag in ("", "latest"):
             yield _refuse(variable, image, "it changes under a running archive; give an exact tag or a digest")
     _, tag, _ = split_image(str(inputs.get("ollama_stack_image", "")))
-    version = parse_version(host.ollama_version) or parse_version(tag)
-    if version is not None and version < OLLAMA_FLOOR:
-        yield _refuse(
-            "ollama_stack_image",
-            inputs["ollama_stack_image"],
-            f"Ollama {_dotted(version)} leaks its memory to whoever reaches it (CVE-2026-7482);"
-            f" take {_dotted(OLLAMA_FLOOR)} or later",
-        )
+    version = host.ollama_version or tag
+    old = is_too_old(version)
+    if old:
+        yield _refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {version} {old}")
 
 
 def _refuse_host(host: Host) -> t.Iterator[str]:
@@ -190,7 +178,7 @@ def _refuse_host(host: Host) -> t.Iterator[str]:
     ):
         found = parse_version(version)
         if found is not None and found < floor:
-            yield f"{what} on the host is {version}: {_dotted(floor)} or later is needed, {why}"
+            yield f"{what} on the host is {version}: {dotted(floor)} or later is needed, {why}"
     if not host.memory_limits:
         yield (
             "the host's kernel has no memory control group, so no memory limit would hold:"
@@ -261,10 +249,6 @@ def _refuse_disk(host: Host) -> t.Iterator[str]:
         if free is not None and free < size:
             what = ", ".join([*sorted(set(host.model_bytes) - host.stored), *host.missing_images])
             yield f"the host's disk has {_sized(free)} free, and about {_sized(size)} are needed for {what}"
-
-
-def _dotted(version: t.Sequence[int]) -> str:
-    return ".".join(str(part) for part in version)
 
 
 def _sized(size: int) -> str:

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
+from ansible_collections.archiv.ollama.plugins.module_utils._versions import is_too_old
 
 # A compose file that begins so was written by the role.
 HEADER = "# Managed by archiv.ollama"
@@ -447,7 +448,11 @@ _CURES = {"not_loaded": "wait", "not_pinned": "wait"}
 
 
 def _judge_health(seen: Observation, named: set[str]) -> list[Reason]:
-    return [
+    version = seen.healthy.get("version") or ""
+    old = is_too_old(version)
+    # A tag that names no version is found out only once the server itself speaks.
+    reasons = [Reason("image_too_old", SERVER, f"Ollama {version} {old}", "ask")] if old else []
+    return reasons + [
         Reason(problem["kind"], problem["subject"], problem["found"], _CURES.get(problem["kind"], "restart"))
         for problem in seen.healthy.get("problems", ())
         if problem["kind"] not in _TOLD and not named.intersection((problem["subject"], SERVER))

@@ -226,6 +226,12 @@ def test_health_is_mended_by_waiting_or_by_its_server(kind: str, action: str) ->
     assert restarts == (["archiv-ollama-1"] if action == "restart" else [])
 
 
+@pytest.mark.parametrize(("version", "kinds"), [("0.17.0", ["image_too_old"]), ("0.17.1", []), ("0.0.0", [])])
+def test_server_below_the_floor_is_not_clean(version: str, kinds: list[str]) -> None:
+    seen = replace(clean(), healthy={"version": version, "problems": [], "warnings": []})
+    assert [reason[0] for reason in told(seen)] == kinds
+
+
 def test_health_is_not_judged_twice_while_the_server_starts() -> None:
     problem = {"kind": "api", "subject": "archiv-ollama-1", "found": "x", "action": "y"}
     seen = replace(change("ollama", health="starting"), healthy={"problems": [problem], "warnings": []})
