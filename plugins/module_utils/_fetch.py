@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import boot_identity
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     Answer,
     BlobSource,
@@ -47,8 +48,10 @@ _PUBLISH = 1024 * 1024
 _PUBLISH_SECONDS = 0.25
 _HASH_READ = 1024 * 1024
 _JOIN_SECONDS = 1.0
-# At most this much work is lost to a SIGKILL.
+# At most this much work is lost to a SIGKILL, and so many times as much to a power cut: a sync
+# makes the file system write what everybody else left, too.
 _RECORD_SECONDS = 1.0
+_SYNC_ROUNDS = 10
 # What a file system needs besides the bytes: extent trees, the manifest, our records.
 _MARGIN = 1024 * 1024
 
@@ -89,18 +92,21 @@ def amount(done: Iterable[Extent]) -> int:
 
 
 def part_size(todo: int, connections: int) -> int:
-    """About four parts a connection, so that none waits long for the slowest."""
-    return max(_PART_MIN, min(_PART_MAX, todo // (4 * connections) + 1))
+    """At least two parts a connection, so that none waits long for the slowest."""
+    return max(_PART_MIN, min(_PART_MAX, todo // (2 * connections) + 1))
 
 
-def read_record(raw: bytes, digest: str, size: int, held: int) -> list[Extent] | None:
-    """The extents a progress record vouches for in a file of held bytes; None when it is none."""
+def read_record(raw: bytes, digest: str, size: int, held: int, boot: str) -> list[Extent] | None:
+    """The extents a progress record vouches for in a file of held bytes; None when it is none.
+
+    A killed process leaves its bytes to the kernel, a power cut only those that were synced.
+    """
     try:
         record: Any = json.loads(raw)
         if record["digest"] != digest or record["size"] != size:
             return None
         done: list[Extent] = []
-        for start, end in record["done"]:
+        for start, end in record["done" if record["boot"] == boot else "synced"]:
             if not 0 <= start < end <= size:
                 return None
             done = add_extent(done, start, min(end, held))
@@ -134,7 +140,8 @@ class Partial:
         self.path = partial_path(folder, digest)
         self.record_path = self.path + ".json"
         self.done: list[Extent] = []
-        self._recorded: list[Extent] = []
+        self._synced: list[Extent] = []
+        self._boot = boot_identity()
         self.fd = -1
 
     def open(self) -> None:
@@ -147,24 +154,27 @@ class Partial:
             os.ftruncate(self.fd, self.size)
         try:
             with open(self.record_path, "rb") as file:
-                done = read_record(file.read(), self.digest, self.size, held)
+                done = read_record(file.read(), self.digest, self.size, held, self._boot)
         except OSError:
             done = None
         if done is None:
             # All there but nobody vouches for it: the hash will tell.
             done = [(0, self.size)] if held == self.size > 0 else []
-        self.done = self._recorded = done
+        self.done = done
+        if done:
+            # Else a power cut soon after a resume would lose what the earlier runs had.
+            os.fdatasync(self.fd)
+            self._synced = done
 
-    def save(self, done: list[Extent]) -> None:
-        """Vouch for done: its bytes first, then the record, each on disk before the next."""
-        if done == self._recorded:
-            return
-        os.fdatasync(self.fd)
-        record = {"digest": self.digest, "size": self.size, "done": done}
-        # A power cut leaves the old record or the new one, and either is true.
-        write_synced(f"{self.record_path}.new", json.dumps(record).encode(), 0o600)
+    def save(self, done: list[Extent], sync: bool) -> None:
+        """Vouch for done, for this boot; with sync for what comes after a power cut too."""
+        if sync:
+            os.fdatasync(self.fd)
+            self._synced = done
+        record = {"digest": self.digest, "size": self.size, "boot": self._boot, "done": done, "synced": self._synced}
+        with open(f"{self.record_path}.new", "w", encoding="ascii") as file:
+            json.dump(record, file)
         os.replace(f"{self.record_path}.new", self.record_path)
-        self._recorded = done
 
     def seal(self) -> None:
         """Proven: on disk with its final mode; without a record the file vouches for itself."""
@@ -314,12 +324,14 @@ class _Download:
         end = time.monotonic() + _JOIN_SECONDS
         for thread in threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
-        if self.failure is None or not no_space(self.failure):
-            self.partial.save(self.partial.done)
+        if not self.hexdigest and not (self.failure and no_space(self.failure)):
+            self.partial.save(self.partial.done, sync=True)
 
     def _keep_record(self, _fd: int) -> None:
+        rounds = 0
         while not self._stop.wait(_RECORD_SECONDS):
-            self.partial.save(self.partial.done)
+            rounds += 1
+            self.partial.save(self.partial.done, sync=rounds % _SYNC_ROUNDS == 0)
 
     def _hash(self, fd: int) -> None:
         """Hash in file order, close behind the writers, out of the page cache."""

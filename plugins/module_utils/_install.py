@@ -237,12 +237,11 @@ def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
     for one in plans:
         proven.update(one.proven)
         proven.update(_bring_blobs(shop, one, proven))
-        for path in one.modes:
-            os.chmod(path, 0o644)
         if one.write_manifest:
             _write_manifest(store, one)
-        if one.modes or one.fetch or one.write_manifest or one.proof_is_new:
-            proven.update(_settle(store, one, proven))
+        elif one.proof_is_new:
+            _settle_manifest(store, one)
+        proven.update(_make_readable(store, one, proven))
     return proven
 
 
@@ -261,6 +260,8 @@ def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> di
         place(path, final)
         got[blob.digest] = FileKey.of(os.lstat(final))
         _clear_after(shop.store, blob)
+    if got:
+        sync_folder(shop.store.blobs_dir)
     return got
 
 
@@ -289,15 +290,22 @@ def _write_manifest(store: Store, one: Plan) -> None:
     temporary = os.path.join(store.partials_dir, "manifest")
     write_synced(temporary, one.manifest.raw, 0o644)
     place(temporary, path)
+    sync_folder(os.path.dirname(path))
 
 
-def _settle(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    """Everything this model consists of is on disk under its name; returns its keys as they are now."""
+def _settle_manifest(store: Store, one: Plan) -> None:
+    """A manifest somebody else wrote, and the folders down to it, are on disk before a receipt speaks of them."""
     path = store.manifest_path(one.name)
     sync_file(path)
-    sync_blobs(store, one.manifest)
     for folder in _folders_up(os.path.dirname(path), store.models_dir):
         sync_folder(folder)
+
+
+def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
+    """Give files the mode the server needs; returns the keys that moved with it."""
+    for path in one.modes:
+        os.chmod(path, 0o644)
+        sync_file(path)
     now = {digest: FileKey.of(os.lstat(store.blob_path(digest))) for digest in proven}
     # Our chmod moved ctime, and only that: the proof holds for the file as it is now.
     return {
@@ -308,12 +316,11 @@ def _settle(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[st
 
 
 def place(source: str, target: str) -> None:
-    """Rename source over target, whatever sits there, and make the name last."""
+    """Rename source over target, whatever sits there; the name is on disk once its folder is synced."""
     aside = f"{source}.aside"
     if os.path.isdir(target) and not os.path.islink(target):
         os.rename(target, aside)
     os.replace(source, target)
-    sync_folder(os.path.dirname(target))
     if os.path.lexists(aside):
         shutil.rmtree(aside)
 

@@ -26,6 +26,7 @@ from tests.lab.settings import ROOT, STATE_DIR
 RESULTS = STATE_DIR / "benchmarks" / "fetch.json"
 REPOSITORY = "library/benchmark"
 MEMORY_LIMIT = 150_000_000
+CPU_SHARES = 64 * 1024
 
 # Both sides are timed by the shell of their own container, from the command to the end of the sync.
 TIMED = 'begun=$(date +%s%N); {command} && sync -f /store && echo "took $(( $(date +%s%N) - begun ))"'
@@ -125,6 +126,8 @@ def run(
         environment=environment,
         network=joined.name,
         volumes=[f"{store}:/store", f"{tls.CA_FILE}:/ca.pem:ro", *volumes],
+        # Whatever else runs here must not decide the ratio.
+        cpu_shares=CPU_SHARES,
         remove=True,
         stderr=True,
     )
