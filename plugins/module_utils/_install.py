@@ -233,6 +233,8 @@ def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
     refuse_split_store(store)
     blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
     shop.progress.expect(sum(blobs.values()))
+    if any(one.stale for one in plans):
+        mark_stale(store)
     proven: dict[str, FileKey] = {}
     for one in plans:
         proven.update(one.proven)
@@ -313,6 +315,17 @@ def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> 
         for digest, key in now.items()
         if store.blob_path(digest) in one.modes and key[:4] == proven[digest][:4]
     }
+
+
+def stale_path(store: Store) -> str:
+    """Its time is when bytes a server may have read were last replaced; gone once it was restarted."""
+    return os.path.join(store.private_dir, "stale")
+
+
+def mark_stale(store: Store) -> None:
+    """Should this run be killed before the restart, the next one knows. A reboot restarts the server by itself."""
+    with open(stale_path(store), "w", encoding="ascii"):
+        pass
 
 
 def place(source: str, target: str) -> None:

@@ -29,6 +29,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install import (
     damaged,
     delete,
     make_folder,
+    mark_stale,
     sync_blobs,
     sync_file,
 )
@@ -196,6 +197,8 @@ def _pull(shop: Workshop, todo: t.Sequence[ModelState], engine: PullEngine, proj
     store = shop.store
     for folder, mode in ((store.manifests_dir, 0o755), (store.blobs_dir, 0o755), (store.partials_dir, 0o700)):
         make_folder(folder, mode)
+    if any(state.digest is not None for state in todo):
+        mark_stale(store)
     names = [state.name.display for state in todo]
     options = container_options(inits[0].raw, store.models_dir, names)
     with _damaged_aside(store, todo):

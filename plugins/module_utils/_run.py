@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import typing as t
 
 from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
@@ -23,7 +24,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine import Engin
 from ansible_collections.archiv.ollama.plugins.module_utils._ensure import Job, Outcome, ensure_absent, ensure_present
 from ansible_collections.archiv.ollama.plugins.module_utils._fetch import Limits
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
-from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError, Workshop
+from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError, Workshop, stale_path
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockError
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import Progress
 from ansible_collections.archiv.ollama.plugins.module_utils._pull import PullEngine, ensure_pulled
@@ -60,8 +61,8 @@ def run(params: Params, check: bool) -> Fact:
     with contextlib.closing(shop.progress):
         outcome = _ensure(params, shop, job)
     restarted: list[str] = []
-    if outcome.stale and params["restart"]:
-        restarted = _restart(params, engine, why_no_engine, wishes, check, outcome)
+    if params["restart"] and (outcome.stale or os.path.exists(stale_path(shop.store))):
+        restarted = _restart(params, shop.store, engine, why_no_engine, wishes, check, outcome)
     return {
         "changed": outcome.changed,
         "msg": ". ".join(outcome.lines),
@@ -138,6 +139,7 @@ def _workshop(params: Params, models_dir: str) -> Workshop:
 
 def _restart(
     params: Params,
+    store: Store,
     engine: Engine | None,
     why_no_engine: str,
     wishes: t.Sequence[Wish],
@@ -150,9 +152,12 @@ def _restart(
             f"restart whatever serves {params['store']}, it may hold replaced bytes: {why_no_engine}"
         )
         return []
-    containers = serving(engine, params["project"], params["service"])
+    marker = stale_path(store)
+    since = os.stat(marker).st_mtime if os.path.exists(marker) and not outcome.stale else time.time()
+    containers = serving(engine, params["project"], params["service"], since)
     names = [container.name for container in containers]
     if names:
+        outcome.changed = True
         outcome.lines.append(f"{', '.join(names)} restarted, and the models loaded again")
     if not check:
         # The first is the one the backend asks for; of the others only what was loaded is loaded again.
@@ -160,6 +165,8 @@ def _restart(
         failure = restart_and_load(engine, containers, wanted, params["load_timeout"])
         if failure:
             raise InstallError("load", f"the models are whole on disk, but {failure}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(marker)
     return names
 
 

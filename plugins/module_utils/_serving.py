@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 import typing as t
 
@@ -19,9 +20,18 @@ _START_SECONDS = 90.0
 _POLL_SECONDS = 0.5
 
 
-def serving(engine: Engine, project: str, service: str) -> list[Container]:
-    """The containers that may hold a model in memory."""
-    return [one for one in engine.containers(project, service) if one.state == "running"]
+def serving(engine: Engine, project: str, service: str, since: float) -> list[Container]:
+    """The containers that may hold in memory what was replaced on disk at the time since."""
+    found = engine.containers(project, service)
+    return [one for one in found if one.state == "running" and started(one.raw["State"].get("StartedAt", "")) <= since]
+
+
+def started(moment: str) -> float:
+    """The Engine's time as seconds, to the second below; 0 when it is none."""
+    try:
+        return calendar.timegm(time.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return 0.0
 
 
 def restart_and_load(engine: Engine, containers: t.Sequence[Container], wanted: t.Sequence[str], within: float) -> str:
@@ -30,8 +40,7 @@ def restart_and_load(engine: Engine, containers: t.Sequence[Container], wanted: 
     for container in containers:
         engine.restart(container.id)
     for container in containers:
-        others = [name for name in held[container.id] if not any(same_model(name, one) for one in wanted)]
-        failure = _load(engine, container, [*wanted, *others], within)
+        failure = _load(engine, container, wanted, held[container.id], within)
         if failure:
             return failure
     return ""
@@ -45,7 +54,7 @@ def _held(engine: Engine, container: Container) -> list[str]:
         return []
 
 
-def _load(engine: Engine, container: Container, names: t.Sequence[str], within: float) -> str:
+def _load(engine: Engine, container: Container, wanted: t.Sequence[str], held: t.Sequence[str], within: float) -> str:
     failure = ""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
@@ -57,7 +66,7 @@ def _load(engine: Engine, container: Container, names: t.Sequence[str], within: 
             time.sleep(_POLL_SECONDS)
     else:
         return f"{container.name} was restarted and does not answer after {_START_SECONDS:g} s: {failure}"
-    failure = _load_all(api, container, names, within)
+    failure = _load_all(api, container, wanted, held, within)
     # Its health check runs every few seconds; until it has, whoever asks next would be told it is starting.
     while not failure and time.monotonic() < end and _again(engine, container).health == "starting":
         time.sleep(_POLL_SECONDS)
@@ -73,10 +82,20 @@ def _again(engine: Engine, container: Container) -> Container:
     raise EngineError(f"{container.name} is gone, though it was there a moment ago; run playbooks/deploy.yml")
 
 
-def _load_all(api: OllamaApi, container: Container, names: t.Sequence[str], within: float) -> str:
-    for name in names:
-        try:
+def _load_all(
+    api: OllamaApi, container: Container, wanted: t.Sequence[str], held: t.Sequence[str], within: float
+) -> str:
+    name = "its list of models"
+    try:
+        listed = [str(model.get("name", "")) for model in api.tags()]
+        # A model removed from the disk stays in memory until the restart: it is not to come back.
+        others = [one for one in held if _among(one, listed) and not _among(one, wanted)]
+        for name in (*wanted, *others):
             api.generate_one_token(name, within)
-        except (ApiError, EngineError) as error:
-            return f"{container.name} was restarted but does not answer with {name}: {error}"
+    except (ApiError, EngineError) as error:
+        return f"{container.name} was restarted but does not answer with {name}: {error}"
     return ""
+
+
+def _among(name: str, names: t.Iterable[str]) -> bool:
+    return any(same_model(name, one) for one in names)

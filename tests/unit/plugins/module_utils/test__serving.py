@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.archiv.ollama.plugins.module_utils import _serving
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import Container, Engine, plain_container
 from ansible_collections.archiv.ollama.plugins.module_utils._ollama import ApiRefused, ApiStatus
-from ansible_collections.archiv.ollama.plugins.module_utils._serving import restart_and_load, serving
+from ansible_collections.archiv.ollama.plugins.module_utils._serving import restart_and_load, serving, started
 
 
 def container(identity: str, state: str = "running") -> Container:
@@ -18,7 +18,7 @@ def container(identity: str, state: str = "running") -> Container:
         {
             "Id": identity,
             "Name": f"/archiv-{identity}",
-            "State": {"Status": state, "Health": {"Status": "healthy"}},
+            "State": {"Status": state, "Health": {"Status": "healthy"}, "StartedAt": "2026-01-01T00:00:10.9Z"},
             "HostConfig": {},
             "Config": {"Labels": {"com.docker.compose.project": "archiv", "com.docker.compose.service": "ollama"}},
             "NetworkSettings": {"Networks": {}},
@@ -31,7 +31,8 @@ class Server:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.container = container("one")
-        self.held = ["qwen2.5:7b", "Other:1"]
+        self.held = ["qwen2.5:7b", "Other:1", "removed:1"]
+        self.listed = ["qwen2.5:7b", "other:1", "cold:1"]
         self.silent = 0
         self.starting = 0
         self.steps: list[str] = []
@@ -57,6 +58,9 @@ class Server:
 
     def ps(self) -> list[dict[str, str]]:
         return [{"name": name} for name in self.held]
+
+    def tags(self) -> list[dict[str, str]]:
+        return [{"name": name} for name in self.listed]
 
     def generate_one_token(self, name: str, within: float) -> float:
         if self.failure is not None:
@@ -90,8 +94,17 @@ def test_model_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     assert "tensor exceeds" in restart_and_load(server.engine, [server.container], ["m:1"], 5)
 
 
-def test_only_running_containers_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_ran_before_the_replacement_holds_the_old(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server(monkeypatch)
-    assert [one.id for one in serving(server.engine, "archiv", "ollama")] == ["one"]
+    begun = started("2026-01-01T00:00:10.9Z")
+    assert [one.id for one in serving(server.engine, "archiv", "ollama", begun + 1)] == ["one"]
+    assert serving(server.engine, "archiv", "ollama", begun - 1) == []
     server.container = container("two", "exited")
-    assert serving(server.engine, "archiv", "ollama") == []
+    assert serving(server.engine, "archiv", "ollama", begun + 1) == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"), [("1970-01-01T00:01:40.5Z", 100), ("", 0), ("0001-01-01T00:00:00Z", None)]
+)
+def test_engine_time_is_read(moment: str, seconds: float | None) -> None:
+    assert started(moment) == seconds if seconds is not None else started(moment) < 0

@@ -18,13 +18,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _fetch, _install, _look, _receipts, _registry
+from ansible_collections.archiv.ollama.plugins.module_utils import _fetch, _install, _look, _receipts, _registry, _run
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import boot_identity
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
 from tests.unit.plugins.certificates import Authority
@@ -613,6 +614,29 @@ def test_damaged_manifest_comes_again_and_blobs_stay(host: Host, upstream: FakeR
     upstream.seen.clear()
     assert host.ok()["changed"] and manifest.read_bytes() == MODEL.manifest
     assert upstream.blob_requests() == []
+
+
+def test_replaced_bytes_are_remembered_until_the_server_was_restarted(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restarts: list[list[str]] = []
+
+    def restart(engine: object, containers: list[str], wanted: list[str], within: float) -> str:
+        restarts.append(wanted)
+        return ""
+
+    server = SimpleNamespace(name="archiv-ollama-1")
+    monkeypatch.setattr(_run, "connect", lambda docker_host: (object(), ""))
+    monkeypatch.setattr(_run, "serving", lambda engine, project, service, since: [server])
+    monkeypatch.setattr(_run, "restart_and_load", restart)
+    host.ok(restart=True)
+    assert restarts == [], "a new model is seen at once"
+    zeroed(MODEL.blob_path(host.models, "weights"))
+    host.ok(restart=False)
+    assert host.ok(restart=True, check=True)["restarted"] == ["archiv-ollama-1"] and restarts == []
+    result = host.ok(restart=True)
+    assert result["restarted"] == ["archiv-ollama-1"] and result["changed"] and restarts == [[NAME]]
+    assert host.ok(restart=True)["restarted"] == [] and len(restarts) == 1
 
 
 def test_damage_is_seen_past_a_kept_receipt_with_verify_full(host: Host) -> None:
