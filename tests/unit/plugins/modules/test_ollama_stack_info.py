@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.archiv.ollama.plugins.module_utils import _observe
 from ansible_collections.archiv.ollama.plugins.modules import ollama_stack_info
 from tests.unit.plugins.fake_engine import FakeEngine, serve_engine
 from tests.unit.plugins.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
@@ -71,6 +72,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder / "settings"))
+    monkeypatch.setattr(_observe, "PLUGIN_FOLDERS", ())
     return folder
 
 
@@ -181,6 +184,27 @@ def test_compose_runs_without_the_callers_variables(
     names = {line.partition("=")[0] for line in (cli / "env").read_text().splitlines()}
     assert "DOCKER_CONFIG" in names
     assert not names & {"OLLAMA_MEM_LIMIT", "COMPOSE_PROJECT_NAME"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "called"),
+    [
+        ('{"auths": {}}', "plugin --project-directory"),
+        # Only the docker command knows which of all folders counts then.
+        ('{"cliPluginsExtraDirs": ["/opt/plugins"]}', "docker compose"),
+    ],
+)
+def test_compose_is_called_by_the_shortest_way(
+    run: Run, cli: Path, engine: FakeEngine, settings: str, called: str
+) -> None:
+    plugin = cli / "settings" / "cli-plugins" / "docker-compose"
+    plugin.parent.mkdir(parents=True)
+    (cli / "settings" / "config.json").write_text(settings)
+    for name, command in (("docker", cli / "docker"), ("plugin", plugin)):
+        command.write_text(f'#!/bin/sh\necho "{name} $1" >&2\nexit 1\n')
+        command.chmod(0o755)
+    [said] = [reason["why"] for reason in run(docker_host=engine.host)["reasons"] if reason["subject"] == "Compose"]
+    assert said == called
 
 
 @pytest.mark.parametrize(
