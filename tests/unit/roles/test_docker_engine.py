@@ -157,6 +157,7 @@ def test_package_files_come_instead_of_any_source() -> None:
     plan = Plan(DEBIAN_12, docker_engine_packages_files=files)
     assert plan["refusals"] == []
     assert plan["missing"] == ["containerd.io", "docker-ce", "python3-docker"]
+    assert plan["packages"] == ["python3-docker"]
     assert plan["files"] == dict(zip(["containerd.io", "docker-ce"], files, strict=True))
 
 
@@ -167,6 +168,7 @@ def test_package_file_brings_compose_beside_the_distributions_engine() -> None:
     assert plan["refusals"] == []
     # The Python docker-compose of the same name does not count.
     assert plan["missing"] == ["docker-compose"]
+    assert plan["packages"] == []
 
 
 def test_package_files_without_an_engine_are_refused() -> None:
@@ -210,3 +212,15 @@ def test_restart_waits_while_the_file_is_newer(check_mode: bool, changed: bool, 
         __docker_engine_written={"changed": changed},
     )
     assert plan["waiting"] is waiting
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ({"backup_file": "/etc/docker/daemon.json.1~"}, "does not start, so the file from before was put back"),
+        ({}, "does not start and is down:"),
+    ],
+    ids=["replaced", "first"],
+)
+def test_engine_that_does_not_start_is_told_with_what_became_of_it(written: dict[str, str], words: str) -> None:
+    assert words in Plan(DEBIAN_13, __docker_engine_written=written)["broken"]
