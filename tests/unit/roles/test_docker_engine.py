@@ -217,8 +217,8 @@ def test_restart_waits_while_the_file_is_newer(check_mode: bool, changed: bool, 
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ({"backup_file": "/etc/docker/daemon.json.1~"}, "does not start, so the file from before was put back"),
-        ({}, "does not start and is down:"),
+        ({"backup_file": "/etc/docker/daemon.json.1~"}, "the file from before was put back, and the Engine runs"),
+        ({}, "daemon.json: it is down until"),
     ],
     ids=["replaced", "first"],
 )
