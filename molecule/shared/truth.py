@@ -15,12 +15,14 @@ from datetime import datetime
 from pathlib import Path
 
 INIT = "ollama-model-init"
+# In our containers, and in those that follow Ollama's own defaults.
+MOUNTED_AT = ("/ollama-models", "/root/.ollama")
 
 
 def main():
     project, *models = sys.argv[1:]
-    volume = Path(docker("volume", "inspect", "--format", "{{.Mountpoint}}", f"{project}_ollama-models"))
     found = containers(project)
+    volume = Path(store_of(found, project))
     ollama = found.get("ollama", {"status": "absent"})
     resident = resident_in(ollama)
     return {
@@ -32,6 +34,7 @@ def main():
         "runners": runners_in(ollama),
         "missing": missing(found, resident, models),
         "booted_at": booted_at(),
+        "seen_at": time.time(),
     }
 
 
@@ -51,6 +54,13 @@ def missing(found, resident, models):
         if resident.get(name) != "Forever":
             lacks.append(f"{name} is loaded {resident.get(name, 'not at all')}")
     return lacks
+
+
+def store_of(found, project):
+    """Where the models' volume or folder is on the host; its containers know best, if they are there."""
+    if INIT in found:
+        return next(mount for target, mount in found[INIT]["mounts"].items() if target in MOUNTED_AT)
+    return docker("volume", "inspect", "--format", "{{.Mountpoint}}", f"{project}_ollama-models")
 
 
 def docker(*arguments):
@@ -158,6 +168,7 @@ def state_of(container):
         "started_at": datetime.fromisoformat(state["StartedAt"]).timestamp(),
         "finished_at": datetime.fromisoformat(state["FinishedAt"]).timestamp(),
         "restarts": container["RestartCount"],
+        "mounts": {mount["Destination"]: mount["Source"] for mount in container["Mounts"]},
     }
 
 

@@ -1,0 +1,1 @@
+"""Long runs of what the scenarios show once."""
