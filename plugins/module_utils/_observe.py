@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.archiv.ollama.plugins.module_utils import _preflight, _stack
 from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
@@ -32,6 +32,9 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreE
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import parse_version
 
 VOLUME = "ollama-models"
+# Below the stack's folder.
+SECRETS = ".archiv/secrets"
+PROCESSES = "/proc"
 # Compose reads a file and prints it; longer than this means that something holds it.
 CLI_SECONDS = 30
 # What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means.
@@ -69,6 +72,9 @@ class Query:
     answer_within: float
     context_length: int
     docker_host: str = DEFAULT_HOST
+    # The sha256 of each secret by its name, and the uid that is to own their files.
+    secrets: t.Mapping[str, str] = field(default_factory=dict)
+    secrets_owner: int = 0
 
 
 def observe(query: Query) -> tuple[_stack.Observation, Document]:
@@ -81,6 +87,7 @@ def observe(query: Query) -> tuple[_stack.Observation, Document]:
             look_at_file(os.path.join(query.directory, file["path"]), file["content"], file["mode"])
             for file in query.files
         )
+        + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
     )
     try:
         with reading(query.directory, query.files[0]["content"]) as read:
@@ -100,22 +107,53 @@ def observe(query: Query) -> tuple[_stack.Observation, Document]:
 
 def look_at_file(path: str, content: str, mode: str) -> _stack.File:
     """The file at path beside what it should be."""
-    wanted = hashlib.sha256(content.encode()).hexdigest()
+    seen, raw = _read(_stack.File(path, hashlib.sha256(content.encode()).hexdigest(), mode))
+    # Only a file that is to carry the header can be told from a person's own.
+    foreign = content.startswith(_stack.HEADER) and not raw.startswith(_stack.HEADER.encode())
+    return replace(seen, ours=not (seen.sha256 and foreign))
+
+
+def look_at_secret(query: Query, name: str) -> _stack.File:
+    """The file of one secret; what it should hold is known by its digest alone."""
+    path = os.path.join(query.directory, SECRETS, name)
+    return _read(_stack.File(path, query.secrets[name], "0400", wanted_owner=query.secrets_owner))[0]
+
+
+def find_outdated(pid: int, secrets: t.Mapping[str, str]) -> tuple[str, ...]:
+    """The secrets a running container has mounted that are not the wanted ones.
+
+    What it sees is the file as it was when it was started: a file that was replaced since is another.
+    """
+    mounted = {
+        name: _read(_stack.File(f"{PROCESSES}/{pid}/root/run/secrets/{name}", digest, ""))[0]
+        for name, digest in secrets.items()
+        if pid
+    }
+    return tuple(name for name, file in mounted.items() if file.sha256 not in ("", file.wanted_sha256))
+
+
+def find_uid(pid: int) -> int | None:
+    """The uid of a running process; None where it is gone."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read()
-            status = os.fstat(file.fileno())
+        return os.stat(f"{PROCESSES}/{pid}").st_uid if pid else None
     except OSError:
-        return _stack.File(path, wanted, mode)
-    return _stack.File(
-        path=path,
-        wanted_sha256=wanted,
-        wanted_mode=mode,
-        sha256=hashlib.sha256(raw).hexdigest(),
-        mode=f"{status.st_mode & 0o7777:04o}",
-        # Only a file that is to carry the header can be told from a person's own.
-        ours=not content.startswith(_stack.HEADER) or raw.startswith(_stack.HEADER.encode()),
-    )
+        return None
+
+
+def _read(file: _stack.File) -> tuple[_stack.File, bytes]:
+    try:
+        with open(file.path, "rb", opener=_open_at_once) as opened:
+            raw = opened.read()
+            status = os.fstat(opened.fileno())
+    except OSError:
+        return file, b""
+    mode = f"{status.st_mode & 0o7777:04o}"
+    return replace(file, sha256=hashlib.sha256(raw).hexdigest(), mode=mode, owner=status.st_uid), raw
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # NONBLOCK: a FIFO in a file's place, or in a container, must not hang the module.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextlib.contextmanager
@@ -189,9 +227,16 @@ def _answer(process: subprocess.Popen[bytes]) -> str:
 class StackEngine(Engine):
     """The Engine with the questions that only a whole stack asks."""
 
-    def stack(self, project: str) -> tuple[_stack.Container, ...]:
-        """The containers of a project, those of `compose run` left out."""
-        return tuple(_stack.read_container(container.raw) for container in self.containers(project))
+    def stack(self, project: str, secrets: t.Mapping[str, str]) -> tuple[_stack.Container, ...]:
+        """The containers of a project, those of `compose run` left out, and which of the secrets they hold outdated."""
+        return tuple(
+            replace(
+                _stack.read_container(container.raw),
+                outdated=find_outdated(container.pid, secrets),
+                uid=find_uid(container.pid) if secrets else None,
+            )
+            for container in self.containers(project)
+        )
 
     def image_ids(self, names: t.Iterable[str]) -> dict[str, str]:
         """The ids of the images that are there."""
@@ -234,7 +279,7 @@ def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observatio
         engine = StackEngine(query.docker_host)
         seen = replace(
             seen,
-            containers=engine.stack(query.project),
+            containers=engine.stack(query.project, query.secrets),
             images=engine.image_ids(_IMAGE.findall(query.files[0]["content"])),
             networks=engine.networks(),
             volumes=engine.volumes(),

@@ -29,6 +29,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
+_SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _USER = re.compile(r"([1-9]\d*):(\d+)")
 
 
@@ -104,6 +105,10 @@ def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
     for variable, (pattern, right) in patterns.items():
         if variable in inputs and not pattern.fullmatch(str(inputs[variable])):
             yield _refuse(variable, inputs[variable], right)
+    for name in inputs.get("ollama_stack_backend_secrets", ()):
+        if not _SECRET.fullmatch(name):
+            right = "it becomes a file name: take letters, digits, _ . -, and no . or - first"
+            yield _refuse("ollama_stack_backend_secrets", name, right)
     for variable in ("ollama_stack_dir", "ollama_stack_models_dir"):
         if inputs.get(variable) and not inputs[variable].startswith("/"):
             yield _refuse(variable, inputs[variable], "give an absolute path on the host")

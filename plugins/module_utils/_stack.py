@@ -15,11 +15,9 @@ from ansible_collections.archiv.ollama.plugins.module_utils._versions import is_
 # A compose file that begins so was written by the role.
 HEADER = "# Managed by archiv.ollama"
 
-# Changes with every rotation; Compose itself does not look into the files it mounts as secrets.
-SECRETS_LABEL = "archiv.ollama.secrets"
-
 # Services whose container may be restarted to mend it: they hold no data. Any other is only reported.
 STATELESS = ("backend", "ollama", "ollama-model-init", "ollama-warm")
+BACKEND = "backend"
 KEEPER = "ollama-warm"
 SERVER = "ollama"
 
@@ -67,6 +65,9 @@ class File:
     sha256: str = ""
     mode: str = ""
     ours: bool = True
+    # The uids; None where anybody may own it.
+    wanted_owner: int | None = None
+    owner: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,6 @@ class Service:
     networks: tuple[str, ...] = ()
     one_shot: bool = False
     published: bool = False
-    secrets: str = ""
     memory: int = 0
 
 
@@ -125,8 +125,11 @@ class Container:
     config_files: str = ""
     # The id of each of its networks, as it was when it was connected.
     networks: t.Mapping[str, str] = field(default_factory=dict)
-    secrets: str = ""
     memory: int = 0
+    # Secrets that it was started with and that are others by now.
+    outdated: tuple[str, ...] = ()
+    # Whose process it runs, where secrets make that count.
+    uid: int | None = None
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,13 @@ def write_verdict(
 def find_notes(seen: Observation) -> list[str]:
     """What a person should know although nothing is done about it."""
     left = [f"left alone, the compose file does not name it: {orphan}" for orphan in find_orphans(seen)]
+    owners = {file.wanted_owner for file in seen.files} - {None}
+    left += [
+        f"{item.name} runs as uid {item.uid}, which cannot read its secrets: set ollama_stack_backend_uid to"
+        f" {item.uid}, unless its entrypoint reads them as root"
+        for item in seen.containers
+        if owners and item.service == BACKEND and item.uid not in {None, 0, *owners}
+    ]
     odd = [f"{one['subject']}: {one['found']}; {one['action']}" for one in seen.healthy.get("warnings", ())]
     return left + odd
 
@@ -316,6 +326,9 @@ def _judge_files(seen: Observation) -> list[Reason]:
         elif file.mode != file.wanted_mode:
             why = f"its mode is {file.mode}, not {file.wanted_mode}"
             reasons.append(Reason("file_mode", file.path, why, "write"))
+        elif file.wanted_owner is not None and file.owner != file.wanted_owner:
+            why = f"it belongs to uid {file.owner}, not {file.wanted_owner}"
+            reasons.append(Reason("file_owner", file.path, why, "write"))
     return reasons
 
 
@@ -359,6 +372,10 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
         why = f"its memory limit is {container.memory} bytes, not {service.memory}"
         reasons.append(Reason("limit_changed", service.name, why, _renew(service)))
     recreated = any(reason.action == "recreate" for reason in reasons)
+    if container.outdated and not recreated:
+        # A mount keeps the file it was made of, and Compose does not look into it.
+        why = f"it was started with another {', '.join(container.outdated)}"
+        reasons.append(Reason("secret_rotated", service.name, why, "restart" if service.name in STATELESS else "ask"))
     for network in service.networks:
         if container.state == "running" and network not in container.networks and not recreated:
             why = f"its container is not on {network}"
@@ -382,8 +399,6 @@ def _is_stale(container: Container, network: str, seen: Observation) -> bool:
 
 
 def _name_change(service: Service, container: Container, seen: Observation) -> tuple[str, str]:
-    if container.secrets != service.secrets:
-        return "secret_rotated", "a secret it mounts was rotated"
     if _numbers(container.compose_version) != _numbers(seen.compose_version):
         return "compose_upgraded", (
             f"Compose was upgraded from {container.compose_version or 'an unknown version'}"
@@ -477,7 +492,6 @@ def read_container(raw: t.Mapping[str, t.Any]) -> Container:
         image_id=labels.get(f"{_LABEL}image") or raw.get("Image", ""),
         config_files=labels.get(f"{_LABEL}project.config_files", ""),
         networks={name: network["NetworkID"] for name, network in (raw["NetworkSettings"]["Networks"] or {}).items()},
-        secrets=labels.get(SECRETS_LABEL, ""),
         memory=(raw.get("HostConfig") or {}).get("Memory", 0),
     )
 
@@ -507,7 +521,6 @@ def read_config(document: t.Mapping[str, t.Any], hashes: t.Mapping[str, str]) ->
                 networks=tuple(sorted(names[key] for key in service.get("networks") or {})),
                 one_shot=name in one_shots,
                 published=bool(service.get("ports")),
-                secrets=(service.get("labels") or {}).get(SECRETS_LABEL, ""),
                 memory=_memory_limit(service),
             )
             for name, service in services.items()

@@ -51,6 +51,16 @@ options:
         description: Its mode in octal digits.
         type: str
         default: "0644"
+  secrets:
+    description:
+      - The sha256 of each secret by its name, so that the secrets themselves need not travel to be compared.
+      - Each is compared with its file in C(.archiv/secrets) below O(dir) and with what running containers have mounted.
+    type: dict
+    default: {}
+  owner:
+    description: The uid that is to own the secrets' files.
+    type: int
+    default: 0
   models:
     description: The wanted models, each with its name and, where it is pinned, the digest of its manifest.
     type: list
@@ -211,6 +221,9 @@ ARGUMENTS: dict[str, t.Any] = {
     "project": {"type": "str", "required": True},
     "dir": {"type": "path", "required": True},
     "files": {"type": "list", "elements": "dict", "required": True, "options": FILE},
+    # A digest of a weak secret could be guessed back.
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "owner": {"type": "int", "default": 0},
     "models": {"type": "list", "elements": "dict", "required": True},
     "models_dir": {"type": "path"},
     "receipts_dir": {"type": "path", "default": DEFAULT_DIR},
@@ -235,6 +248,8 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
         answer_within=params["answer_within"],
         context_length=params["context_length"],
         docker_host=params["docker_host"],
+        secrets=params["secrets"],
+        secrets_owner=params["owner"],
     )
     deadline = time.monotonic() + params["wait"]
     while True:
@@ -248,7 +263,8 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
         time.sleep(LOOK_AGAIN_SECONDS)
     host = _observe.look_at_host(query, seen, params["inputs"])
     seen = dataclasses.replace(seen, models_dir=seen.models_dir or _observe.future_models_dir(query))
-    refusals = _preflight.find_refusals(params["inputs"], document, host)
+    inputs = {**params["inputs"], "ollama_stack_backend_secrets": sorted(params["secrets"])}
+    refusals = _preflight.find_refusals(inputs, document, host)
     logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
     return _stack.write_verdict(query.project, seen, reasons, logs, refusals), _stack.find_notes(seen)
 

@@ -82,6 +82,7 @@ def test_recorded_stack_is_clean() -> None:
         (change("ollama-model-init", state="dead"), ("container_stopped", "ollama-model-init", "start")),
         (change("backend", image_id="sha256:other"), ("image_retagged", "backend", "recreate")),
         (change("ollama", memory=16777216), ("limit_changed", "ollama", "recreate")),
+        (change("backend", outdated=("db_password",)), ("secret_rotated", "backend", "restart")),
         (change("backend", networks={}), ("network_detached", "backend", "connect")),
         (
             change("ollama-model-init", networks={"archiv_egress": "old"}),
@@ -95,16 +96,11 @@ def test_container_that_differs_is_named(seen: _stack.Observation, expected: tup
 
 
 @pytest.mark.parametrize(
-    ("version", "secrets", "kind"),
-    [
-        ("2.26.1-4", "", "config_changed"),
-        ("2.26.1", "", "config_changed"),
-        ("5.5.0", "", "compose_upgraded"),
-        ("5.5.0", "other", "secret_rotated"),
-    ],
+    ("version", "kind"),
+    [("2.26.1-4", "config_changed"), ("2.26.1", "config_changed"), ("5.5.0", "compose_upgraded")],
 )
-def test_changed_hash_is_told_by_its_cause(version: str, secrets: str, kind: str) -> None:
-    seen = change("backend", config_hash="another", secrets=secrets)
+def test_changed_hash_is_told_by_its_cause(version: str, kind: str) -> None:
+    seen = change("backend", config_hash="another")
     assert told(replace(seen, compose_version=version)) == [(kind, "backend", "recreate")]
 
 
@@ -115,6 +111,7 @@ def test_changed_hash_is_told_by_its_cause(version: str, secrets: str, kind: str
         (replace(FILE, sha256="bb"), ("file_differs", FILE.path, "write")),
         (replace(FILE, sha256="bb", ours=False), ("file_foreign", FILE.path, "write")),
         (replace(FILE, mode="0600"), ("file_mode", FILE.path, "write")),
+        (replace(FILE, wanted_owner=1000, owner=0), ("file_owner", FILE.path, "write")),
     ],
 )
 def test_file_that_differs_is_named(file: _stack.File, expected: tuple[str, str, str]) -> None:
@@ -294,3 +291,17 @@ def test_report_shows_reasons_and_logs_and_notes_stand_beside() -> None:
 def test_model_alone_starts_nothing() -> None:
     seen = replace(clean(), models=(replace(WHOLE, intact=None),))
     assert _stack.write_verdict("archiv", seen, _stack.judge_stack(seen), {}, [])["start"] is False
+
+
+@pytest.mark.parametrize(("uid", "notes"), [(10001, 1), (1000, 0), (0, 0), (None, 0)])
+def test_backend_that_cannot_read_its_secrets_is_reported(uid: int | None, notes: int) -> None:
+    secret = replace(FILE, path="/opt/archiv/.archiv/secrets/token", wanted_owner=1000, owner=1000)
+    seen = replace(change("backend", uid=uid), files=(FILE, secret))
+    assert len(_stack.find_notes(seen)) == notes
+    assert all("ollama_stack_backend_uid to 10001" in note for note in _stack.find_notes(seen))
+
+
+def test_backend_that_is_made_anew_is_not_restarted_for_its_secret() -> None:
+    seen = change("backend", outdated=("db_password",), config_hash="another")
+    # Its old mount may be gone by then, and it would not start.
+    assert [action for _, _, action in told(seen)] == ["recreate"]

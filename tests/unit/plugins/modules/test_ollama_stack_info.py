@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -171,6 +172,44 @@ def test_retagged_image_is_found(run: Run, engine: FakeEngine, tmp_path: Path) -
     write(tmp_path)
     engine.answers["/images/ollama/ollama:0.34.2/json"] = (200, {"Id": "sha256:another"})
     assert kinds(run(docker_host=engine.host)) == ["image_retagged", "model_unproven"]
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def test_secret_is_compared_without_being_shown(run: Run, bare: None, tmp_path: Path) -> None:
+    folder = tmp_path / "stack" / ".archiv" / "secrets"
+    folder.mkdir(parents=True)
+    for name in ("kept", "rotated"):
+        (folder / name).write_text("canary-old")
+        (folder / name).chmod(0o400)
+    wanted = {"kept": digest("canary-old"), "rotated": digest("canary-new"), "added": digest("canary-new")}
+    verdict = run(secrets=wanted, owner=os.getuid())
+    found = {Path(one["subject"]).name: one["kind"] for one in verdict["reasons"] if "/secrets/" in one["subject"]}
+    assert found == {"rotated": "file_differs", "added": "file_missing"}
+    told = json.dumps(verdict)
+    assert not [word for word in ("canary", *wanted.values()) if word in told]
+    verdict = run(secrets={"kept": wanted["kept"]}, owner=os.getuid() + 1)
+    assert [one["kind"] for one in verdict["reasons"] if "/secrets/" in one["subject"]] == ["file_owner"]
+
+
+def test_secret_with_the_name_of_a_path_is_refused(run: Run, bare: None) -> None:
+    refusals = run(secrets={"../../etc/passwd": digest("canary")})["refusals"]
+    assert [line for line in refusals if line.startswith("ollama_stack_backend_secrets is '../../etc/passwd'")]
+
+
+def test_container_that_runs_with_an_old_secret_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A process in a root of its own is what the kernel shows under /proc; no process, no secret.
+    monkeypatch.setattr(_observe, "PROCESSES", str(tmp_path))
+    mounted = tmp_path / "7" / "root" / "run" / "secrets"
+    mounted.mkdir(parents=True)
+    (mounted / "kept").write_text("one")
+    (mounted / "rotated").write_text("two")
+    wanted = {"kept": digest("one"), "rotated": digest("three"), "elsewhere": digest("four")}
+    assert _observe.find_outdated(7, wanted) == ("rotated",)
+    assert _observe.find_outdated(0, wanted) == ()
+    assert (_observe.find_uid(7), _observe.find_uid(8), _observe.find_uid(0)) == (os.getuid(), None, None)
 
 
 @pytest.mark.usefixtures("engine")
