@@ -342,9 +342,7 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
         model_bytes={model.name.display: model.manifest.size for model in seen.models if model.manifest is not None},
         stored=frozenset(model.name.display for model in seen.models if model.cached),
-        missing_images=tuple(
-            sorted({service.image for service in seen.wanted.services.values()} - set(seen.images) - {""})
-        ),
+        missing_images=tuple(_stack.find_missing_images(seen)),
     )
     with contextlib.suppress(ComposeMissing, ComposeRefused):
         host = replace(host, compose_version=compose_version())

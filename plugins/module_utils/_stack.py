@@ -178,6 +178,11 @@ def judge_stack(seen: Observation) -> list[Reason]:
     return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons})]
 
 
+def find_missing_images(seen: Observation) -> list[str]:
+    """Images that a start would have to pull."""
+    return sorted({service.image for service in seen.wanted.services.values()} - set(seen.images) - {""})
+
+
 def find_orphans(seen: Observation) -> list[str]:
     """Containers of the project whose service the file does not name; reported, never removed."""
     return sorted(
@@ -225,6 +230,7 @@ def write_verdict(
         "rebuild": find_rebuilds(seen, reasons),
         "connect": find_connections(seen, reasons),
         "remove": find_removals(seen, reasons),
+        "pull": find_missing_images(seen),
         "models_dir": seen.models_dir,
         "models": [
             {"name": model.name.display, "digest": model.digest, "cached": model.cached, "intact": model.intact}

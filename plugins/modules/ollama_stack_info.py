@@ -166,6 +166,11 @@ remove:
   returned: always
   type: list
   elements: str
+pull:
+  description: Images that a start has to pull first.
+  returned: always
+  type: list
+  elements: str
 models_dir:
   description: Where the models lie on the host, or will once their volume is made; empty where nobody knows.
   returned: always

@@ -305,3 +305,11 @@ def test_backend_that_is_made_anew_is_not_restarted_for_its_secret() -> None:
     seen = change("backend", outdated=("db_password",), config_hash="another")
     # Its old mount may be gone by then, and it would not start.
     assert [action for _, _, action in told(seen)] == ["recreate"]
+
+
+def test_image_that_is_not_there_is_to_be_pulled() -> None:
+    seen = clean()
+    image = seen.wanted.services["backend"].image
+    assert _stack.find_missing_images(seen) == []
+    images = {name: found for name, found in seen.images.items() if name != image}
+    assert _stack.write_verdict("archiv", replace(seen, images=images), [], {}, [])["pull"] == [image]
