@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 
 import yaml
@@ -34,6 +35,11 @@ SSH_OPTIONS = {
 COMPOSE = "docker compose --project-directory /opt/archiv -f /opt/archiv/docker-compose.prod.yml up -d --wait"
 INIT_TIMES = "docker inspect --format '{{json .State}}' archiv-ollama-model-init-1"
 EMPTY = [{"hosts": "all", "gather_facts": False, "tasks": []}]
+# What any play costs that asks its host one question: no deploy can be faster.
+PING = [{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}]}]
+PLAYS = {"empty.yml": EMPTY, "ping.yml": PING}
+
+Round = tuple[float, float, float, float]
 
 
 def main() -> None:
@@ -43,27 +49,32 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=10, help="how often each is run, in turn")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="archiv-benchmark-") as folder:
-        empty_play = Path(folder) / "empty.yml"
-        empty_play.write_text(yaml.safe_dump(EMPTY))
         deploy = [PLAYBOOK, "playbooks/deploy.yml", "-l", options.host]
-        empty = [PLAYBOOK, "-i", "inventory/lab", str(empty_play), "-l", options.host]
+        empty, ping = (write_play(Path(folder) / name, play, options.host) for name, play in PLAYS.items())
         hand = [*ssh_to(options.host, folder), COMPOSE]
         expect_nothing_to_do(deploy)
-        rounds = [(timed(deploy), timed(hand), timed(empty)) for _ in range(options.pairs)]
+        rounds = [(timed(deploy), timed(hand), timed(empty), timed(ping)) for _ in range(options.pairs)]
         init = init_seconds([*ssh_to(options.host, folder), INIT_TIMES])
     rows = judge(rounds, init)
     show(rows)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "load": os.getloadavg()}
+    machine = {
+        "python": platform.python_version(),
+        "ansible_core": metadata.version("ansible-core"),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg(),
+    }
     document = {"machine": machine, "init_seconds": init, "rounds": rounds, "rows": [asdict(row) for row in rows]}
     RESULTS.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def judge(rounds: Sequence[tuple[float, float, float]], init: float) -> list[Row]:
+def judge(rounds: Sequence[Round], init: float) -> list[Row]:
     """Ratios within each round: its runs share one minute of the machine."""
-    by_hand = statistics.median(deploy / hand for deploy, hand, _ in rounds)
-    by_empty = statistics.median(deploy / empty for deploy, _, empty in rounds)
-    deploys, hands, empties = (statistics.median(column) for column in zip(*rounds, strict=True))
+    by_hand, empty_by_hand, ping_by_hand = (
+        statistics.median(one[column] / one[1] for one in rounds) for column in (0, 2, 3)
+    )
+    by_empty = statistics.median(one[0] / one[2] for one in rounds)
+    deploys, hands, empties, _ = (statistics.median(column) for column in zip(*rounds, strict=True))
     told = f"{len(rounds)} rounds, load {load()}"
     return [
         Row(
@@ -72,7 +83,8 @@ def judge(rounds: Sequence[tuple[float, float, float]], init: float) -> list[Row
             "x",
             "<= 1.0",
             by_hand <= 1.0,
-            f"{deploys:.2f} s against {hands:.2f} s (its init alone {init:.2f} s), {told}",
+            f"{deploys:.2f} s against {hands:.2f} s (its init alone {init:.2f} s; an empty play {empty_by_hand:.2f} x,"
+            f" one ping {ping_by_hand:.2f} x), {told}",
         ),
         Row(
             "no-op deploy / empty play",
@@ -83,6 +95,12 @@ def judge(rounds: Sequence[tuple[float, float, float]], init: float) -> list[Row
             f"{deploys:.2f} s against {empties:.2f} s, {told}",
         ),
     ]
+
+
+def write_play(path: Path, play: object, host: str) -> list[str]:
+    """Write a playbook; the command line that runs it on one host of the lab."""
+    path.write_text(yaml.safe_dump(play))
+    return [PLAYBOOK, "-i", "inventory/lab", str(path), "-l", host]
 
 
 def ssh_to(host: str, folder: str) -> list[str]:
