@@ -54,6 +54,10 @@ def lab(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def bare_image(client: docker.DockerClient) -> str:
+    return next(tag for image in client.images.list() for tag in image.tags if tag.startswith("archiv-lab/bare:"))
+
+
 def names(client: docker.DockerClient, label: str) -> list[str]:
     found = [str(each.name) for each in client.containers.list(all=True, filters={"label": label})]
     found += [str(each.name) for each in client.networks.list(filters={"label": label})]
@@ -62,8 +66,12 @@ def names(client: docker.DockerClient, label: str) -> list[str]:
 
 def test_down_removes_what_is_ours_and_touches_nothing_else(client: docker.DockerClient, clone: Lab) -> None:
     checkout, prefix = clone
-    before = names(client, LABEL)
-    foreign = client.volumes.create(f"{prefix}-not-ours")
+    # The next clone's things, and names that begin like ours without our label.
+    labels = {LABEL: f"{prefix}0"}
+    image = bare_image(client)
+    container = client.containers.create(image, name=f"{prefix}-not-ours", labels=labels)
+    volume = client.volumes.create(f"{prefix}-not-ours", labels=labels)
+    network = client.networks.create(f"{prefix}-not-ours", labels=labels)
     try:
         up = lab(checkout, "host", "up", "passenger")
         assert up.returncode == 0, up.stderr
@@ -71,16 +79,16 @@ def test_down_removes_what_is_ours_and_touches_nothing_else(client: docker.Docke
         down = lab(checkout, "down")
         assert down.returncode == 0, down.stderr
         assert names(client, f"{LABEL}={prefix}") == []
-        assert names(client, LABEL) == before
-        assert client.volumes.get(foreign.name).name == foreign.name
+        assert names(client, f"{LABEL}={prefix}0") == [f"{prefix}-not-ours"] * 3
     finally:
-        foreign.remove()
+        container.remove()
+        volume.remove()
+        network.remove()
 
 
 def test_a_name_taken_by_somebody_else_is_refused_in_one_sentence(client: docker.DockerClient, clone: Lab) -> None:
     checkout, prefix = clone
-    image = next(tag for image in client.images.list() for tag in image.tags if tag.startswith("archiv-lab/bare"))
-    squatter = client.containers.create(image, name=f"{prefix}-registry")
+    squatter = client.containers.create(bare_image(client), name=f"{prefix}-registry")
     try:
         up = lab(checkout, "up")
         assert up.returncode == 1

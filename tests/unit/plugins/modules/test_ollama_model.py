@@ -803,7 +803,9 @@ def killed_install(killer: subprocess.Popen[str], host: Host, at: int, **options
     killer.stdin.write(json.dumps([at, host.options(**options)]) + "\n")
     killer.stdin.flush()
     status, steps = json.loads(killer.stdout.readline())
-    assert status == (-signal.SIGKILL if at else 0)
+    # A slow machine records its progress more often, so a later run may end before its at-th step.
+    ended = status == 0 and (at == 0 or 0 < steps < at)
+    assert ended or (at and status == -signal.SIGKILL), (status, steps, at)
     return int(steps)
 
 
