@@ -8,7 +8,7 @@ GATES := $(PYTHON) tests/gates.py
 VENV := .venv/installed.txt
 
 .PHONY: help venv demo test test-fast lint types sanity unit build integration molecule \
-	lab-up lab-status lab-down render bench sweep mutate lock
+	lab-up lab-status lab-down render bench lock
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -50,13 +50,7 @@ render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIA
 	@$(PYTHON) -m tests.render $(HOST) $(VARIANT)
 
 bench: $(VENV) ## Measure the no-op deploy and the model store against their baselines
-	@$(PYTHON) -m tests.benchmarks
-
-sweep: $(VENV) ## The long run of power cuts and kills; make test has a short one
-	@$(PYTHON) -m tests.reliability.sweep
-
-mutate: $(VENV) ## Sabotage the code line by line and demand a red test for each
-	@$(PYTHON) -m tests.mutate
+	@PYTHONPATH=.collections $(PYTHON) -m tests.benchmarks
 
 lock: $(VENV) ## Lock requirements-dev.txt anew after a change in pyproject.toml
 	@$(PYTHON) -m uv pip compile --quiet --group dev --universal --python-version 3.11 --generate-hashes \
