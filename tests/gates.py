@@ -9,12 +9,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
@@ -23,7 +25,6 @@ COLLECTION = ".collections/ansible_collections/archiv/ollama"
 SUMMARY = LOGS / "summary"
 SHOWN_LINES = 40
 GRACE_SECONDS = 20
-RUNNING: set[subprocess.Popen[bytes]] = set()
 
 FAST = ("lint", "types", "sanity", "unit", "build")
 
@@ -63,8 +64,13 @@ class Step:
 
     @property
     def light(self) -> bool:
-        """Needs no lab, so two of them run at a time."""
+        """Needs no lab."""
         return self.group in FAST
+
+    @property
+    def paired(self) -> bool:
+        """Runs beside another. A scenario has a host of its own and waits for it most of its time."""
+        return self.light or self.group == "molecule"
 
 
 @dataclass(frozen=True)
@@ -152,20 +158,45 @@ def environment(extra: dict[str, str]) -> dict[str, str]:
     }
 
 
-def run(step: Step) -> Outcome:
-    """Runs one step into its log, in a process group of its own so that it can be ended whole."""
+@dataclass
+class Children:
+    """The running steps. Once ended it starts no more, so that none slips through between its start and the end."""
+
+    running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    ended: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, step: Step, log: IO[bytes]) -> subprocess.Popen[bytes] | None:
+        with self.lock:
+            if self.ended:
+                return None
+            child = subprocess.Popen(
+                step.command,
+                cwd=ROOT,
+                env=environment(step.env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # A process group of its own, so that it can be ended whole.
+                start_new_session=True,
+            )
+            self.running.add(child)
+            return child
+
+    def end(self) -> None:
+        with self.lock:
+            self.ended = True
+        for child in tuple(self.running):
+            end(child)
+
+
+def run(step: Step, children: Children) -> Outcome:
+    """Runs one step into its log."""
     began = time.monotonic()
     with log_of(step).open("wb") as log:
-        child = subprocess.Popen(
-            step.command,
-            cwd=ROOT,
-            env=environment(step.env),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        RUNNING.add(child)
+        child = children.start(step, log)
+        if child is None:
+            return Outcome(step, 0.0, "not run, because the run was ended")
         try:
             code = child.wait(step.timeout)
             problem = f"exit code {code}" if code else None
@@ -173,7 +204,7 @@ def run(step: Step) -> Outcome:
             problem = f"not done after {step.timeout} s"
             end(child)
         finally:
-            RUNNING.discard(child)
+            children.running.discard(child)
     return Outcome(step, time.monotonic() - began, problem or step.judge(read_log(step)))
 
 
@@ -189,25 +220,26 @@ def end(child: subprocess.Popen[bytes]) -> None:
 
 
 def run_all(steps: Iterable[Step]) -> Iterator[Outcome]:
-    """Runs the steps in order, light ones two at a time; what needs a failed step is not run."""
+    """Runs the steps in order, those that may two at a time; what needs a failed step is not run."""
     failed: set[str] = set()
+    children = Children()
 
     def attempt(step: Step) -> Outcome:
         if step.needs in failed:
             return Outcome(step, 0.0, f"not run, because {step.needs} failed")
-        outcome = run(step)
+        outcome = run(step, children)
         if outcome.problem:
             failed.add(step.name)
         return outcome
 
-    for light, batch in groupby(steps, key=lambda step: step.light):
-        with ThreadPoolExecutor(2 if light else 1) as pool:
+    for wide, batch in groupby(steps, key=lambda step: step.paired):
+        with ThreadPoolExecutor(2 if wide else 1) as pool:
             try:
                 yield from pool.map(attempt, batch)
-            finally:
-                # Only after an interruption is anything left; the pool would wait for it.
-                for child in tuple(RUNNING):
-                    end(child)
+            except BaseException:
+                # Interrupted: the pool would wait for what still runs.
+                children.end()
+                raise
 
 
 def log_of(step: Step) -> Path:

@@ -24,21 +24,21 @@ def main():
     found = containers(project)
     volume = Path(store_of(found, project))
     ollama = found.get("ollama", {"status": "absent"})
-    resident = resident_in(ollama)
+    resident, runners = resident_in(ollama), runners_in(ollama)
     return {
         "bad_blobs": [bad for name in models for bad in bad_blobs(volume / "models", name)],
         "strays": strays(volume),
         "held_locks": [str(path) for path in locks(project, volume) if is_held(path)],
         "containers": found,
         "resident": resident,
-        "runners": runners_in(ollama),
-        "missing": missing(found, resident, models),
+        "runners": runners,
+        "missing": missing(found, resident, runners, models),
         "booted_at": booted_at(),
         "seen_at": time.time(),
     }
 
 
-def missing(found, resident, models):
+def missing(found, resident, runners, models):
     """What a stack lacks that came back whole: it runs, is healthy, and its models are loaded for ever."""
     lacks = [] if found else ["containers"]
     for service, container in found.items():
@@ -50,6 +50,8 @@ def missing(found, resident, models):
             lacks.append(f"{service} is {container['health']}")
     if found.get(INIT, {}).get("exit_code") != 0:
         lacks.append(f"{INIT} has not succeeded")
+    if len(runners) != len(models):
+        lacks.append(f"{len(runners)} runners are seen for {len(models)} models")
     for name in models:
         if resident.get(name) != "Forever":
             lacks.append(f"{name} is loaded {resident.get(name, 'not at all')}")

@@ -86,7 +86,7 @@ def test_run_all_believes_exit_code_and_judge() -> None:
 
 def test_run_all_does_not_run_what_needs_a_failed_step(logs: Path) -> None:
     touch = f"open({str(logs / 'ran')!r}, 'w')"
-    found = problems(step("lab", "raise SystemExit(1)"), step("scenario", touch, needs="lab"), step("other"))
+    found = problems(step("lab", "raise SystemExit(1)", "lab"), step("scenario", touch, needs="lab"), step("other"))
     assert found == {
         "lab": "exit code 1",
         "scenario": "not run, because lab failed",
@@ -110,7 +110,7 @@ def test_run_ends_a_step_that_takes_too_long_with_its_stubborn_children(logs: Pa
         "time.sleep(60)"
     )
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {stubborn!r}])"
-    outcome = gates.run(step("slow", parent, timeout=2))
+    outcome = gates.run(step("slow", parent, timeout=2), gates.Children())
     assert outcome.problem == "not done after 2 s"
     child = int(gates.read_log(outcome.step).split()[0])
     assert not is_alive(child)
@@ -133,7 +133,14 @@ def test_run_all_leaves_nothing_running_when_it_is_abandoned() -> None:
     began = time.monotonic()
     outcomes.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 10
-    assert not gates.RUNNING
+
+
+def test_children_start_nothing_once_they_were_ended(logs: Path) -> None:
+    children = gates.Children()
+    children.end()
+    outcome = gates.run(step("late", "import time; time.sleep(60)"), children)
+    assert outcome.problem == "not run, because the run was ended"
+    assert not children.running
 
 
 def test_report_ends_with_the_first_failure_and_the_count() -> None:
