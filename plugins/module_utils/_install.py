@@ -34,19 +34,14 @@ from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
     Layer,
     Manifest,
     ManifestInvalid,
-    parse_manifest,
     read_manifest,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import Progress
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
-from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
-    BadManifest,
-    DigestMismatch,
-    RegistryClient,
-    RegistryError,
-)
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import RegistryClient, RegistryError
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Leftover, Store, Survey
+from ansible_collections.archiv.ollama.plugins.module_utils._upstream import fetch_manifest
 
 # A file in blobs/ this young may belong to a pull by hand that takes no lock; Ollama (0.21) waits as long.
 PRUNE_GRACE_SECONDS = 3600
@@ -145,7 +140,7 @@ def plan(shop: Workshop, wanted: Wanted, verify: str, touch: bool) -> Plan:
     before = look_at(shop.store, wanted.name, "size", wanted.digest)
     manifest = before.manifest
     if manifest is None or needs_manifest(before, wanted.digest):
-        manifest = fetch_manifest(shop.client, wanted)
+        manifest = fetch_manifest(shop.client, wanted.name, wanted.digest)
     elif verify == "size":
         return _plan(wanted, manifest, before, before, proof_is_new=False)
     elif verify == "receipt":
@@ -173,26 +168,6 @@ def _plan(wanted: Wanted, manifest: Manifest, before: ModelState, proof: ModelSt
         proven={digest: key for digest, key in proof.proven.items() if digest not in bad},
         proof_is_new=proof_is_new,
     )
-
-
-def fetch_manifest(client: RegistryClient, wanted: Wanted) -> Manifest:
-    """The registry's manifest, refused unless it is one, and the pinned one."""
-    raw = client.manifest(wanted.name)
-    try:
-        manifest = parse_manifest(raw)
-    except ManifestInvalid as error:
-        raise BadManifest(
-            f"what the registry sent as the manifest of {wanted.name} is not one: {error}; is something"
-            " (a login page, a proxy) answering in its place?"
-        ) from error
-    if not any(layer.role == WEIGHTS for layer in manifest.layers):
-        raise BadManifest(f"the registry's manifest of {wanted.name} names no weights, so it is not a model")
-    if wanted.digest is not None and manifest.digest != wanted.digest:
-        raise DigestMismatch(
-            f"the registry's {wanted.name} is {manifest.digest} now, pinned is {wanted.digest}; the tag"
-            " moved: pin the new digest after a look at it, or give a `mirror` that keeps the pinned one"
-        )
-    return manifest
 
 
 def bytes_to_fetch(store: Store, plans: t.Iterable[Plan]) -> int:

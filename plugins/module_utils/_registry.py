@@ -344,10 +344,10 @@ class RegistryClient:
                 raise Untrusted(f"ca_path {ca_path} holds no certificates that can be used: {error}") from error
         return context
 
-    def manifest(self, name: ModelName) -> bytes:
-        """The bytes of a model's manifest as the registry stores them."""
+    def manifest(self, name: ModelName, reference: str = "") -> bytes:
+        """The bytes of a model's manifest as the registry stores them, under its tag or another reference."""
         base = base_url(name, self.access)
-        url = f"{base}/v2/{name.namespace}/{name.model}/manifests/{name.tag}"
+        url = f"{base}/v2/{name.namespace}/{name.model}/manifests/{reference or name.tag}"
         return self.patiently(lambda: self._read_manifest(url, f"manifest of {name}"))
 
     def blob(self, name: ModelName, digest: str, size: int) -> BlobSource:

@@ -29,16 +29,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockErr
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import Progress
 from ansible_collections.archiv.ollama.plugins.module_utils._pull import PullEngine, ensure_pulled
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
-from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
-    Access,
-    BadAnswer,
-    Deadline,
-    RegistryClient,
-    RegistryError,
-    check_mirror,
-)
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import Deadline, RegistryClient, RegistryError
 from ansible_collections.archiv.ollama.plugins.module_utils._serving import restart_and_load, serving
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
+from ansible_collections.archiv.ollama.plugins.module_utils._upstream import find_mistakes, read_access
 
 # Where a store would be on a host that has no Engine yet: nothing is there, which is the truth.
 _NOWHERE = "/nonexistent/models"
@@ -91,13 +85,7 @@ def read_options(params: Params) -> list[Wish]:
         wishes = read_wishes(params["models"])
     except InputInvalid as error:
         mistakes.append(str(error))
-    if params["mirror"] is not None:
-        try:
-            check_mirror(params["mirror"], params["insecure"])
-        except BadAnswer as error:
-            mistakes.append(str(error))
-    if params["ca_path"] is not None and not os.path.isfile(params["ca_path"]):
-        mistakes.append(f"ca_path: {params['ca_path']} is not a file on this host")
+    mistakes += find_mistakes(params)
     if not 1 <= params["connections"] <= _MOST_CONNECTIONS:
         mistakes.append(f"connections: {params['connections']} must be 1 to {_MOST_CONNECTIONS}")
     for option in ("timeout", "stall_timeout", "load_timeout"):
@@ -119,19 +107,11 @@ def _models_dir(params: Params, engine: Engine | None, why_no_engine: str, check
 
 
 def _workshop(params: Params, models_dir: str) -> Workshop:
-    access = Access(
-        mirror=params["mirror"],
-        insecure=params["insecure"],
-        ca_path=params["ca_path"],
-        username=params["username"],
-        password=params["password"],
-        ollama_version=params["ollama_version"],
-    )
     stall = params["stall_timeout"]
     return Workshop(
         store=Store(models_dir),
         receipts=Receipts(models_dir, params["receipts_dir"]),
-        client=RegistryClient(access, Deadline(params["timeout"]), stall),
+        client=RegistryClient(read_access(params), Deadline(params["timeout"]), stall),
         limits=Limits(connections=params["connections"], stall_timeout=stall),
         progress=Progress(params["progress_path"]),
     )

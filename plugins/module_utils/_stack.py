@@ -452,6 +452,10 @@ def _judge_running(service: Service, container: Container) -> list[Reason]:
 def _judge_model(model: ModelState) -> list[Reason]:
     name = model.name.display
     told = "; ".join(problem.text for problem in model.problems)
+    pins = [problem for problem in model.problems if problem.kind == "pin"]
+    if pins and len(pins) == len(model.problems):
+        why = f"the store holds {pins[0].found}, not {pins[0].expected}"
+        return [Reason("model_other", name, why, "install")]
     if not model.cached and all(problem.kind == "missing" and not problem.blob for problem in model.problems):
         return [Reason("model_missing", name, "it is not in the store", "install")]
     if model.problems:

@@ -22,6 +22,9 @@ description:
     Only blobs that are missing or damaged are fetched, and a damaged one gives way when the good one is ready.
   - A model that is there and whole costs no network. A tag that moved in the registry is followed by C(digest) only.
   - Shows its progress while it runs.
+extends_documentation_fragment:
+  - archiv.ollama._options.stack
+  - archiv.ollama._options.registry
 requirements:
   - The Docker SDK for Python (C(python3-docker)) on the host, unless O(store) is given and O(restart=false).
 attributes:
@@ -60,22 +63,6 @@ options:
       - The models folder, the one that holds C(blobs) and C(manifests). It is made when it is not there.
       - By default C(models) in the volume O(volume) of the Compose project O(project).
     type: path
-  project:
-    description: The Compose project that serves the models.
-    type: str
-    default: archiv
-  service:
-    description: The Compose service that serves the models.
-    type: str
-    default: ollama
-  volume:
-    description: The volume of the Compose project that holds the models.
-    type: str
-    default: ollama-models
-  docker_host:
-    description: The address of the Docker Engine.
-    type: str
-    default: unix:///var/run/docker.sock
   verify:
     description:
       - What to believe of blobs that are already there.
@@ -86,10 +73,6 @@ options:
     type: str
     choices: [receipt, full, size]
     default: receipt
-  receipts_dir:
-    description: The folder of the receipts. It must belong to root and be writable by nobody else.
-    type: path
-    default: /var/lib/archiv-ollama/receipts
   repair:
     description: Whether to mend a model that is there but damaged. With V(false) the damage is an error.
     type: bool
@@ -124,25 +107,6 @@ options:
     description: The Compose service whose container O(method=engine) imitates. It must have been created.
     type: str
     default: ollama-model-init
-  mirror:
-    description:
-      - Base URL of a registry that stands in for the default one. Names with a host of their own still go there.
-    type: str
-  insecure:
-    description:
-      - Whether plain HTTP is allowed, for O(mirror) and for names with a host of their own (where it is then used).
-        It never turns off the check of a certificate.
-    type: bool
-    default: false
-  ca_path:
-    description: File with certificates of authorities to trust beside those of the host.
-    type: path
-  username:
-    description: Who to be at the registry. Sent to the registry's own host only.
-    type: str
-  password:
-    description: The password or token that goes with O(username).
-    type: str
   connections:
     description: How many connections fetch one blob at once.
     type: int
@@ -166,7 +130,6 @@ options:
 seealso:
   - module: archiv.ollama.ollama_model_info
 notes:
-  - Proxies are taken from the environment (C(https_proxy), C(no_proxy)), which the task can set.
   - The store is locked against other writers of this collection while something is written.
 """
 

@@ -18,7 +18,11 @@ description:
     trusts any file of the right name.
   - A model is cached when its manifest parses and every blob is there with its size. It is intact when the SHA-256 of
     every blob is proven. The server is healthy when it answers with the wanted models.
-  - Works while Ollama is stopped and without a network. With O(store) it needs no Docker Engine either.
+  - Works while Ollama is stopped and, unless O(upstream=true), without a network. With O(store) it needs no Docker
+    Engine either.
+extends_documentation_fragment:
+  - archiv.ollama._options.stack
+  - archiv.ollama._options.registry
 requirements:
   - The Docker SDK for Python (C(python3-docker)) on the host, unless O(store) is given and O(health=false).
 attributes:
@@ -49,18 +53,6 @@ options:
       - The models folder, the one that holds C(blobs) and C(manifests).
       - By default C(models) in the volume O(volume) of the Compose project O(project).
     type: path
-  project:
-    description: The Compose project that serves the models.
-    type: str
-    default: archiv
-  service:
-    description: The Compose service that serves the models.
-    type: str
-    default: ollama
-  volume:
-    description: The volume of the Compose project that holds the models.
-    type: str
-    default: ollama-models
   verify:
     description:
       - How to learn whether a model is intact.
@@ -71,10 +63,6 @@ options:
     type: str
     choices: [full, receipt, size]
     default: full
-  receipts_dir:
-    description: The folder of the receipts. It must belong to root and be writable by nobody else.
-    type: path
-    default: /var/lib/archiv-ollama/receipts
   health:
     description: Whether to ask the server as well.
     type: bool
@@ -102,10 +90,17 @@ options:
     elements: str
     choices: [cached, intact, healthy, pinned]
     default: []
-  docker_host:
-    description: The address of the Docker Engine.
-    type: str
-    default: unix:///var/run/docker.sock
+  upstream:
+    description:
+      - Whether to ask each model's registry, or O(mirror), which manifest it has under the name now. Nothing else is
+        downloaded.
+      - What it says is told in RV(models[].upstream). It makes nothing fail.
+    type: bool
+    default: false
+  timeout:
+    description: Seconds all registries together have for that.
+    type: float
+    default: 60
 seealso:
   - module: archiv.ollama.ollama_model
 """
@@ -129,6 +124,13 @@ EXAMPLES = r"""
         digest: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
     store: /srv/ollama/models
     health: false
+
+- name: See whether a tag was moved since, without a look at every byte
+  archiv.ollama.ollama_model_info:
+    models: "{{ ollama_stack_models }}"
+    verify: size
+    health: false
+    upstream: true
 """
 
 RETURN = r"""
@@ -189,6 +191,27 @@ models:
           description: What heals it.
           type: str
           sample: chmod 0644 /srv/ollama/models/manifests/registry.ollama.ai/library/qwen2.5/7b-instruct-q4_K_M
+    upstream:
+      description: What the registry has under the name now; V(null) with O(upstream=false).
+      type: dict
+      contains:
+        state:
+          description: >-
+            V(same) as the wanted digest or, without one, as RV(models[].digest); V(moved) to another; V(gone);
+            V(unreachable) when the registry gave no answer that can be used; V(unknown) when there is neither a wanted
+            digest nor a model to compare with.
+          type: str
+          sample: moved
+        digest:
+          description: SHA-256 of its manifest, V(null) when it gave none.
+          type: str
+          sample: sha256:1b3b2f1a8e2f6b6e9f3f1c7b6c0a9d3c5b7e4f2a1d0c9b8a7f6e5d4c3b2a1908
+        why:
+          description: The same in words.
+          type: str
+          sample: >-
+            it moved: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e ->
+            sha256:1b3b2f1a8e2f6b6e9f3f1c7b6c0a9d3c5b7e4f2a1d0c9b8a7f6e5d4c3b2a1908
 healthy:
   description: What the server says. Empty with O(health=false).
   returned: always
@@ -383,8 +406,12 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     unmet_expectations,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR, Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import Deadline, RegistryClient
 from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
+from ansible_collections.archiv.ollama.plugins.module_utils._upstream import ask_upstream, find_mistakes, read_access
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},
@@ -405,22 +432,31 @@ ARGUMENTS: dict[str, t.Any] = {
         "default": [],
     },
     "docker_host": {"type": "str", "default": DEFAULT_HOST},
+    "upstream": {"type": "bool", "default": False},
+    "mirror": {"type": "str"},
+    "insecure": {"type": "bool", "default": False},
+    "ca_path": {"type": "path"},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "timeout": {"type": "float", "default": 60},
 }
 
 
 def refuse_mistakes(params: t.Mapping[str, t.Any]) -> None:
     """Raise InputInvalid for options that contradict each other or cannot be."""
+    mistakes = find_mistakes(params)
     needs_health = sorted({"healthy", "pinned"} & set(params["expect"]))
     if needs_health and not params["health"]:
-        raise InputInvalid(f"expect: {', '.join(needs_health)} can only be told with health: true")
-    if params["answer_within"] <= 0:
-        raise InputInvalid(f"answer_within: {params['answer_within']:g} must be more than 0 seconds")
+        mistakes.append(f"expect: {', '.join(needs_health)} can only be told with health: true")
+    for option in ("answer_within", "timeout"):
+        if not 0 < params[option] < float("inf"):
+            mistakes.append(f"{option}: {params[option]:g} must be more than 0 seconds")
+    if mistakes:
+        raise InputInvalid("; ".join(mistakes))
 
 
-def look(params: t.Mapping[str, t.Any]) -> Assessment:
+def look(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish]) -> Assessment:
     """Read the disk and, where wanted, ask the server."""
-    refuse_mistakes(params)
-    wishes = read_wishes(params["models"])
     engine, why_no_engine = None, ""
     if params["health"] or not params["store"]:
         engine, why_no_engine = connect(params["docker_host"])
@@ -440,21 +476,33 @@ def look(params: t.Mapping[str, t.Any]) -> Assessment:
     )
 
 
+def ask(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish], states: t.Sequence[ModelState]) -> list[Fact | None]:
+    """What the registries say of each model, where they are to be asked."""
+    if not params["upstream"]:
+        return [None for _ in states]
+    client = RegistryClient(read_access(params), Deadline(params["timeout"]))
+    return [ask_upstream(client, wish.name, wish.digest or state.digest) for wish, state in zip(wishes, states)]
+
+
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_by={"password": ["username"]})
     try:
-        assessment = look(module.params)
+        refuse_mistakes(module.params)
+        wishes = read_wishes(module.params["models"])
+        assessment = look(module.params, wishes)
+        upstream = ask(module.params, wishes, assessment.states)
     except (InputInvalid, NoStore, StoreError, EngineError) as error:
         module.fail_json(msg=str(error), models=[], healthy={}, store={})
     unmet = unmet_expectations(assessment, module.params["expect"])
     result: dict[str, t.Any] = {
-        "models": [plain_model(state) for state in assessment.states],
+        "models": [{**plain_model(state), "upstream": answer} for state, answer in zip(assessment.states, upstream)],
         "healthy": assessment.healthy,
         "store": plain_survey(assessment),
     }
     if unmet:
         module.fail_json(msg="\n".join(unmet), **result)
-    module.exit_json(changed=False, msg=summary(assessment), **result)
+    told = [f"{one['name']} upstream: {one['upstream']['why']}" for one in result["models"] if one["upstream"]]
+    module.exit_json(changed=False, msg=". ".join([summary(assessment), *told]), **result)
 
 
 if __name__ == "__main__":

@@ -183,6 +183,11 @@ def test_another_persons_unhealthy_service_is_not_restarted() -> None:
             "install",
         ),
         (
+            replace(WHOLE, cached=False, intact=False, problems=(Problem("pin", "manifest", "", "m", "a", "b"),)),
+            "model_other",
+            "install",
+        ),
+        (
             replace(
                 WHOLE, cached=False, intact=None, problems=(Problem("missing", "weights", "sha256:1", "m", "a", "b"),)
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.archiv.ollama.plugins.doc_fragments._options import ModuleDocFragment
+from ansible_collections.archiv.ollama.plugins.module_utils import _registry
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model_info
 from tests.unit.plugins.fake_engine import FakeEngine, serve_engine
 from tests.unit.plugins.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
+from tests.unit.plugins.fake_registry import FakeRegistry, Reply, Seen, Twist, registry
 from tests.unit.plugins.stores import NAME, TinyModel, tiny_model
 
 Run = Callable[..., dict[str, Any]]
@@ -86,6 +90,28 @@ def documented(returned: Mapping[str, Any], contains: Mapping[str, Any], where: 
     return wrong
 
 
+@pytest.fixture
+def upstream(model: TinyModel) -> Iterator[FakeRegistry]:
+    """A registry that has this very model under its name."""
+    with registry() as server:
+        server.publish(f"library/{NAME}", model)
+        yield server
+
+
+@pytest.fixture
+def ask(run: Run, store: str, upstream: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """What the registry says of the model, in few words and in many."""
+    monkeypatch.setattr(_registry, "WAITS", (0.01, 0.01))
+
+    def call(**options: Any) -> dict[str, Any]:
+        given = {"store": store, "health": False, "upstream": True, "mirror": upstream.url, "insecure": True}
+        result = run(**{**given, **options})
+        assert result["code"] == 0, result["msg"]
+        return {**result["models"][0]["upstream"], "msg": result["msg"]}
+
+    return call
+
+
 def without_frame(result: Mapping[str, Any]) -> dict[str, Any]:
     """The result without what Ansible and the fixture add to it."""
     return {key: value for key, value in result.items() if key not in ("changed", "failed", "invocation", "code")}
@@ -94,7 +120,8 @@ def without_frame(result: Mapping[str, Any]) -> dict[str, Any]:
 def test_whole_served_model_meets_every_expectation(run: Run, engine: FakeEngine, model: TinyModel) -> None:
     result = run(docker_host=engine.host, expect=["cached", "intact", "healthy", "pinned"])
     assert (result["code"], result["changed"]) == (0, False)
-    assert result["models"] == [{"name": NAME, "digest": model.digest, "cached": True, "intact": True, "problems": []}]
+    whole = {"name": NAME, "digest": model.digest, "cached": True, "intact": True, "problems": [], "upstream": None}
+    assert result["models"] == [whole]
     assert result["healthy"]["ok"] is True
     assert result["msg"] == f"{NAME}: cached, intact. healthy: it answers"
 
@@ -106,10 +133,12 @@ def test_result_is_what_the_documentation_says(run: Run, engine: FakeEngine, mod
     assert engine.inspect is not None
     engine.inspect["RestartCount"] = 1
     engine.inspect["State"]["Health"]["Status"] = "starting"
-    result = run(docker_host=engine.host)
+    with registry() as upstream:
+        result = run(docker_host=engine.host, upstream=True, mirror=upstream.url, insecure=True)
     told = yaml.safe_load(ollama_model_info.RETURN)
     assert documented(without_frame(result), told) == []
     assert result["models"][0]["problems"]
+    assert result["models"][0]["upstream"]
     assert result["healthy"]["problems"]
     assert result["healthy"]["warnings"]
     assert result["store"]["partials"]
@@ -123,10 +152,14 @@ def test_failure_is_what_the_documentation_says(run: Run, tmp_path: Path) -> Non
 
 
 def test_documented_options_are_the_options() -> None:
-    told = yaml.safe_load(ollama_model_info.DOCUMENTATION)["options"]
-    assert {
-        name: {key: value for key, value in option.items() if key != "description"} for name, option in told.items()
-    } == ollama_model_info.ARGUMENTS
+    document = yaml.safe_load(ollama_model_info.DOCUMENTATION)
+    told = dict(document["options"])
+    for fragment in document["extends_documentation_fragment"]:
+        told |= yaml.safe_load(getattr(ModuleDocFragment, fragment.rpartition(".")[2].upper()))["options"]
+    assert told.keys() == ollama_model_info.ARGUMENTS.keys()
+    for name, option in ollama_model_info.ARGUMENTS.items():
+        described = {key: value for key, value in told[name].items() if key != "description"}
+        assert described == {key: value for key, value in option.items() if key != "no_log"}
 
 
 def test_store_alone_needs_neither_engine_nor_server(run: Run, store: str, tmp_path: Path) -> None:
@@ -192,6 +225,11 @@ def test_every_unmet_expectation_comes_in_one_message(
         pytest.param({"models": [["a"]]}, ["is neither a model name"], id="a list in the list"),
         pytest.param({"store": "/", "health": False, "expect": ["pinned"]}, ["health: true"], id="blind expectation"),
         pytest.param({"store": "/", "answer_within": 0}, ["more than 0 seconds"], id="no time"),
+        pytest.param(
+            {"store": "/", "timeout": 0, "mirror": "http://x", "ca_path": "/none"},
+            ["timeout: 0", "plain HTTP", "/none is not a file"],
+            id="three mistakes about a registry",
+        ),
         pytest.param({"verify": "quick"}, ["verify", "full, receipt, size"], id="unknown choice"),
         pytest.param({"expect": ["warm"]}, ["expect", "cached, intact, healthy, pinned"], id="unknown expectation"),
         pytest.param({"answer_within": "soon"}, ["answer_within"], id="wrong type"),
@@ -221,3 +259,77 @@ def test_examples_are_options_the_module_takes() -> None:
     for task in yaml.safe_load(ollama_model_info.EXAMPLES):
         options = task["archiv.ollama.ollama_model_info"]
         assert set(options) <= set(ollama_model_info.ARGUMENTS)
+
+
+def test_upstream_that_has_the_same_is_asked_for_a_manifest_alone(
+    ask: Run, upstream: FakeRegistry, model: TinyModel
+) -> None:
+    told = ask()
+    assert (told["state"], told["digest"]) == ("same", model.digest)
+    assert [seen.path.rpartition("/")[0] for seen in upstream.seen] == ["/v2/library/qwen2.5/manifests"]
+
+
+def test_nobody_is_asked_unless_told(run: Run, store: str, upstream: FakeRegistry) -> None:
+    result = run(store=store, health=False, mirror=upstream.url, insecure=True)
+    assert (result["models"][0]["upstream"], upstream.seen) == (None, [])
+
+
+def test_tag_that_moved_is_told_with_both_digests(ask: Run, upstream: FakeRegistry, model: TinyModel) -> None:
+    newer = tiny_model(seed=7)
+    upstream.publish(f"library/{NAME}", newer)
+    told = ask()
+    assert (told["state"], told["digest"]) == ("moved", newer.digest)
+    assert told["why"] == f"it moved: {model.digest} -> {newer.digest}"
+    assert told["why"] in told["msg"]
+
+
+def test_pin_is_what_upstream_is_compared_with(ask: Run, model: TinyModel) -> None:
+    pin = "sha256:" + "0" * 64
+    assert ask(models=[{"name": NAME, "digest": pin}])["why"] == f"it moved: {pin} -> {model.digest}"
+
+
+def test_model_nobody_has_is_compared_with_nothing(ask: Run, upstream: FakeRegistry, model: TinyModel) -> None:
+    upstream.publish("library/other:1b", model)
+    told = ask(models=["other:1b"])
+    assert (told["state"], told["digest"]) == ("unknown", model.digest)
+
+
+def answer(status: int, body: bytes = b"{}") -> Twist:
+    return lambda seen, reply: Reply(status, body)
+
+
+def cut(_seen: Seen, reply: Reply) -> Reply:
+    return Reply(reply.status, reply.body, reply.headers, cut=10)
+
+
+@pytest.mark.parametrize(
+    ("twist", "state", "word"),
+    [
+        pytest.param(answer(404), "gone", "404", id="gone"),
+        pytest.param(answer(401), "unreachable", "refuses", id="refused"),
+        pytest.param(answer(503), "unreachable", "503", id="ill"),
+        pytest.param(answer(200, b"<html>log in</html>"), "unreachable", "login page", id="a login page"),
+        pytest.param(cut, "unreachable", "hung up", id="cut"),
+    ],
+)
+def test_upstream_without_an_answer_is_a_sentence(
+    ask: Run, upstream: FakeRegistry, twist: Twist, state: str, word: str
+) -> None:
+    upstream.twist = twist
+    told = ask()
+    assert (told["state"], told["digest"]) == (state, None)
+    assert word in told["why"] and "Traceback" not in told["msg"]
+
+
+def test_upstream_that_is_away_is_a_sentence(ask: Run, upstream: FakeRegistry) -> None:
+    upstream.close()
+    told = ask()
+    assert (told["state"], told["digest"]) == ("unreachable", None)
+    assert "refused the connection" in told["why"]
+
+
+def test_upstream_that_hangs_is_left_in_time(ask: Run, upstream: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream.twist = lambda seen, reply: Reply(200, reply.body, stall=0)
+    began = time.monotonic()
+    assert ask(timeout=0.5)["state"] == "unreachable"
+    assert time.monotonic() - began < 10

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that several modules share, documented once. Private to this collection."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The parts a module names in extends_documentation_fragment."""
+
+    STACK = r"""
+options:
+  project:
+    description: The Compose project that serves the models.
+    type: str
+    default: archiv
+  service:
+    description: The Compose service that serves the models.
+    type: str
+    default: ollama
+  volume:
+    description: The volume of the Compose project that holds the models.
+    type: str
+    default: ollama-models
+  receipts_dir:
+    description: The folder of the receipts. It must belong to root and be writable by nobody else.
+    type: path
+    default: /var/lib/archiv-ollama/receipts
+  docker_host:
+    description: The address of the Docker Engine.
+    type: str
+    default: unix:///var/run/docker.sock
+"""
+
+    REGISTRY = r"""
+options:
+  mirror:
+    description:
+      - Base URL of a registry that stands in for the default one. Names with a host of their own still go there.
+    type: str
+  insecure:
+    description:
+      - Whether plain HTTP is allowed, for O(mirror) and for names with a host of their own (where it is then used).
+        It never turns off the check of a certificate.
+    type: bool
+    default: false
+  ca_path:
+    description: File with certificates of authorities to trust beside those of the host.
+    type: path
+  username:
+    description: Who to be at the registry. Sent to the registry's own host only.
+    type: str
+  password:
+    description: The password or token that goes with O(username).
+    type: str
+notes:
+  - Proxies are taken from the environment (C(https_proxy), C(no_proxy)), which the task can set.
+"""
