@@ -8,7 +8,7 @@ GATES := $(PYTHON) tests/gates.py
 VENV := .venv/installed.txt
 
 .PHONY: help venv demo test test-fast lint types sanity unit build integration molecule \
-	lab-up lab-status lab-down render bench lock
+	mutate lab-up lab-status lab-down render bench lock
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -31,6 +31,9 @@ integration: ## The modules against the lab's hosts
 molecule: ## All molecule scenarios, one throwaway host each
 lint types sanity unit build integration molecule: $(VENV)
 	@$(GATES) --only $@
+
+mutate: $(VENV) ## Break a copy in named ways: does a test notice each? [NAMES="swap ..."] [NAMES=--quick]
+	@$(PYTHON) -m tests.mutate $(NAMES)
 
 venv: $(VENV) ## The tools of requirements-dev.txt in .venv, made once
 

@@ -1,0 +1,265 @@
+"""Breaks a copy of this checkout in named ways, and demands that a named test notices each. `make mutate`
+
+Every test is run once as it is, then once with each sabotage. A table comes last; numbers and logs go to .lab/mutate/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.lab.settings import OLLAMA_VERSION, ROOT, STATE_DIR
+from tests.mutate.judge import Red, reds_of_pytest, reds_of_scenario, why_not_caught
+from tests.mutate.sabotages import SABOTAGES, Sabotage, Stale, sabotaged
+
+HOME = STATE_DIR / "mutate"
+LOGS = HOME / "logs"
+# The scenarios have their own limits; this one ends what hangs before it gets that far.
+LIMIT_SECONDS = 1800
+GRACE_SECONDS = 60
+SHOWN_LINES = 30
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one test."""
+
+    code: int
+    seconds: float
+    reds: Sequence[Red]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one sabotage; no problem means that it was caught."""
+
+    name: str
+    changes: str
+    test: str
+    task: str
+    on_a_host: bool
+    seconds: float
+    problem: str
+
+    def row(self) -> str:
+        where = f"molecule/{self.test}: {self.task}" if self.on_a_host else self.test.rpartition("/")[2]
+        caught = f"NOT CAUGHT: {self.problem}" if self.problem else where.replace("|", "\\|")
+        how = "behaviour on a host" if self.on_a_host else "unit"
+        return f"| {self.name} | {self.changes} | {caught} | {how} | {self.seconds:.0f} |"
+
+
+def main() -> int:
+    options = parse()
+    chosen = choose(options)
+    if options.list:
+        print("\n".join(f"{one.name:<24} {one.test}" for one in chosen))
+        return 0
+    try:
+        for one in chosen:
+            sabotaged(ROOT, one)
+    except Stale as error:
+        print(f"mutate: the sabotage {one.name} no longer fits: {error}; give it the new text.", file=sys.stderr)
+        return 2
+    # Told to stop in any way, it leaves no lab and no copy behind.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
+    HOME.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir()
+    results: list[Result] = []
+    try:
+        with copied() as checkout:
+            for result in judge_all(checkout, chosen):
+                results.append(result)
+    except KeyboardInterrupt:
+        print("mutate: interrupted; the copy and its lab are gone.", file=sys.stderr)
+        return 130
+    return report(results)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these sabotages")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--behaviour", action="store_true", help="only those caught on a host")
+    which.add_argument("--quick", action="store_true", help="only those caught without one")
+    parser.add_argument("--list", action="store_true", help="name them and their tests, run none")
+    return parser.parse_args()
+
+
+def choose(options: argparse.Namespace) -> list[Sabotage]:
+    if unknown := set(options.names) - {one.name for one in SABOTAGES}:
+        sys.exit(f"mutate: no sabotage is called {', '.join(sorted(unknown))}; `--list` names them all.")
+    return [
+        one
+        for one in SABOTAGES
+        if (not options.names or one.name in options.names)
+        and not (options.behaviour and not one.on_a_host)
+        and not (options.quick and one.on_a_host)
+    ]
+
+
+@contextlib.contextmanager
+def copied() -> Iterator[Path]:
+    """This checkout once more, uncommitted changes included, with a lab of its own; both are gone afterwards."""
+    checkout = HOME / "checkout"
+    drop(checkout)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if os.path.lexists(ROOT / name):
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, checkout / name, follow_symlinks=False)
+    # Git ignores the folder, and lists it where it is a link to another checkout's.
+    (checkout / ".venv").unlink(missing_ok=True)
+    (checkout / ".venv").symlink_to(Path(sys.executable).parents[1])
+    try:
+        yield checkout
+    finally:
+        drop(checkout)
+
+
+def drop(checkout: Path) -> None:
+    if (checkout / ".lab").exists():
+        python(checkout, "-m", "tests.lab", "down", log=LOGS / "lab-down.log")
+    shutil.rmtree(checkout, ignore_errors=True)
+
+
+def judge_all(checkout: Path, chosen: Sequence[Sabotage]) -> Iterator[Result]:
+    """Test by test, each first as it is: a red is worth nothing where there was no green."""
+    tests = dict.fromkeys(one.test for one in chosen)
+    # What takes a second comes first.
+    for test in sorted(tests, key=lambda test: not test.startswith("tests/")):
+        broken = [one for one in chosen if one.test == test]
+        control = run(checkout, test, f"control-{Path(test).name.rpartition('::')[2]}")
+        problem = "the test is red without it" if control.code else ""
+        say(test, problem or "green", control.seconds)
+        for one in broken:
+            yield judge(checkout, one, problem)
+
+
+def judge(checkout: Path, sabotage: Sabotage, problem: str) -> Result:
+    seconds = 0.0
+    if not problem:
+        with broken(checkout, sabotaged(checkout, sabotage)):
+            done = run(checkout, sabotage.test, sabotage.name)
+        seconds, problem = done.seconds, why_not_caught(sabotage, done.code, done.reds)
+        say(f"  {sabotage.name}", problem or "caught", seconds)
+    return Result(
+        sabotage.name, sabotage.changes, sabotage.test, sabotage.task, sabotage.on_a_host, round(seconds, 1), problem
+    )
+
+
+@contextlib.contextmanager
+def broken(checkout: Path, texts: Mapping[str, str]) -> Iterator[None]:
+    whole = {file: (checkout / file).read_bytes() for file in texts}
+    try:
+        for file, text in texts.items():
+            (checkout / file).write_text(text)
+        yield
+    finally:
+        for file, content in whole.items():
+            (checkout / file).write_bytes(content)
+
+
+def run(checkout: Path, test: str, name: str) -> Run:
+    """As a person would run that test alone in the copy."""
+    began = time.monotonic()
+    log = LOGS / f"{name}.log"
+    if test.startswith("tests/"):
+        record = LOGS / f"{name}.xml"
+        code = python(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={record}", test, log=log)
+        reds = reds_of_pytest(record.read_text()) if record.exists() else []
+    else:
+        code = python(checkout, "tests/gates.py", "--only", f"molecule-{test}", log=log)
+        kept = checkout / ".lab" / "logs" / f"molecule-{test}.log"
+        if kept.exists():
+            log.write_bytes(kept.read_bytes())
+            kept.unlink()
+        reds = reds_of_scenario(log.read_text(errors="replace"))
+    return Run(code, time.monotonic() - began, reds)
+
+
+def python(checkout: Path, *arguments: str, log: Path) -> int:
+    """Runs the copy's Python in the copy, without what would lead it back here."""
+    strange = ("ANSIBLE_", "MOLECULE_", "PYTHON")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(strange)} | {
+        "ANSIBLE_COLLECTIONS_PATH": str(checkout / ".collections"),
+        "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
+        # A file that is broken and mended within a second would leave bytecode that seems up to date.
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [str(checkout / ".venv/bin/python"), *arguments]
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            command,
+            cwd=checkout,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            return child.wait(LIMIT_SECONDS)
+        finally:
+            end(child)
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """The gates end their own children when they are asked to; what is left of the group goes with the second sign."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def say(what: str, how: str, seconds: float) -> None:
+    print(f"{seconds:6.1f} s  {what}: {how}", flush=True)
+
+
+def report(results: Sequence[Result]) -> int:
+    document = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "ollama": OLLAMA_VERSION,
+            "ansible-core": version("ansible-core"),
+            "molecule": version("molecule"),
+            "python": platform.python_version(),
+        },
+        "sabotages": [asdict(result) for result in results],
+    }
+    file = HOME / "results.json"
+    file.write_text(json.dumps(document, indent=1) + "\n")
+    print("\n| sabotage | what it changes | caught by | how | seconds |\n| --- | --- | --- | --- | --- |")
+    print("\n".join(result.row() for result in results))
+    missed = [result.name for result in results if result.problem]
+    on_hosts = sum(result.on_a_host for result in results if not result.problem)
+    print(f"\n{len(results) - len(missed)} of {len(results)} caught, {on_hosts} on a host; {file.relative_to(ROOT)}")
+    if missed:
+        print(f"mutate: not caught: {', '.join(missed)}; logs in {LOGS.relative_to(ROOT)}.", file=sys.stderr)
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,266 @@
+"""What is broken on purpose, one line or two at a time, and which test must notice it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPLATE = "roles/ollama_stack/templates/docker-compose.prod.yml.j2"
+UTILS = "plugins/module_utils"
+UNIT = "tests/unit/plugins"
+
+
+class Stale(Exception):
+    """A sabotage that no longer fits the source; str() says which and where."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One place in one file."""
+
+    file: str
+    old: str
+    new: str
+
+    def applied_to(self, text: str) -> str:
+        found = text.count(self.old)
+        if found != 1:
+            raise Stale(f"{self.file} has {self.old.strip()!r} {found} times, not once")
+        return text.replace(self.old, self.new)
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """The test is a scenario of molecule or a unit test; only a red of this task that says this is a catch."""
+
+    name: str
+    changes: str
+    edits: Sequence[Edit]
+    test: str
+    saying: str
+    task: str = ""
+
+    @property
+    def on_a_host(self) -> bool:
+        return not self.test.startswith("tests/")
+
+
+def sabotaged(root: Path, sabotage: Sabotage) -> dict[str, str]:
+    """The new text of each file it touches, by name; Stale where the source has moved on."""
+    texts: dict[str, str] = {}
+    for edit in sabotage.edits:
+        texts[edit.file] = edit.applied_to(texts.get(edit.file) or (root / edit.file).read_text())
+    return texts
+
+
+CONTRACT = "Judge them"
+BLOBS = "        proven.update(_bring_blobs(shop, one, proven))\n"
+NAMED = "        if one.write_manifest:\n            _write_manifest(store, one)\n"
+
+SABOTAGES = (
+    # Caught on the running containers of a first deploy.
+    Sabotage(
+        "restart-no",
+        "services are not started again",
+        [Edit("roles/ollama_stack/vars/main.yml", "ternary('no', 'unless-stopped')", "ternary('no', 'no')")],
+        "default",
+        "services come back after a reboot",
+        CONTRACT,
+    ),
+    Sabotage(
+        "keep-alive-5m",
+        "the server unloads an idle model after 5 minutes",
+        [Edit(TEMPLATE, "OLLAMA_KEEP_ALIVE: {{ ollama_stack_keep_alive | to_json }}", 'OLLAMA_KEEP_ALIVE: "5m"')],
+        "default",
+        "ollama keeps models for ever",
+        CONTRACT,
+    ),
+    Sabotage(
+        "swap",
+        "memswap_limit is not there, so Ollama may swap",
+        [Edit(TEMPLATE, "    memswap_limit: ${OLLAMA_MEM_LIMIT:-{{ ollama_stack_mem_limit }}}\n", "")],
+        "default",
+        "ollama has no swap",
+        CONTRACT,
+    ),
+    Sabotage(
+        "published",
+        "Ollama publishes its port, and the preflight lets it",
+        [
+            # On an internal network alone the Engine would drop the port by itself.
+            Edit(
+                TEMPLATE,
+                "    networks: [archiv-net]\n{% if ollama_stack_gpu",
+                '    networks: [archiv-net, edge]\n    ports: ["11434:11434"]\n{% if ollama_stack_gpu',
+            ),
+            Edit(f"{UTILS}/_preflight.py", 'if ports and name.startswith("ollama"):', "if ports and not name:"),
+        ],
+        "default",
+        "ollama publishes no port",
+        CONTRACT,
+    ),
+    Sabotage(
+        "not-internal",
+        "archiv-net has a way out",
+        [Edit(TEMPLATE, "internal: true", "internal: false")],
+        "default",
+        "ollama reaches no outside address",
+        CONTRACT,
+    ),
+    Sabotage(
+        "backend-waits",
+        "the backend depends on Ollama, and the preflight lets it",
+        [
+            Edit(TEMPLATE, "\n  backend:\n", "\n  backend:\n    depends_on: {ollama: {condition: service_started}}\n"),
+            Edit(f"{UTILS}/_preflight.py", 'if name == "backend" and', "if not name and"),
+        ],
+        "default",
+        "the backend does not wait for ollama",
+        CONTRACT,
+    ),
+    Sabotage(
+        "init-unawaited",
+        "Ollama does not wait until the init service has succeeded",
+        [Edit(TEMPLATE, "condition: service_completed_successfully", "condition: service_started")],
+        "default",
+        "ollama waits for the init",
+        CONTRACT,
+    ),
+    Sabotage(
+        "store-writable",
+        "the server can write to the models",
+        [Edit(TEMPLATE, '{{ __ollama_stack_mount }}:ro"]', '{{ __ollama_stack_mount }}"]')],
+        "default",
+        "ollama's store is read-only",
+        CONTRACT,
+    ),
+    Sabotage(
+        "secret-for-all",
+        "everybody on the host can read the backend's secrets, and the look does not mind",
+        [
+            Edit("roles/ollama_stack/tasks/secrets.yml", 'mode: "0400"', 'mode: "0444"'),
+            Edit(f"{UTILS}/_observe.py", 'query.secrets[name], "0400"', 'query.secrets[name], ""'),
+        ],
+        "default",
+        "the secret is the backend's alone",
+        CONTRACT,
+    ),
+    # Caught by what a host goes through.
+    Sabotage(
+        "pull-always",
+        "every start asks the registry for images",
+        [Edit(TEMPLATE, "  read_only: true\n", "  read_only: true\n  pull_policy: always\n")],
+        "offline",
+        "failed to do request|dial tcp|lookup registry",
+        "by_hand | Go down and up",
+    ),
+    Sabotage(
+        "guard-greps",
+        "the init service trusts a name in `ollama list`",
+        [
+            Edit(
+                TEMPLATE, 'cached() { ollama show "$$1" >/dev/null 2>&1; }', 'cached() { ollama list | grep -q "$$1"; }'
+            )
+        ],
+        "damaged",
+        "rc: 0",
+        "damage | Start by hand, which must not pass it for a model",
+    ),
+    Sabotage(
+        "hash-ignored",
+        "a blob's hash is taken and not compared",
+        [Edit(f"{UTILS}/_look.py", 'if "sha256:" + hashed.hex == blob.digest:', "if hashed.hex:")],
+        "damaged",
+        "not damage_found.models\\[0\\].intact",
+        "damage | Judge what both say",
+    ),
+    Sabotage(
+        "not-synced",
+        "a fetched blob is named before its bytes are on the disk",
+        [
+            Edit(
+                f"{UTILS}/_fetch.py",
+                "        os.fchmod(self.fd, 0o644)\n        os.fsync(self.fd)\n",
+                "        os.fchmod(self.fd, 0o644)\n",
+            )
+        ],
+        "power",
+        "has not succeeded",
+        "wait_ready | Look until nothing is missing",
+    ),
+    Sabotage(
+        "keeper-missing",
+        "nobody keeps the model loaded",
+        [Edit(TEMPLATE, "{% if __ollama_stack_warm %}", "{% if false %}")],
+        "warm",
+        "is loaded not at all",
+        "wait_ready | Look until nothing is missing",
+    ),
+    Sabotage(
+        "keeper-unpins",
+        "the keeper loads without pinning",
+        [Edit(TEMPLATE, "ollama run --keepalive -1m", "ollama run")],
+        "warm",
+        "is loaded [0-9]+ minutes from now",
+        "wait_ready | Look until nothing is missing",
+    ),
+    Sabotage(
+        "keeper-blind",
+        "the keeper does not ask whether the model is there, and so pulls it",
+        [Edit(TEMPLATE, 'elif ! timeout 5 ollama show "$$cold" >/dev/null 2>&1 </dev/null; then', "elif false; then")],
+        "warm",
+        "/api/pull",
+        "missing | Judge",
+    ),
+    # Caught without a host.
+    Sabotage(
+        "receipt-survives-boot",
+        "a receipt from before a boot still proves bytes",
+        [Edit(f"{UTILS}/_receipts.py", 'if entry.get("boot") != boot:', "if not boot:")],
+        f"{UNIT}/module_utils/test__receipts.py::test_receipt_is_void",
+        "assert 'started again' in ''",
+    ),
+    Sabotage(
+        "lock-shared",
+        "two writers hold the store's lock at once",
+        [Edit(f"{UTILS}/_lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_UN | fcntl.LOCK_NB")],
+        f"{UNIT}/module_utils/test__lock.py::test_second_writer_waits_no_longer_than_told_and_names_the_holder",
+        "DID NOT RAISE",
+    ),
+    Sabotage(
+        "lock-outlives-holder",
+        "the lock is the file, which a killed holder leaves behind",
+        [Edit(f"{UTILS}/_lock.py", "os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW", "os.O_RDWR | os.O_CREAT | os.O_EXCL")],
+        f"{UNIT}/module_utils/test__lock.py::test_lock_of_a_killed_holder_is_free_at_once",
+        "cannot open the store's lock",
+    ),
+    Sabotage(
+        "memory-unrefused",
+        "a memory limit below the model's size is let through",
+        [Edit(f"{UTILS}/_preflight.py", "if limit and limit < largest:", "if limit < 0:")],
+        f"{UNIT}/module_utils/test__preflight.py::test_host_that_cannot_carry_it_is_refused",
+        r"assert \[\] == \[True\]",
+    ),
+    Sabotage(
+        "manifest-first",
+        "a model is named before its bytes are there",
+        [Edit(f"{UTILS}/_install.py", f"{BLOBS}{NAMED}", f"{NAMED}{BLOBS}        if False:\n            pass\n")],
+        f"{UNIT}/modules/test_ollama_model.py::test_every_name_appears_after_its_bytes_and_the_manifest_last",
+        "was not made safe",
+    ),
+    Sabotage(
+        "credentials-follow",
+        "the host a registry redirects to is shown our credentials",
+        [Edit(f"{UTILS}/_registry.py", "if origin(url) != home:", "if not home:")],
+        f"{UNIT}/modules/test_ollama_model.py::test_blob_host_is_found_once_and_never_sees_credentials",
+        "assert not True",
+    ),
+    Sabotage(
+        "case-matters",
+        "one model under two spellings is two",
+        [Edit(f"{UTILS}/_names.py", "tuple(part.lower() for part in self.path_parts)", "tuple(self.path_parts)")],
+        f"{UNIT}/module_utils/test__names.py::test_same_model_folds_case_and_defaults",
+        "assert False is True",
+    ),
+)
