@@ -5,12 +5,15 @@ Usage: contract.py PROJECT REGISTRY_ADDRESS   Prints a JSON list of everything t
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 PROJECT, REGISTRY = sys.argv[1:]
 GIB = 1 << 30
+# What molecule/inventory/hosts.yml gives the backend, and who it runs as.
+MOUNTED, SECRET, BACKEND = "/run/secrets/letter", "not for everybody", 10001
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 443), 3).close()"
 
 
@@ -21,6 +24,7 @@ def main():
         **memory(containers),
         **reachability(containers),
         **survival(containers),
+        **secrecy(containers),
         **confinement(containers["ollama"], "ollama"),
         **confinement(containers["ollama-warm"], "ollama-warm"),
     }.items():
@@ -65,6 +69,18 @@ def survival(containers):
         "the backend does not wait for ollama": "ollama" not in label(containers["backend"], "depends_on"),
         "ollama waits for the init": "ollama-model-init:service_completed_successfully"
         in label(containers["ollama"], "depends_on"),
+    }
+
+
+def secrecy(containers):
+    [source] = [mount["Source"] for mount in containers["backend"]["Mounts"] if mount["Destination"] == MOUNTED]
+    file, folder = os.stat(source), os.stat(os.path.dirname(source))
+    read = ["exec", containers["backend"]["Id"], "cat", MOUNTED]
+    return {
+        "the backend reads its secret": docker(*read) == SECRET,
+        "the secret is the backend's alone": (file.st_uid, file.st_mode & 0o777) == (BACKEND, 0o400),
+        "the secrets' folder is root's alone": (folder.st_uid, folder.st_mode & 0o777) == (0, 0o700),
+        "no container shows the secret": SECRET not in json.dumps(containers),
     }
 
 
