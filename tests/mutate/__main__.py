@@ -21,16 +21,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from tests import gates
 from tests.lab.settings import OLLAMA_VERSION, ROOT, STATE_DIR
 from tests.mutate.judge import Red, reds_of_pytest, reds_of_scenario, why_not_caught
-from tests.mutate.sabotages import SABOTAGES, Sabotage, Stale, sabotaged
+from tests.mutate.sabotages import SABOTAGES, STANDING, Sabotage, Stale, sabotaged
 
 HOME = STATE_DIR / "mutate"
 LOGS = HOME / "logs"
-# The scenarios have their own limits; this one ends what hangs before it gets that far.
-LIMIT_SECONDS = 1800
-GRACE_SECONDS = 60
-SHOWN_LINES = 30
+TOOLS = ".venv/bin"
+LIMIT_SECONDS = 1200
+GRACE_SECONDS = 20
+TIMED_OUT = 124
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def copied() -> Iterator[Path]:
 
 def drop(checkout: Path) -> None:
     if (checkout / ".lab").exists():
-        python(checkout, "-m", "tests.lab", "down", log=LOGS / "lab-down.log")
+        call(checkout, ["python", "-m", "tests.lab", "down"], HOME / "lab-down.log")
     shutil.rmtree(checkout, ignore_errors=True)
 
 
@@ -147,12 +148,12 @@ def judge_all(checkout: Path, chosen: Sequence[Sabotage]) -> Iterator[Result]:
     tests = dict.fromkeys(one.test for one in chosen)
     # What takes a second comes first.
     for test in sorted(tests, key=lambda test: not test.startswith("tests/")):
-        broken = [one for one in chosen if one.test == test]
-        control = run(checkout, test, f"control-{Path(test).name.rpartition('::')[2]}")
+        control = run(checkout, test, f"control-{Path(test).name.rpartition('::')[2]}", control=True)
         problem = "the test is red without it" if control.code else ""
         say(test, problem or "green", control.seconds)
-        for one in broken:
-            yield judge(checkout, one, problem)
+        for one in chosen:
+            if one.test == test:
+                yield judge(checkout, one, problem)
 
 
 def judge(checkout: Path, sabotage: Sabotage, problem: str) -> Result:
@@ -179,37 +180,52 @@ def broken(checkout: Path, texts: Mapping[str, str]) -> Iterator[None]:
             (checkout / file).write_bytes(content)
 
 
-def run(checkout: Path, test: str, name: str) -> Run:
-    """As a person would run that test alone in the copy."""
+def run(checkout: Path, test: str, name: str, control: bool = False) -> Run:
+    """Runs a test in the copy, as the gates would."""
     began = time.monotonic()
     log = LOGS / f"{name}.log"
     if test.startswith("tests/"):
         record = LOGS / f"{name}.xml"
-        code = python(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={record}", test, log=log)
+        options = ["-q", "-p", "no:cacheprovider", f"--junit-xml={record}"]
+        code = call(checkout, ["python", "-m", "pytest", *options, test], log)
         reds = reds_of_pytest(record.read_text()) if record.exists() else []
     else:
-        code = python(checkout, "tests/gates.py", "--only", f"molecule-{test}", log=log)
-        kept = checkout / ".lab" / "logs" / f"molecule-{test}.log"
-        if kept.exists():
-            log.write_bytes(kept.read_bytes())
-            kept.unlink()
-        reds = reds_of_scenario(log.read_text(errors="replace"))
+        whole = control or test != STANDING
+        codes = (molecule(checkout, action, test, log) for action in (["test"] if whole else ["converge", "verify"]))
+        code = next(filter(None, codes), 0)
+        output = read(log)
+        code = code or bool(gates.judge_molecule(output))
+        reds = reds_of_scenario(output)
     return Run(code, time.monotonic() - began, reds)
 
 
-def python(checkout: Path, *arguments: str, log: Path) -> int:
-    """Runs the copy's Python in the copy, without what would lead it back here."""
+def read(log: Path) -> str:
+    return gates.ANSI.sub("", log.read_text(errors="replace"))
+
+
+def molecule(checkout: Path, action: str, scenario: str, log: Path) -> int:
+    step = gates.scenario_step(scenario)
+    known = list(step.command)
+    known[known.index("test")] = action
+    return call(checkout, known, log, {**step.env, "MOLECULE_EPHEMERAL_DIRECTORY": str(checkout / ".lab/molecule")})
+
+
+def call(checkout: Path, command: Sequence[str], log: Path, more: Mapping[str, str] | None = None) -> int:
+    """Runs one of the copy's tools in the copy, without what would lead it back here."""
     strange = ("ANSIBLE_", "MOLECULE_", "PYTHON")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(strange)} | {
         "ANSIBLE_COLLECTIONS_PATH": str(checkout / ".collections"),
         "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
+        "NO_COLOR": "1",
+        "PATH": f"{checkout / TOOLS}{os.pathsep}{os.environ.get('PATH', '')}",
         # A file that is broken and mended within a second would leave bytecode that seems up to date.
         "PYTHONDONTWRITEBYTECODE": "1",
+        **(more or {}),
     }
-    command = [str(checkout / ".venv/bin/python"), *arguments]
-    with log.open("wb") as output:
+    tool = str(checkout / TOOLS / command[0])
+    with log.open("ab") as output:
         child = subprocess.Popen(
-            command,
+            [tool, *command[1:]],
             cwd=checkout,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -219,14 +235,16 @@ def python(checkout: Path, *arguments: str, log: Path) -> int:
         )
         try:
             return child.wait(LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return TIMED_OUT
         finally:
             end(child)
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
-    """The gates end their own children when they are asked to; what is left of the group goes with the second sign."""
+    """Asks first: molecule and pytest clean up after themselves."""
     if child.poll() is None:
-        child.send_signal(signal.SIGINT)
+        os.killpg(child.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_SECONDS)
     with contextlib.suppress(ProcessLookupError):

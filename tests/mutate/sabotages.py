@@ -54,7 +54,10 @@ def sabotaged(root: Path, sabotage: Sabotage) -> dict[str, str]:
     return texts
 
 
+# Nothing is done to this scenario's host that the next deploy does not undo, so one host serves all its sabotages.
+STANDING = "default"
 CONTRACT = "Judge them"
+LOCK_IS_FILE = Edit(f"{UTILS}/_lock.py", "os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW", "os.O_RDWR | os.O_CREAT | os.O_EXCL")
 BLOBS = "        proven.update(_bring_blobs(shop, one, proven))\n"
 NAMED = "        if one.write_manifest:\n            _write_manifest(store, one)\n"
 
@@ -64,7 +67,7 @@ SABOTAGES = (
         "restart-no",
         "services are not started again",
         [Edit("roles/ollama_stack/vars/main.yml", "ternary('no', 'unless-stopped')", "ternary('no', 'no')")],
-        "default",
+        STANDING,
         "services come back after a reboot",
         CONTRACT,
     ),
@@ -72,7 +75,7 @@ SABOTAGES = (
         "keep-alive-5m",
         "the server unloads an idle model after 5 minutes",
         [Edit(TEMPLATE, "OLLAMA_KEEP_ALIVE: {{ ollama_stack_keep_alive | to_json }}", 'OLLAMA_KEEP_ALIVE: "5m"')],
-        "default",
+        STANDING,
         "ollama keeps models for ever",
         CONTRACT,
     ),
@@ -80,7 +83,7 @@ SABOTAGES = (
         "swap",
         "memswap_limit is not there, so Ollama may swap",
         [Edit(TEMPLATE, "    memswap_limit: ${OLLAMA_MEM_LIMIT:-{{ ollama_stack_mem_limit }}}\n", "")],
-        "default",
+        STANDING,
         "ollama has no swap",
         CONTRACT,
     ),
@@ -96,7 +99,7 @@ SABOTAGES = (
             ),
             Edit(f"{UTILS}/_preflight.py", 'if ports and name.startswith("ollama"):', "if ports and not name:"),
         ],
-        "default",
+        STANDING,
         "ollama publishes no port",
         CONTRACT,
     ),
@@ -104,7 +107,7 @@ SABOTAGES = (
         "not-internal",
         "archiv-net has a way out",
         [Edit(TEMPLATE, "internal: true", "internal: false")],
-        "default",
+        STANDING,
         "ollama reaches no outside address",
         CONTRACT,
     ),
@@ -115,7 +118,7 @@ SABOTAGES = (
             Edit(TEMPLATE, "\n  backend:\n", "\n  backend:\n    depends_on: {ollama: {condition: service_started}}\n"),
             Edit(f"{UTILS}/_preflight.py", 'if name == "backend" and', "if not name and"),
         ],
-        "default",
+        STANDING,
         "the backend does not wait for ollama",
         CONTRACT,
     ),
@@ -123,7 +126,7 @@ SABOTAGES = (
         "init-unawaited",
         "Ollama does not wait until the init service has succeeded",
         [Edit(TEMPLATE, "condition: service_completed_successfully", "condition: service_started")],
-        "default",
+        STANDING,
         "ollama waits for the init",
         CONTRACT,
     ),
@@ -131,7 +134,7 @@ SABOTAGES = (
         "store-writable",
         "the server can write to the models",
         [Edit(TEMPLATE, '{{ __ollama_stack_mount }}:ro"]', '{{ __ollama_stack_mount }}"]')],
-        "default",
+        STANDING,
         "ollama's store is read-only",
         CONTRACT,
     ),
@@ -142,7 +145,7 @@ SABOTAGES = (
             Edit("roles/ollama_stack/tasks/secrets.yml", 'mode: "0400"', 'mode: "0444"'),
             Edit(f"{UTILS}/_observe.py", 'query.secrets[name], "0400"', 'query.secrets[name], ""'),
         ],
-        "default",
+        STANDING,
         "the secret is the backend's alone",
         CONTRACT,
     ),
@@ -186,14 +189,6 @@ SABOTAGES = (
             )
         ],
         "power",
-        "has not succeeded",
-        "wait_ready | Look until nothing is missing",
-    ),
-    Sabotage(
-        "keeper-missing",
-        "nobody keeps the model loaded",
-        [Edit(TEMPLATE, "{% if __ollama_stack_warm %}", "{% if false %}")],
-        "warm",
         "is loaded not at all",
         "wait_ready | Look until nothing is missing",
     ),
@@ -213,6 +208,82 @@ SABOTAGES = (
         "/api/pull",
         "missing | Judge",
     ),
+    Sabotage(
+        "keeper-missing",
+        "nobody keeps the model loaded",
+        [Edit(TEMPLATE, "{% if __ollama_stack_warm %}", "{% if false %}")],
+        "warm",
+        "not loaded",
+        "archiv.ollama.ollama_stack : verify | Say what is still not as wanted",
+    ),
+    Sabotage(
+        "reboot-ends-it",
+        "services are not started again",
+        [Edit("roles/ollama_stack/vars/main.yml", "ternary('no', 'unless-stopped')", "ternary('no', 'no')")],
+        "reboot",
+        "backend is exited",
+        "wait_ready | Look until nothing is missing",
+    ),
+    Sabotage(
+        "deadline-ignored",
+        "the backend waits for Ollama as long as that takes",
+        [
+            Edit(
+                "roles/ollama_stack/vars/main.yml",
+                'APP_OLLAMA_TIMEOUTSECONDS: "{{ ollama_stack_backend_timeout | string }}"',
+                'APP_OLLAMA_TIMEOUTSECONDS: "600"',
+            )
+        ],
+        "degraded",
+        "timed out",
+        "question | Ask through the backend",
+    ),
+    Sabotage(
+        "edit-unseen",
+        "an edited compose file passes for ours",
+        [Edit(f"{UTILS}/_stack.py", "elif file.sha256 != file.wanted_sha256:", "elif not file.wanted_sha256:")],
+        "drifted",
+        "drifted_way.told in",
+        "drift | Judge what it said and what it touched",
+    ),
+    Sabotage(
+        "adopted-unasked",
+        "what a person made is taken over without being asked",
+        [
+            Edit(
+                "roles/ollama_stack/vars/main.yml",
+                "((ollama_stack_adopt | bool) or __ollama_stack_verdict.foreign | length == 0)",
+                "(true)",
+            )
+        ],
+        "adopted",
+        "ansible_failed_result.msg",
+        "must_fail | Judge the message",
+    ),
+    Sabotage(
+        "engine-restarted",
+        "a running Engine is restarted unasked",
+        [Edit("roles/docker_engine/vars/main.yml", "docker_engine_restart | bool or __docker_engine_fresh", "true")],
+        "bare",
+        "engine_seen.pid == engine_before.pid",
+        "Judge that it runs on, and that its file has both",
+    ),
+    Sabotage(
+        "lock-left-behind",
+        "the store's lock is a file that stays, so the next deploy finds it taken",
+        [LOCK_IS_FILE],
+        "interrupted",
+        "cannot open the store's lock",
+        "archiv.ollama.ollama_stack : models | Have every model in the store",
+    ),
+    Sabotage(
+        "keeper-hammers",
+        "the keeper tries again at once and for ever",
+        [Edit(TEMPLATE, "not_before=$$(($$(clock) + (backoff > 0 ? backoff : 5)))", "not_before=0")],
+        "memory",
+        "oom_kills <= 5",
+        "Judge that the kills are counted",
+    ),
     # Caught without a host.
     Sabotage(
         "receipt-survives-boot",
@@ -231,7 +302,7 @@ SABOTAGES = (
     Sabotage(
         "lock-outlives-holder",
         "the lock is the file, which a killed holder leaves behind",
-        [Edit(f"{UTILS}/_lock.py", "os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW", "os.O_RDWR | os.O_CREAT | os.O_EXCL")],
+        [LOCK_IS_FILE],
         f"{UNIT}/module_utils/test__lock.py::test_lock_of_a_killed_holder_is_free_at_once",
         "cannot open the store's lock",
     ),

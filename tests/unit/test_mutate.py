@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.lab.settings import ROOT
+from tests.mutate import __main__ as mutate
 from tests.mutate.judge import Red, reds_of_pytest, reds_of_scenario, why_not_caught
-from tests.mutate.sabotages import SABOTAGES, Edit, Sabotage, Stale, sabotaged
+from tests.mutate.sabotages import SABOTAGES, STANDING, Edit, Sabotage, Stale, sabotaged
 
 every_sabotage = pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda one: one.name)
 
@@ -63,8 +64,15 @@ def test_sabotage_names_a_test_that_is_there(sabotage: Sabotage) -> None:
         assert f"def {name}(" in (ROOT / file).read_text()
         return
     assert (ROOT / "molecule" / file / "molecule.yml").exists()
-    ours = [*ROOT.glob(f"molecule/{file}/**/*.yml"), *ROOT.glob("molecule/shared/**/*.yml")]
-    assert any(f"name: {sabotage.task}\n" in path.read_text() for path in ours)
+    role, _, task = sabotage.task.rpartition(" : ")
+    places = [f"roles/{role.rpartition('.')[2]}"] if role else [f"molecule/{file}", "molecule/shared"]
+    found = [path for place in places for path in ROOT.glob(f"{place}/**/*.yml")]
+    assert any(f"name: {task}\n" in path.read_text() for path in found)
+
+
+def test_each_sabotage_of_a_standing_host_breaks_something_else() -> None:
+    said = [(one.task, one.saying) for one in SABOTAGES if one.test == STANDING]
+    assert len(set(said)) == len(said) > 1
 
 
 def test_edit_whose_text_is_gone_or_there_twice_is_stale() -> None:
@@ -114,3 +122,26 @@ def test_pytest_errors_are_no_reds() -> None:
 def test_only_the_expected_red_is_a_catch(code: int, reds: list[Red], expected: str) -> None:
     found = why_not_caught(ON_A_HOST, code, reds)
     assert found.endswith(expected) and bool(found) == bool(expected)
+
+
+def test_copy_is_mended_even_when_the_run_is_interrupted(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_text("whole")
+    with pytest.raises(KeyboardInterrupt), mutate.broken(tmp_path, {"a": "broken"}):
+        assert file.read_text() == "broken"
+        raise KeyboardInterrupt
+    assert file.read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    ("codes", "problem"),
+    [
+        pytest.param([0, 1], "", id="green, then red"),
+        pytest.param([1, 1], "the test is red without it", id="red before"),
+        pytest.param([0, 0], "the test stayed green", id="green both times"),
+    ],
+)
+def test_red_counts_only_after_a_green(monkeypatch: pytest.MonkeyPatch, codes: list[int], problem: str) -> None:
+    runs = iter(codes)
+    monkeypatch.setattr(mutate, "run", lambda *_, **__: mutate.Run(next(runs), 1.0, [ENDED]))
+    assert [result.problem for result in mutate.judge_all(ROOT, [ON_A_HOST])] == [problem]
