@@ -8,7 +8,7 @@ GATES := $(PYTHON) tests/gates.py
 VENV := .venv/installed.txt
 
 .PHONY: help venv demo test test-fast lint types sanity unit build integration molecule \
-	mutate lab-up lab-status lab-down render bench lock
+	mutate lab-up lab-status lab-down render bench sweep lock
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -54,6 +54,9 @@ render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIA
 
 bench: $(VENV) ## Measure the no-op deploy and the model store against their baselines
 	@PYTHONPATH=.collections $(PYTHON) -m tests.benchmarks
+
+sweep: $(VENV) ## Cut the power ROUNDS=30 times, fill the disk, kill the module; says what was lost and who noticed
+	@$(PYTHON) -m tests.reliability.sweep $(ROUNDS)
 
 lock: $(VENV) ## Lock requirements-dev.txt anew after a change in pyproject.toml
 	@$(PYTHON) -m uv pip compile --quiet --group dev --universal --python-version 3.11 --generate-hashes \
