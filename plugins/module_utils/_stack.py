@@ -454,7 +454,7 @@ def _judge_model(model: ModelState) -> list[Reason]:
     told = "; ".join(problem.text for problem in model.problems)
     pins = [problem for problem in model.problems if problem.kind == "pin"]
     if pins and len(pins) == len(model.problems):
-        why = f"the store holds {pins[0].found}, not {pins[0].expected}"
+        why = f"{pins[0].expected} is not what the store holds ({pins[0].found})"
         return [Reason("model_other", name, why, "install")]
     if not model.cached and all(problem.kind == "missing" and not problem.blob for problem in model.problems):
         return [Reason("model_missing", name, "it is not in the store", "install")]

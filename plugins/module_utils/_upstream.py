@@ -102,14 +102,17 @@ def _read_manifest(client: RegistryClient, name: ModelName, reference: str = "")
 
 def ask_upstream(client: RegistryClient, name: ModelName, known: str | None) -> dict[str, t.Any]:
     """Whether the name still means the known manifest; nothing but the registry's manifest is read."""
+    found = None
     try:
         found = fetch_manifest(client, name).digest
-    except NotFound as error:
-        return {"state": "gone", "digest": None, "why": str(error)}
     except RegistryError as error:
-        return {"state": "unreachable", "digest": None, "why": str(error)}
-    if known is None:
-        return {"state": "unknown", "digest": found, "why": f"it is {found}, and no digest is known to compare with"}
-    if found == known:
-        return {"state": "same", "digest": found, "why": f"it is {found} still"}
-    return {"state": "moved", "digest": found, "why": f"it moved: {known} -> {found}"}
+        why = str(error)
+        state = "gone" if isinstance(error, NotFound) else "unreachable"
+    else:
+        state = "unknown" if known is None else "same" if found == known else "moved"
+        why = {
+            "same": f"it is {found} still",
+            "moved": f"it moved: {known} -> {found}",
+            "unknown": f"it is {found}, and no digest is known to compare with",
+        }[state]
+    return {"state": state, "known": known, "digest": found, "why": why}

@@ -197,11 +197,14 @@ models:
       contains:
         state:
           description: >-
-            V(same) as the wanted digest or, without one, as RV(models[].digest); V(moved) to another; V(gone);
-            V(unreachable) when the registry gave no answer that can be used; V(unknown) when there is neither a wanted
-            digest nor a model to compare with.
+            V(same) as RV(models[].upstream.known); V(moved) to another; V(gone); V(unreachable) when the registry gave
+            no answer that can be used; V(unknown) when there is nothing to compare with.
           type: str
           sample: moved
+        known:
+          description: The wanted digest or, without one, RV(models[].digest).
+          type: str
+          sample: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
         digest:
           description: SHA-256 of its manifest, V(null) when it gave none.
           type: str

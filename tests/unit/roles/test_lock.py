@@ -1,0 +1,95 @@
+"""The lock file binds models to digests, gives way to the inventory, and is never half understood."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLE = ROOT / "roles/ollama_stack"
+ONE, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+LOCK = (
+    f'---\n# Written by hand or not.\n- name: "a:1b"\n  digest: {ONE}\n- name: reg:5000/x/b:latest\n  digest: {OTHER}\n'
+)
+MODELS: list[dict[str, Any]] = [{"name": "a:1b", "warm": False}, {"name": "reg:5000/x/b"}, {"name": "c:1"}]
+
+Answers = dict[str, dict[str, Any]]
+
+# What stands in each host's file; None is no file.
+FILES = {
+    "whole": LOCK,
+    "without": None,
+    "nothing": "---\n",
+    "own": LOCK,
+    "conflict": f"<<<<<<< HEAD\n{LOCK}=======\n",
+    "mapping": f"a:1b: {ONE}\n",
+    "short": "- name: a:1b\n  digest: sha256:12\n",
+    "nameless": f"- digest: {ONE}\n",
+    "hashes": "#" * 200 + "\n- name: a\n",
+}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """What each host makes of its file, all in one run."""
+    folder = tmp_path_factory.mktemp("locks")
+    hosts: dict[str, dict[str, Any]] = {}
+    for host, text in FILES.items():
+        if text is not None:
+            (folder / host).write_text(text)
+        hosts[host] = {"ollama_stack_lock_file": str(folder / host), "ollama_stack_models": MODELS}
+    hosts["own"]["ollama_stack_models"] = [{"name": "a:1b", "digest": OTHER}]
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "vars_files": [str(ROLE / "vars/main.yml")],
+        "tasks": [{"ansible.builtin.debug": {"var": "__ollama_stack_pinned"}}],
+    }
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    ended = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "play.yml"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    document = json.loads(ended.stdout[ended.stdout.index("{") :])
+    told: Answers = document["plays"][0]["tasks"][0]["hosts"]
+    return told
+
+
+def test_models_are_bound_to_the_digests_of_the_file(answers: Answers) -> None:
+    assert answers["whole"]["__ollama_stack_pinned"] == [
+        {"name": "a:1b", "digest": ONE, "warm": False},
+        {"name": "reg:5000/x/b", "digest": OTHER},
+        {"name": "c:1"},
+    ]
+
+
+@pytest.mark.parametrize("host", ["without", "nothing"])
+def test_models_without_a_lock_are_as_the_inventory_says(answers: Answers, host: str) -> None:
+    assert answers[host]["__ollama_stack_pinned"] == MODELS
+
+
+def test_digest_of_the_inventory_goes_first(answers: Answers) -> None:
+    assert answers["own"]["__ollama_stack_pinned"] == [{"name": "a:1b", "digest": OTHER}]
+
+
+@pytest.mark.parametrize("host", ["conflict", "mapping", "short", "nameless", "hashes"])
+def test_file_in_another_form_is_refused_by_its_path(answers: Answers, host: str) -> None:
+    told = json.dumps(answers[host])
+    assert f"locks0/{host} is not as playbooks/lock.yml writes it" in told
