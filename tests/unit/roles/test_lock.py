@@ -28,6 +28,7 @@ FILES = {
     "without": None,
     "nothing": "---\n",
     "own": LOCK,
+    "idle": LOCK,
     "conflict": f"<<<<<<< HEAD\n{LOCK}=======\n",
     "mapping": f"a:1b: {ONE}\n",
     "short": "- name: a:1b\n  digest: sha256:12\n",
@@ -44,7 +45,11 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     for host, text in FILES.items():
         if text is not None:
             (folder / host).write_text(text)
-        hosts[host] = {"ollama_stack_lock_file": str(folder / host), "ollama_stack_models": MODELS}
+        hosts[host] = {
+            "ollama_stack_lock_file": str(folder / host),
+            "ollama_stack_models": MODELS,
+            "ollama_stack_keep_alive": "5m" if host == "idle" else "-1",
+        }
     hosts["own"]["ollama_stack_models"] = [{"name": "a:1b", "digest": OTHER}]
     play = {
         "hosts": "all",
@@ -83,6 +88,11 @@ def test_models_are_bound_to_the_digests_of_the_file(answers: Answers) -> None:
 @pytest.mark.parametrize("host", ["without", "nothing"])
 def test_models_without_a_lock_are_as_the_inventory_says(answers: Answers, host: str) -> None:
     assert answers[host]["__ollama_stack_pinned"] == MODELS
+
+
+def test_models_that_need_not_stay_loaded_are_bound_as_well(answers: Answers) -> None:
+    told = answers["idle"]["__ollama_stack_pinned"]
+    assert [(model.get("digest"), model["warm"]) for model in told] == [(ONE, False), (OTHER, False), (None, False)]
 
 
 def test_digest_of_the_inventory_goes_first(answers: Answers) -> None:
