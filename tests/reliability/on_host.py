@@ -100,7 +100,7 @@ def fill(leave: int = 0, inodes: bool = False) -> None:
 
 def age() -> None:
     """Make every blob an old one: what no model uses is pruned only then."""
-    for blob in (MODELS / "blobs").iterdir():
+    for blob in MODELS.glob("blobs/*"):
         os.utime(blob, (0, 0))
 
 

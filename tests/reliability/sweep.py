@@ -73,13 +73,15 @@ def run(options: argparse.Namespace) -> int:
         "kill": kill_rounds(host, wanted, options.seed, options.kills),
     }
     seen: dict[str, list[Seen]] = {}
-    for word in [options.only] if options.only else WORDS:
-        seen[word] = []
-        for one in sweeps[word]:
-            seen[word].append(one)
-            print(line(one), flush=True)
+    try:
+        for word in [options.only] if options.only else WORDS:
+            seen[word] = []
+            for one in sweeps[word]:
+                seen[word].append(one)
+                print(line(one), flush=True)
+    finally:
+        keep(options, versions, seen)
     failures = [failure for word, rounds in seen.items() for failure in verdict(rounds, must_be_red=word == "power")]
-    keep(options, versions, seen, failures)
     for word, rounds in seen.items():
         print(f"\n{word}, {datetime.now(UTC):%Y-%m-%d}\n\n{table(rounds)}")
     print("\n" + "\n".join(failures) if failures else "")
@@ -91,13 +93,11 @@ def numbers(options: argparse.Namespace) -> range:
     return range(options.first, options.first + options.rounds)
 
 
-def keep(
-    options: argparse.Namespace, versions: dict[str, str], seen: dict[str, list[Seen]], failures: list[str]
-) -> None:
+def keep(options: argparse.Namespace, versions: dict[str, str], seen: dict[str, list[Seen]]) -> None:
     REPORT.parent.mkdir(exist_ok=True)
     rounds = {word: [asdict(one) for one in these] for word, these in seen.items()}
     report = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions, "options": vars(options)}
-    REPORT.write_text(json.dumps({**report, "failures": failures, "rounds": rounds}, indent=1) + "\n")
+    REPORT.write_text(json.dumps({**report, "rounds": rounds}, indent=1) + "\n")
 
 
 # The three sweeps.
