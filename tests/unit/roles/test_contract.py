@@ -68,6 +68,18 @@ def test_inputs_are_described(role: Path) -> None:
     assert bare == []
 
 
+@every_role
+def test_readme_names_real_inputs_and_their_defaults(role: Path) -> None:
+    readme = (role / "README.md").read_text()
+    named = set(re.findall(rf"`({role.name}_\w+)", readme))
+    assert named - set(options_of(role)) == set()
+    told = {name: yaml.safe_load(default) for name, default in re.findall(r"(?m)^\| `(\w+)` \| `(.+?)` \|", readme)}
+    defaults = defaults_of(role)
+    # Of a model its name is what a person reads.
+    assert told == {name: defaults[name][0]["name"] if name.endswith("_models") else defaults[name] for name in told}
+    assert len(told) > 3
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example_inventory_names_real_inputs(example: Path) -> None:
     named = set(VARIABLE.findall(example.read_text()))
