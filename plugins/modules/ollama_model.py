@@ -46,8 +46,8 @@ options:
       - The models. Each entry is a name, or a dictionary as in C(ollama_stack_models) with C(name), optionally
         C(digest) (SHA-256 of the manifest) and C(warm) (V(false) when it need not be loaded after a restart).
       - Names are matched as Ollama does, with its defaults and without regard to case. Spellings in the store are kept.
-      - With C(digest) the model must be exactly that one. Another one in the store is replaced. Where the tag has moved in
-        the registry, the wanted one is fetched as long as the registry keeps it, and else refused.
+      - With C(digest) the model must be exactly that one. Another one in the store is replaced. Where the tag has moved
+        in the registry, the wanted one is fetched as long as the registry keeps it, and else refused.
     type: list
     elements: raw
     required: true
