@@ -148,9 +148,7 @@ def verdict(seen: Iterable[Seen], must_be_red: bool) -> list[str]:
         for fault in faults(one)
     ]
     if must_be_red and not any(is_red(one) for one in rounds if one.target == OLLAMA):
-        failures.append(
-            "upstream was never seen red: this disk loses nothing, so the sweep could not have found anything"
-        )
+        failures.append("upstream was never seen red, so this sweep could not have found anything")
     return failures
 
 
