@@ -63,7 +63,7 @@ def reachability(containers):
 
 def survival(containers):
     policies = {name: each["HostConfig"]["RestartPolicy"]["Name"] for name, each in containers.items()}
-    running = {"backend": "unless-stopped", "ollama": "unless-stopped", "ollama-warm": "unless-stopped"}
+    running = {"backend": "always", "ollama": "always", "ollama-warm": "always"}
     return {
         "services come back after a reboot, the init does not": policies == {**running, "ollama-model-init": "no"},
         "the backend does not wait for ollama": "ollama" not in label(containers["backend"], "depends_on"),

@@ -66,7 +66,7 @@ SABOTAGES = (
     Sabotage(
         "restart-no",
         "services are not started again",
-        [Edit("roles/ollama_stack/vars/main.yml", "ternary('no', 'unless-stopped')", "ternary('no', 'no')")],
+        [Edit("roles/ollama_stack/vars/main.yml", "ternary('no', 'always')", "ternary('no', 'no')")],
         STANDING,
         "services come back after a reboot",
         CONTRACT,
@@ -217,9 +217,9 @@ SABOTAGES = (
         "archiv.ollama.ollama_stack : verify | Say what is still not as wanted",
     ),
     Sabotage(
-        "reboot-ends-it",
-        "services are not started again",
-        [Edit("roles/ollama_stack/vars/main.yml", "ternary('no', 'unless-stopped')", "ternary('no', 'no')")],
+        "unless-stopped",
+        "an Engine's crash counts as an operator's stop",
+        [Edit("roles/ollama_stack/vars/main.yml", "ternary('no', 'always')", "ternary('no', 'unless-stopped')")],
         "reboot",
         "backend is exited",
         "wait_ready | Look until nothing is missing",
