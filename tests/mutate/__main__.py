@@ -86,6 +86,7 @@ def main() -> int:
             for result in judge_all(checkout, chosen):
                 results.append(result)
     except KeyboardInterrupt:
+        report(results)
         print("mutate: interrupted; the copy and its lab are gone.", file=sys.stderr)
         return 130
     return report(results)

@@ -123,14 +123,6 @@ SABOTAGES = (
         CONTRACT,
     ),
     Sabotage(
-        "init-unawaited",
-        "Ollama does not wait until the init service has succeeded",
-        [Edit(TEMPLATE, "condition: service_completed_successfully", "condition: service_started")],
-        STANDING,
-        "ollama waits for the init",
-        CONTRACT,
-    ),
-    Sabotage(
         "store-writable",
         "the server can write to the models",
         [Edit(TEMPLATE, '{{ __ollama_stack_mount }}:ro"]', '{{ __ollama_stack_mount }}"]')],
@@ -143,7 +135,7 @@ SABOTAGES = (
         "everybody on the host can read the backend's secrets, and the look does not mind",
         [
             Edit("roles/ollama_stack/tasks/secrets.yml", 'mode: "0400"', 'mode: "0444"'),
-            Edit(f"{UTILS}/_observe.py", 'query.secrets[name], "0400"', 'query.secrets[name], ""'),
+            Edit(f"{UTILS}/_observe.py", 'query.secrets[name], "0400"', 'query.secrets[name], "0444"'),
         ],
         STANDING,
         "the secret is the backend's alone",
@@ -193,6 +185,20 @@ SABOTAGES = (
         "wait_ready | Look until nothing is missing",
     ),
     Sabotage(
+        "keeper-sleeps",
+        "the keeper does not look again once the model is loaded",
+        [
+            Edit(
+                TEMPLATE,
+                '"resident:$$warm"\n            backoff=0\n',
+                '"resident:$$warm"\n            exec sleep 86400\n',
+            )
+        ],
+        "warm",
+        "is loaded not at all",
+        "wait_ready | Look until nothing is missing",
+    ),
+    Sabotage(
         "keeper-unpins",
         "the keeper loads without pinning",
         [Edit(TEMPLATE, "ollama run --keepalive -1m", "ollama run")],
@@ -207,14 +213,6 @@ SABOTAGES = (
         "warm",
         "/api/pull",
         "missing | Judge",
-    ),
-    Sabotage(
-        "keeper-missing",
-        "nobody keeps the model loaded",
-        [Edit(TEMPLATE, "{% if __ollama_stack_warm %}", "{% if false %}")],
-        "warm",
-        "not loaded",
-        "archiv.ollama.ollama_stack : verify | Say what is still not as wanted",
     ),
     Sabotage(
         "unless-stopped",
