@@ -226,19 +226,19 @@ def _refuse_memory(document: Document, host: Host) -> t.Iterator[str]:
     largest = max(host.model_bytes.values(), default=0)
     if limit and limit < largest:
         yield (
-            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {_sized(limit)}: the largest model alone has"
-            f" {_sized(largest)}, so the kernel would kill it at every load"
+            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: the largest model alone has"
+            f" {sized(largest)}, so the kernel would kill it at every load"
         )
     if host.memory is None or not limit:
         return
     if limit > host.memory:
         yield (
-            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {_sized(limit)}: the host has"
-            f" {_sized(host.memory)} of memory in all"
+            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: the host has"
+            f" {sized(host.memory)} of memory in all"
         )
     elif sum(limits.values()) > host.memory:
-        others = ", ".join(f"{name} {_sized(size)}" for name, size in limits.items() if size)
-        yield f"the memory limits together ({others}) are more than the host's {_sized(host.memory)}"
+        others = ", ".join(f"{name} {sized(size)}" for name, size in limits.items() if size)
+        yield f"the memory limits together ({others}) are more than the host's {sized(host.memory)}"
 
 
 def _refuse_disk(host: Host) -> t.Iterator[str]:
@@ -253,10 +253,11 @@ def _refuse_disk(host: Host) -> t.Iterator[str]:
         free = host.free.get(device)
         if free is not None and free < size:
             what = ", ".join([*sorted(set(host.model_bytes) - host.stored), *host.missing_images])
-            yield f"the host's disk has {_sized(free)} free, and about {_sized(size)} are needed for {what}"
+            yield f"the host's disk has {sized(free)} free, and about {sized(size)} are needed for {what}"
 
 
-def _sized(size: int) -> str:
+def sized(size: int) -> str:
+    """Bytes in the units of a memory limit."""
     for unit, name in ((1024**3, "GiB"), (1024**2, "MiB")):
         if size >= unit:
             return f"{size / unit:.1f} {name}"

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
+from ansible_collections.archiv.ollama.plugins.module_utils._preflight import sized
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import is_too_old
 
 # A compose file that begins so was written by the role.
@@ -375,7 +376,7 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
     if not reasons and container.memory != service.memory:
         # `docker update` changes it behind Compose's back, and the hash stays.
-        why = f"its memory limit is {container.memory} bytes, not {service.memory}"
+        why = f"its memory limit is {_limit(container.memory)}, not {_limit(service.memory)}"
         reasons.append(Reason("limit_changed", service.name, why, _renew(service)))
     recreated = any(reason.action == "recreate" for reason in reasons)
     if container.outdated and not recreated:
@@ -546,6 +547,11 @@ def read_config(document: t.Mapping[str, t.Any], hashes: t.Mapping[str, str]) ->
         },
         volumes=tuple(sorted((value or {}).get("name", key) for key, value in (document.get("volumes") or {}).items())),
     )
+
+
+def _limit(size: int) -> str:
+    """As the Engine counts it: 0 is no limit."""
+    return sized(size) if size else "none"
 
 
 def _memory_limit(service: t.Mapping[str, t.Any]) -> int:

@@ -95,6 +95,13 @@ def test_container_that_differs_is_named(seen: _stack.Observation, expected: tup
     assert {reason for reason in told(seen) if reason[1] == expected[1]} == {expected}
 
 
+@pytest.mark.parametrize(("memory", "words"), [(16 << 20, "16.0 MiB"), (0, "none")])
+def test_other_memory_limit_is_told_in_an_operators_units(memory: int, words: str) -> None:
+    (reason,) = _stack.judge_stack(change("ollama", memory=memory))
+    assert reason.why.startswith(f"its memory limit is {words}, not ")
+    assert " bytes" not in reason.why
+
+
 @pytest.mark.parametrize(
     ("version", "kind"),
     [("2.26.1-4", "config_changed"), ("2.26.1", "config_changed"), ("5.5.0", "compose_upgraded")],
