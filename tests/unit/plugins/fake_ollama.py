@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 RECORDED = Path(__file__).parents[1] / "fixtures"
+# The last one that runs models itself, and one that starts llama.cpp's server for them.
+VERSIONS = ("0.24.0", "0.34.2")
 PORT = 11434
 
 Misbehaviour = Callable[["Handler"], None]
 
 
-def answer_of(name: str, version: str = "0.34.2") -> tuple[int, Any]:
+def answer_of(name: str, version: str = VERSIONS[-1]) -> tuple[int, Any]:
     """A recorded answer: status and document."""
     document = json.loads((RECORDED / f"ollama_{version}" / f"{name}.json").read_text())
     return document["status"], document["body"]
@@ -28,17 +30,17 @@ class FakeOllama(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, version: str = VERSIONS[-1]) -> None:
         super().__init__((address, port), Handler)
         self.address = address
         self.url = f"http://{address}:{self.server_port}"
         self.bodies: list[tuple[str, Any]] = []
         self.answers: dict[str, tuple[int, Any] | Misbehaviour] = {
-            "/api/version": answer_of("version"),
-            "/api/tags": answer_of("tags"),
-            "/api/ps": answer_of("ps_pinned"),
-            "/api/generate": answer_of("generate"),
-            "/api/show": answer_of("show"),
+            "/api/version": answer_of("version", version),
+            "/api/tags": answer_of("tags", version),
+            "/api/ps": answer_of("ps_pinned", version),
+            "/api/generate": answer_of("generate", version),
+            "/api/show": answer_of("show", version),
         }
         self.stopping = threading.Event()
 
@@ -76,10 +78,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve_ollama(port: int = 0) -> Iterator[FakeOllama]:
+def serve_ollama(port: int = 0, version: str = VERSIONS[-1]) -> Iterator[FakeOllama]:
     """The fake Ollama on a loopback address of its own, so that even its real port is free."""
     address = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(2, 254)}"
-    with FakeOllama(address, port) as ollama:
+    with FakeOllama(address, port, version) as ollama:
         thread = threading.Thread(target=ollama.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

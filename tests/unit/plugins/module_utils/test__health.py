@@ -22,7 +22,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._health import (
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._names import parse_name
 from tests.unit.plugins.fake_engine import FakeEngine, recorded, serve_engine
-from tests.unit.plugins.fake_ollama import PORT, FakeOllama, Handler, answer_of, serve_ollama
+from tests.unit.plugins.fake_ollama import PORT, VERSIONS, FakeOllama, Handler, answer_of, serve_ollama
 
 NAME = "qwen2.5:7b-instruct-q4_K_M"
 WISH = Wish(parse_name(NAME))
@@ -64,6 +64,14 @@ def test_all_well_is_healthy() -> None:
     (model,) = healthy["models"]
     assert (model["listed"], model["loaded"], model["pinned"], model["answered"]) == (True, True, True, True)
     assert (model["processor"], model["context_length"], model["seconds"]) == ("cpu", 2048, 0.2)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_recorded_server_is_healthy(version: str) -> None:
+    tags, ps = (answer_of(name, version)[1]["models"] for name in ("tags", "ps_pinned"))
+    healthy = judge_health(replace(HEALTHY, version=version, tags=tags, ps=ps), [replace(WISH, digest=digest())])
+    (model,) = healthy["models"]
+    assert (healthy["problems"], model["pinned"], model["processor"]) == ([], True, "cpu")
 
 
 def container(**changes: Any) -> Any:

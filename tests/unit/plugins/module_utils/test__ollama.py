@@ -22,7 +22,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._ollama import (
     over_http,
     parse_response,
 )
-from tests.unit.plugins.fake_ollama import FakeOllama, Handler, answer_of, serve_ollama
+from tests.unit.plugins.fake_ollama import VERSIONS, FakeOllama, Handler, answer_of, serve_ollama
 
 NAME = "qwen2.5:7b-instruct-q4_K_M"
 
@@ -39,13 +39,15 @@ def api(ollama: FakeOllama, timeout: float = 5) -> OllamaApi:
     return OllamaApi(over_http(ollama.url), timeout)
 
 
-def test_every_answer_of_a_real_server_is_read(ollama: FakeOllama) -> None:
-    client = api(ollama)
-    assert client.version() == "0.34.2"
-    assert NAME in [model["name"] for model in client.tags()]
-    assert client.ps()[0]["expires_at"] > "2200"
-    assert client.show(NAME)["details"]["format"] == "gguf"
-    assert 0 < client.generate_one_token(NAME, 5) < 5
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_answer_of_a_real_server_is_read(version: str) -> None:
+    with serve_ollama(version=version) as server:
+        client = api(server)
+        assert client.version() == version
+        assert NAME in [model["name"] for model in client.tags()]
+        assert client.ps()[0]["expires_at"] > "2200"
+        assert client.show(NAME)["details"]["format"] == "gguf"
+        assert 0 < client.generate_one_token(NAME, 5) < 5
 
 
 def test_no_models_loaded_is_an_empty_list(ollama: FakeOllama) -> None:
@@ -62,16 +64,22 @@ def test_generate_sends_nothing_that_reloads_or_unpins(ollama: FakeOllama) -> No
 
 
 @pytest.mark.parametrize(
-    ("damage", "status", "text"),
+    ("version", "damage", "status", "text"),
     [
-        ("never_pulled", 404, "model 'never_pulled:1b' not found"),
-        ("missing", 404, "not found, try pulling it first"),
-        ("zeroed", 500, "unsupported file type"),
-        ("truncated", 500, "exceeds file size"),
+        ("0.24.0", "never_pulled", 404, "model 'never_pulled:1b' not found"),
+        ("0.24.0", "missing", 400, "does not support generate"),
+        ("0.24.0", "zeroed", 400, "does not support generate"),
+        ("0.24.0", "truncated", 500, "exceeds file size"),
+        ("0.34.2", "never_pulled", 404, "model 'never_pulled:1b' not found"),
+        ("0.34.2", "missing", 404, "not found, try pulling it first"),
+        ("0.34.2", "zeroed", 500, "unsupported file type"),
+        ("0.34.2", "truncated", 500, "exceeds file size"),
     ],
 )
-def test_error_of_a_damaged_model_is_passed_on(ollama: FakeOllama, damage: str, status: int, text: str) -> None:
-    ollama.answers["/api/generate"] = answer_of(f"generate_{damage}")
+def test_error_of_a_damaged_model_is_passed_on(
+    ollama: FakeOllama, version: str, damage: str, status: int, text: str
+) -> None:
+    ollama.answers["/api/generate"] = answer_of(f"generate_{damage}", version)
     with pytest.raises(ApiStatus, match=text) as caught:
         api(ollama).generate_one_token(f"{damage}:1b", 5)
     assert caught.value.status == status
