@@ -2,7 +2,7 @@
 
 WAY is one that molecule/reboot knows (reboot, power, engine_restart, engine_kill), or interrupted, for deploys in which
 something is killed as in molecule/interrupted. Every time the same is demanded as there, and the first failure ends it.
-The result goes to .lab/reliability/, with date and versions.
+The result goes to .lab/reliability/, with date and versions, and the last play's output.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from statistics import median
 from tests.lab.settings import OLLAMA_VERSION, ROOT, STATE_DIR, container_name
 
 SHOWN_LINES = 30
+RESULTS = STATE_DIR / "reliability"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def main() -> int:
         print(f"loop: say which of {', '.join(WAYS)} and how often, such as `reboot 30`.", file=sys.stderr)
         return 2
     way = WAYS[name]
+    RESULTS.mkdir(parents=True, exist_ok=True)
     lab("up", way.scenario)
     try:
         return run(name, way, int(count))
@@ -80,8 +82,7 @@ def run(name: str, way: Way, count: int) -> int:
         "held": len(seconds) if passed else max(0, len(seconds) - 1),
         "seconds": seconds,
     }
-    file = STATE_DIR / "reliability" / f"{name}.json"
-    file.parent.mkdir(exist_ok=True)
+    file = RESULTS / f"{name}.json"
     file.write_text(json.dumps(report, indent=1) + "\n")
     print(f"{name}: {report['held']} of {count} held, median {median(seconds or [0])} s; {file.relative_to(ROOT)}")
     if not passed:
@@ -97,18 +98,22 @@ def play(way: Way, playbook: str, variables: object = None, rounds: list[float] 
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "molecule/inventory"]
     command += ["-l", f"{way.scenario},localhost", "-e", json.dumps(variables or {}), f"molecule/{playbook}"]
     environment = {**os.environ, "ANSIBLE_CONFIG": "ansible.cfg", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
-    lines = []
     began = time.monotonic()
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as running:
+    log = RESULTS / f"{way.scenario}.log"
+    with (
+        log.open("w") as kept,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as running,
+    ):
         assert running.stdout is not None
         for line in running.stdout:
-            lines.append(line)
+            kept.write(line)
+            kept.flush()
             if line.startswith(way.begins):
                 began = time.monotonic()
             if line.startswith(way.ends) and rounds is not None:
                 rounds.append(round(time.monotonic() - began, 1))
                 print(f"{len(rounds)}: {rounds[-1]} s", flush=True)
-    return running.returncode == 0, "".join(lines)
+    return running.returncode == 0, log.read_text()
 
 
 def lab(action: str, host: str) -> None:
