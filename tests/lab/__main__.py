@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import docker
 from docker.errors import APIError
 
-from tests.lab import demo, engine, hosts, images, network, ollama_image, registry
+from tests.lab import containers, demo, engine, hosts, images, network, ollama_image, registry
 from tests.lab.settings import PREFIX, STATE_DIR, LabError
 from tests.lab.steps import say, warn
 
@@ -139,9 +139,9 @@ def down(stop_engine: bool) -> None:
 
 
 def remove_all(client: docker.DockerClient) -> str:
-    containers = client.containers.list(all=True, filters=engine.ours())
-    for container in containers:
-        container.remove(force=True, v=True)
+    found_containers = client.containers.list(all=True, filters=engine.ours())
+    for container in found_containers:
+        containers.remove(container)
         hosts.forget_host_vars(str(container.name).removeprefix(f"{PREFIX}-"))
     networks = client.networks.list(filters=engine.ours())
     for found in networks:
@@ -149,7 +149,7 @@ def remove_all(client: docker.DockerClient) -> str:
     volumes = client.volumes.list(filters=engine.ours())
     for volume in volumes:
         volume.remove()
-    return f"{len(containers)} containers, {len(networks)} networks, {len(volumes)} volumes"
+    return f"{len(found_containers)} containers, {len(networks)} networks, {len(volumes)} volumes"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -15,6 +16,7 @@ from docker.models.containers import Container
 from tests.lab.settings import KIND_LABEL, LABEL, LABELS, NETWORK, PREFIX, SPEC_LABEL, LabError
 
 File = tuple[str, bytes, int]
+FREEZER = Path("/sys/fs/cgroup/freezer")
 
 
 def find(client: docker.DockerClient, name: str) -> Container | None:
@@ -48,7 +50,7 @@ def ensure_running(
             start(container, address)
         return False
     if container is not None:
-        container.remove(force=True)
+        remove(container)
     endpoint = client.api.create_endpoint_config(ipv4_address=address, aliases=list(aliases))
     created = client.api.create_container(
         name=name,
@@ -61,6 +63,25 @@ def ensure_running(
     container.put_archive("/", tar_of(files))
     start(container, address)
     return True
+
+
+def remove(container: Container) -> None:
+    """Ends and removes it, and what is paused in it."""
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if "did not receive an exit event" not in str(error.explanation):
+            raise
+        thaw(FREEZER, str(container.id))
+        container.remove(force=True, v=True)
+
+
+def thaw(freezer: Path, container_id: str) -> None:
+    """On cgroup v1 a frozen process does not die of a SIGKILL, so a host lives as long as what is paused in it."""
+    for state in freezer.glob(f"**/{container_id}/**/freezer.state"):
+        state.write_text("THAWED")
 
 
 def is_sound(container: Container, spec: str) -> bool:

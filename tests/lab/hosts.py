@@ -174,7 +174,7 @@ def write_host_vars(inventory: Path, host: str, address: str) -> None:
 def remove(client: docker.DockerClient, host: str) -> None:
     container = containers.find(client, container_name(host))
     if container is not None:
-        container.remove(force=True)
+        containers.remove(container)
     volume = f"{container_name(host)}-docker"
     for found in client.volumes.list(filters=engine.ours()):
         if found.name == volume:

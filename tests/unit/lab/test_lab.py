@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
+from typing import cast
 
 import pytest
+from docker.errors import APIError
+from docker.models.containers import Container
 
 from tests.lab import containers, engine, network
 from tests.lab.settings import MIN_FREE_GB
@@ -63,3 +67,37 @@ def test_spec_changes_with_a_file_that_the_container_gets() -> None:
     assert containers.spec_of(described, [("/etc/lab/key", b"old", 0o600)]) == before
     assert containers.spec_of(described, [("/etc/lab/key", b"new", 0o600)]) != before
     assert containers.spec_of(described, [("/etc/lab/key", b"old", 0o644)]) != before
+
+
+class DyingContainer:
+    """Refuses to be removed as often as it has words for it."""
+
+    id = "28aab1af"
+
+    def __init__(self, *refusals: str) -> None:
+        self.refusals = list(refusals)
+
+    def remove(self, **_: bool) -> None:
+        if self.refusals:
+            raise APIError("500 Server Error", explanation=self.refusals.pop(0))
+
+
+def test_what_is_paused_in_a_host_is_thawed_so_that_it_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "FREEZER", tmp_path)
+    inner, other = (tmp_path / "docker" / name for name in ("28aab1af/docker/8333", "another/docker/8333"))
+    for folder in (inner, other):
+        folder.mkdir(parents=True)
+        (folder / "freezer.state").write_text("FROZEN")
+    frozen = DyingContainer(
+        "Could not kill running container: tried to kill container, but did not receive an exit event"
+    )
+    containers.remove(cast(Container, frozen))
+    assert not frozen.refusals
+    assert [(folder / "freezer.state").read_text() for folder in (inner, other)] == ["THAWED", "FROZEN"]
+
+
+def test_container_that_may_not_be_removed_is_an_error_at_once() -> None:
+    forbidden = DyingContainer("permission denied", "permission denied")
+    with pytest.raises(APIError, match="permission denied"):
+        containers.remove(cast(Container, forbidden))
+    assert len(forbidden.refusals) == 1
