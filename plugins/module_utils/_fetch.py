@@ -47,6 +47,8 @@ _PACE_SECONDS = 0.1
 _PUBLISH = 1024 * 1024
 _PUBLISH_SECONDS = 0.25
 _HASH_READ = 1024 * 1024
+# The disk writes along instead of at the last sync, while nothing else is left to do: a tenth of the whole time.
+_FLUSH = 16 * 1024 * 1024
 _JOIN_SECONDS = 1.0
 # At most this much work is lost to a SIGKILL, and so many times as much to a power cut: a sync
 # makes the file system write what everybody else left, too.
@@ -335,7 +337,7 @@ class _Download:
 
     def _hash(self, fd: int) -> None:
         """Hash in file order, close behind the writers, out of the page cache."""
-        sha, position, size = hashlib.sha256(), 0, self.partial.size
+        sha, position, flushed, size = hashlib.sha256(), 0, 0, self.partial.size
         view = memoryview(bytearray(_HASH_READ))
         while position < size:
             reached = self._wait_beyond(position)
@@ -347,6 +349,8 @@ class _Download:
                     raise OSError(errno.EIO, "ended early while it was read back", self.partial.path)
                 sha.update(view[:got])
                 position += got
+                if position - flushed >= _FLUSH:
+                    flushed = start_writing(fd, flushed, position)
         self.hexdigest = sha.hexdigest()
         self._over.set()
 
@@ -497,6 +501,15 @@ def held_bytes(folder: str, digest: str) -> int:
 
 def no_space(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def start_writing(fd: int, start: int, end: int) -> int:
+    """Have the kernel begin to write a range to disk, and go on; returns end.
+
+    What Linux does first when told that pages are not needed; those still to be written stay cached all the same.
+    """
+    os.posix_fadvise(fd, start, end - start, os.POSIX_FADV_DONTNEED)
+    return end
 
 
 def write_all(fd: int, data: bytes | memoryview, offset: int) -> None:
