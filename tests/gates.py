@@ -27,6 +27,8 @@ SHOWN_LINES = 40
 GRACE_SECONDS = 20
 
 FAST = ("lint", "types", "sanity", "unit", "build")
+# The plain scenario, because when it fails the others tell nothing new; then the longest, so that none ends alone.
+BEFORE_OTHERS = ("default", "memory", "offline", "interrupted", "damaged", "power", "drifted")
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 VERIFY = re.compile(r"> verify\] Executing\n(.*?)> verify\] Executed", re.DOTALL)
@@ -110,8 +112,7 @@ def lab_steps(root: Path) -> list[Step]:
         command = [sys.executable, "-m", "pytest", "-q", "tests/integration"]
         steps.append(Step("integration", "integration", command, needs="lab", timeout=1800))
     names = sorted(file.parent.name for file in root.glob("molecule/*/molecule.yml"))
-    # The plain scenario first: when it fails, the others tell nothing new.
-    names.sort(key=lambda name: name != "default")
+    names.sort(key=lambda name: BEFORE_OTHERS.index(name) if name in BEFORE_OTHERS else len(BEFORE_OTHERS))
     return steps + [scenario_step(name) for name in names]
 
 
