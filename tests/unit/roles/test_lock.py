@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
-ROLE = ROOT / "roles/ollama_stack"
+from tests.unit.roles.evaluate import Answers, evaluate
+
 ONE, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 LOCK = (
     f'---\n# Written by hand or not.\n- name: "a:1b"\n  digest: {ONE}\n- name: reg:5000/x/b:latest\n  digest: {OTHER}\n'
 )
 MODELS: list[dict[str, Any]] = [{"name": "a:1b", "warm": False}, {"name": "reg:5000/x/b"}, {"name": "c:1"}]
-
-Answers = dict[str, dict[str, Any]]
 
 # What stands in each host's file; None is no file.
 FILES = {
@@ -51,30 +44,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
             "ollama_stack_keep_alive": "5m" if host == "idle" else "-1",
         }
     hosts["own"]["ollama_stack_models"] = [{"name": "a:1b", "digest": OTHER}]
-    play = {
-        "hosts": "all",
-        "gather_facts": False,
-        "vars_files": [str(ROLE / "vars/main.yml")],
-        "tasks": [{"ansible.builtin.debug": {"var": "__ollama_stack_pinned"}}],
-    }
-    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-    (folder / "play.yml").write_text(yaml.safe_dump([play]))
-    ended = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "play.yml"],
-        cwd=folder,
-        env={
-            **os.environ,
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    document = json.loads(ended.stdout[ended.stdout.index("{") :])
-    told: Answers = document["plays"][0]["tasks"][0]["hosts"]
-    return told
+    return evaluate(folder, hosts, "__ollama_stack_pinned")
 
 
 def test_models_are_bound_to_the_digests_of_the_file(answers: Answers) -> None:

@@ -1,0 +1,44 @@
+"""What the role's derived variables are, by Ansible itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+Answers = dict[str, dict[str, Any]]
+
+
+def evaluate(folder: Path, hosts: Mapping[str, Mapping[str, Any]], variable: str) -> Answers:
+    """A variable of ollama_stack on hosts with these variables, all in one run."""
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "vars_files": [str(ROOT / "roles/ollama_stack/vars/main.yml")],
+        "tasks": [{"ansible.builtin.debug": {"var": variable}}],
+    }
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": dict(hosts)}}))
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    ended = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "play.yml"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    document = json.loads(ended.stdout[ended.stdout.index("{") :])
+    told: Answers = document["plays"][0]["tasks"][0]["hosts"]
+    return told
