@@ -17,14 +17,15 @@ Answers = dict[str, dict[str, Any]]
 
 
 def evaluate(folder: Path, hosts: Mapping[str, Mapping[str, Any]], variable: str) -> Answers:
-    """A variable of ollama_stack on hosts with these variables, all in one run."""
+    """A variable of ollama_stack on hosts with these variables beside its defaults, all in one run."""
     play = {
         "hosts": "all",
         "gather_facts": False,
         "vars_files": [str(ROOT / "roles/ollama_stack/vars/main.yml")],
         "tasks": [{"ansible.builtin.debug": {"var": variable}}],
     }
-    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": dict(hosts)}}))
+    defaults = yaml.safe_load((ROOT / "roles/ollama_stack/defaults/main.yml").read_text())
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": defaults, "hosts": dict(hosts)}}))
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
     ended = subprocess.run(
         [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "play.yml"],
