@@ -262,14 +262,13 @@ class _Download:
         todos = self._begin()
         # Each thread has a descriptor of its own: one that wakes late, after we gave up, can then
         # never write into a file opened since under the same number.
-        jobs: list[Callable[[int], None]] = [self._hash, self._keep_record]
-        jobs += [partial(self._work, todo) for todo in todos]
-        threads = [self._thread(job) for job in jobs]
+        recorder = self._thread(self._keep_record)
+        threads = [self._thread(self._hash), *(self._thread(partial(self._work, todo)) for todo in todos)]
         try:
             while not self._over.wait(0.1):
                 self._watch()
         finally:
-            self._end(threads)
+            self._end(recorder, threads)
         self.report(amount(self.partial.done))
         if self.failure is not None:
             raise self.failure
@@ -318,7 +317,7 @@ class _Download:
                 f" {done} of {self.partial.size} here; they are kept, run again to go on from there"
             )
 
-    def _end(self, threads: list[threading.Thread]) -> None:
+    def _end(self, recorder: threading.Thread, threads: list[threading.Thread]) -> None:
         """Stop, and keep what has come; a thread held by a silent socket is not waited for."""
         self._stop.set()
         with self._lock:
@@ -326,7 +325,11 @@ class _Download:
         end = time.monotonic() + _JOIN_SECONDS
         for thread in threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
-        if not self.hexdigest and not (self.failure and no_space(self.failure)):
+        # This one waits for nothing but the disk, and the kernel tells a write error once: to it, and not to the seal.
+        recorder.join()
+        if isinstance(self.failure, OSError):
+            raise self.failure
+        if not self.hexdigest:
             self.partial.save(self.partial.done, sync=True)
 
     def _keep_record(self, _fd: int) -> None:
@@ -466,9 +469,10 @@ def fetch_blob(
             )
         held.seal()
     except OSError as error:
+        # What the disk refused stays in memory as if it were written: the next run would take it for whole.
+        held.drop()
         if not no_space(error):
             raise
-        held.drop()
         raise NoSpace(
             f"the file system of {folder} ran full at blob {digest} ({source.size} bytes); what had"
             " come of it was removed, so make room and run again"

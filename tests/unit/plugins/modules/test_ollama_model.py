@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import fcntl
 import json
 import os
@@ -784,6 +785,30 @@ def test_disk_that_fills_up_gets_its_room_back(host: Host, monkeypatch: pytest.M
     monkeypatch.setattr(os, "pwrite", real)
     host.ok()
     assert host.holds()
+
+
+@pytest.mark.parametrize("error", [None, OSError(errno.EIO, "Input/output error")])
+def test_slow_disk_is_heard_out(
+    host: Host, upstream: FakeRegistry, monkeypatch: pytest.MonkeyPatch, error: OSError | None
+) -> None:
+    heard: list[bool] = []
+
+    def sync(_fd: int) -> None:
+        heard.append(False)
+        time.sleep(0.6)
+        heard[-1] = True
+        if error:
+            raise error
+
+    monkeypatch.setattr(_fetch, "_RECORD_SECONDS", 0.01)
+    monkeypatch.setattr(_fetch, "_SYNC_ROUNDS", 1)
+    monkeypatch.setattr(_fetch, "_JOIN_SECONDS", 0)
+    monkeypatch.setattr(os, "fdatasync", sync)
+    upstream.twist = weights_only(lambda reply: replace(reply, rate=1_000_000))
+    result = host.run()
+    assert heard and all(heard)
+    assert (result.get("kind"), host.manifests() == []) == (("disk", True) if error else (None, False))
+    assert host.partials() == [], "neither bytes that may not be on disk nor a record that came late"
 
 
 def test_store_split_over_file_systems_is_refused(host: Host, tmp_path: Path) -> None:
