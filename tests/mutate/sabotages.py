@@ -271,7 +271,7 @@ SABOTAGES = (
         "the store's lock is a file that stays, so the next deploy finds it taken",
         [LOCK_IS_FILE],
         "interrupted",
-        "cannot open the store's lock",
+        r"\.archiv/lock:\s+File exists",
         "archiv.ollama.ollama_stack : models | Have every model in the store",
     ),
     Sabotage(
