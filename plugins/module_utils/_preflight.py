@@ -109,6 +109,9 @@ def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
         if not _SECRET.fullmatch(name):
             right = "it becomes a file name: take letters, digits, _ . -, and no . or - first"
             yield _refuse("ollama_stack_backend_secrets", name, right)
+    if re.search(r"[\s%$'\"\\]", str(inputs.get("ollama_stack_dir", ""))):
+        right = "take a path without blanks, quotes, %, $ and \\, which command lines and Compose read as their own"
+        yield _refuse("ollama_stack_dir", inputs["ollama_stack_dir"], right)
     for variable in ("ollama_stack_dir", "ollama_stack_models_dir"):
         if inputs.get(variable) and not inputs[variable].startswith("/"):
             yield _refuse(variable, inputs[variable], "give an absolute path on the host")
@@ -210,12 +213,27 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
                 "ollama_stack_backend_extra makes backend depend on ollama: without Ollama the archive would not start"
                 " (ADR-034 §1); leave it out"
             )
+        if name == "backend":
+            yield from _refuse_cut_off(service)
         if ports and name.startswith("ollama"):
             yield f"service {name} publishes a port: Ollama has no authentication, only its network protects it"
         elif ports and own and all((networks.get(key) or {}).get("internal") for key in own):
             yield (
                 f"service {name} publishes a port but is on internal networks only ({', '.join(own)}), where Docker"
                 " drops the port without a word: add the network edge to it"
+            )
+
+
+def _refuse_cut_off(backend: Document) -> t.Iterator[str]:
+    """Compose takes either key as a list or a mapping; in the other form it replaces ours instead of adding to it."""
+    for key, needed, form in (
+        ("environment", "APP_OLLAMA_BASEURL", "a mapping of names and values"),
+        ("networks", "archiv-net", "a list of names, or a mapping with archiv-net and edge in it"),
+    ):
+        if needed not in (backend.get(key) or {}):
+            yield (
+                f"ollama_stack_backend_extra takes {needed} from backend's {key}, without which it finds no Ollama:"
+                f" write {key} as {form}"
             )
 
 

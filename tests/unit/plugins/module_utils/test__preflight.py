@@ -59,6 +59,8 @@ def test_sound_deploy_is_refused_nothing() -> None:
         ("ollama_stack_user", "0:0", "not those of root"),
         ("ollama_stack_user", "ollama", "numbers"),
         ("ollama_stack_dir", "opt/archiv", "absolute path"),
+        ("ollama_stack_dir", "/opt/the archive", "without blanks"),
+        ("ollama_stack_dir", "/opt/100%", "without blanks"),
         ("ollama_stack_models_dir", "models", "absolute path"),
         ("ollama_stack_mem_limit", "eight", "size such as 8g"),
         ("ollama_stack_mem_limit", "0", "size such as 8g"),
@@ -140,6 +142,8 @@ def test_models_and_images_on_one_disk_share_its_room() -> None:
     [
         ("ollama", "ports", [{"target": 11434}], "Ollama has no authentication"),
         ("backend", "networks", {"archiv-net": None}, "internal networks only"),
+        ("backend", "networks", {"edge": None, "db": {"aliases": ["archive"]}}, "takes archiv-net from"),
+        ("backend", "environment", {"TZ": "UTC"}, "takes APP_OLLAMA_BASEURL from"),
         ("backend", "depends_on", {"ollama": {"condition": "service_started"}}, "ADR-034 §1"),
     ],
 )
