@@ -21,6 +21,7 @@ FILES = {
     "without": None,
     "nothing": "---\n",
     "own": LOCK,
+    "blank": LOCK,
     "idle": LOCK,
     "conflict": f"<<<<<<< HEAD\n{LOCK}=======\n",
     "mapping": f"a:1b: {ONE}\n",
@@ -44,6 +45,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
             "ollama_stack_keep_alive": "5m" if host == "idle" else "-1",
         }
     hosts["own"]["ollama_stack_models"] = [{"name": "a:1b", "digest": OTHER}]
+    hosts["blank"]["ollama_stack_models"] = [{"name": "a:1b", "digest": ""}, {"name": "reg:5000/x/b", "digest": None}]
     return evaluate(folder, hosts, "__ollama_stack_pinned")
 
 
@@ -67,6 +69,11 @@ def test_models_that_need_not_stay_loaded_are_bound_as_well(answers: Answers) ->
 
 def test_digest_of_the_inventory_goes_first(answers: Answers) -> None:
     assert answers["own"]["__ollama_stack_pinned"] == [{"name": "a:1b", "digest": OTHER}]
+
+
+def test_digest_that_is_empty_leaves_the_model_locked(answers: Answers) -> None:
+    told = answers["blank"]["__ollama_stack_pinned"]
+    assert [model["digest"] for model in told] == [ONE, OTHER]
 
 
 @pytest.mark.parametrize("host", ["conflict", "mapping", "short", "nameless", "hashes"])

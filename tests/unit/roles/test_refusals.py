@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.render import render
 from tests.unit.roles.evaluate import Answers, evaluate
 
 DEV = {"ollama_stack_variant": "dev"}
@@ -45,3 +46,7 @@ def test_deploy_is_refused_the_folder_of_the_other_variant(tmp_path: Path) -> No
     assert told["a"]["__ollama_stack_refusals"] == []
     [refusal] = told["b"]["__ollama_stack_refusals"]
     assert "belongs to the other ollama_stack_variant" in refusal
+
+
+def test_stack_without_models_renders_so_that_the_preflight_can_refuse_it() -> None:
+    assert "ollama-warm" not in render("staging-1", {"ollama_stack_models": []})
