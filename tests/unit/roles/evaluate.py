@@ -1,4 +1,4 @@
-"""What the role's derived variables are, by Ansible itself."""
+"""What the role's derived variables are, and what a task makes of them, by Ansible itself."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ Answers = dict[str, dict[str, Any]]
 
 def evaluate(folder: Path, hosts: Mapping[str, Mapping[str, Any]], variable: str) -> Answers:
     """A variable of ollama_stack on hosts with these variables beside its defaults, all in one run."""
+    return run(folder, hosts, {"ansible.builtin.debug": {"var": variable}})
+
+
+def run(folder: Path, hosts: Mapping[str, Mapping[str, Any]], task: Mapping[str, Any]) -> Answers:
+    """What each host answers to one task."""
     play = {
         "hosts": "all",
         "gather_facts": False,
         "vars_files": [str(ROOT / "roles/ollama_stack/vars/main.yml")],
-        "tasks": [{"ansible.builtin.debug": {"var": variable}}],
+        "tasks": [dict(task)],
     }
     defaults = yaml.safe_load((ROOT / "roles/ollama_stack/defaults/main.yml").read_text())
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": defaults, "hosts": dict(hosts)}}))
