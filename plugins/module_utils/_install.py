@@ -79,6 +79,7 @@ class Plan:
     fetch: tuple[Layer, ...]
     write_manifest: bool
     proven: t.Mapping[str, FileKey]
+    trusted: frozenset[str]
     proof_is_new: bool
 
     @property
@@ -166,6 +167,7 @@ def _plan(wanted: Wanted, manifest: Manifest, before: ModelState, proof: ModelSt
         fetch=tuple(blob for blob in manifest.blobs if blob.digest in bad),
         write_manifest=manifest is not before.manifest,
         proven={digest: key for digest, key in proof.proven.items() if digest not in bad},
+        trusted=proof.trusted,
         proof_is_new=proof_is_new,
     )
 

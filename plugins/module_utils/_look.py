@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import (
     FileChanged,
@@ -82,6 +82,8 @@ class ModelState:
     unproven: tuple[str, ...] = ()
     # Blobs whose bytes are proven, and the files that is true of: receipts are written from it.
     proven: t.Mapping[str, FileKey] = field(default_factory=dict)
+    # Those of them that were not read now: a receipt proved them.
+    trusted: frozenset[str] = frozenset()
 
 
 def look_at(
@@ -121,8 +123,9 @@ def prove_blobs(store: Store, name: ModelName, manifest: Manifest, receipts: Rec
         for path, (blob, key) in glance.whole.items()
         if receipts is not None and not receipts.why_void(blob.digest, key)
     }
+    trusted = frozenset(glance.whole[path][0].digest for path in known)
     known.update(hash_many([path for path in glance.whole if path not in known]))
-    return _judge(glance, "full", known, None)
+    return replace(_judge(glance, "full", known, None), trusted=trusted)
 
 
 @dataclass
@@ -248,6 +251,7 @@ def _judge(
         manifest=glance.manifest,
         unproven=tuple(f"{', '.join(roles)}: {doubt}" for doubt, roles in doubts.items()),
         proven=proven,
+        trusted=frozenset() if verify == "full" else frozenset(proven),
     )
 
 

@@ -65,6 +65,10 @@ class Receipts:
         self._scrub_seconds = scrub_seconds
         self._boot = boot_identity() if boot is None else boot
         self._clock = clock
+        self.read()
+
+    def read(self) -> None:
+        """Take what is there now: another writer may have been at it."""
         self._entries, self.unusable = self._read()
 
     def why_void(self, digest: str, key: FileKey) -> str:

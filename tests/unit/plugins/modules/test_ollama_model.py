@@ -26,8 +26,17 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _fetch, _install, _look, _receipts, _registry, _run
-from ansible_collections.archiv.ollama.plugins.module_utils._receipts import boot_identity
+from ansible_collections.archiv.ollama.plugins.module_utils import (
+    _ensure,
+    _fetch,
+    _install,
+    _look,
+    _receipts,
+    _registry,
+    _run,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts, boot_identity
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
 from tests.unit.plugins.certificates import Authority
 from tests.unit.plugins.fake_registry import FakeRegistry, Reply, Seen, Twist, registry
@@ -664,6 +673,20 @@ def test_damage_is_seen_past_a_kept_receipt_with_verify_full(host: Host) -> None
     assert host.ok(verify="full")["msg"].endswith("every byte hashed")
 
 
+def test_bytes_that_were_not_read_again_keep_the_age_of_their_proof(host: Host, upstream: FakeRegistry) -> None:
+    def read() -> dict[str, Fact]:
+        blobs: dict[str, Fact] = json.loads(next(host.receipts.glob("*.json")).read_text())["blobs"]
+        return {digest: blobs[digest] for digest in map(sha256, MODEL.blobs.values())}
+
+    upstream.publish("library/other:1", tiny_model(seed=5))
+    host.ok()
+    first = read()
+    host.ok(models=[NAME, "other:1"])
+    assert read() == first
+    host.ok(verify="full")
+    assert all(blob["made"] > first[digest]["made"] for digest, blob in read().items())
+
+
 def test_offline_repair_says_exactly_what_it_could_not_get(host: Host, upstream: FakeRegistry) -> None:
     host.ok()
     for role in ("weights", "template"):
@@ -906,6 +929,18 @@ def test_other_writer_is_waited_for_and_named(host: Host) -> None:
         timer.start()
         assert host.ok()["changed"]
         timer.join()
+
+
+def test_receipts_written_while_the_lock_was_waited_for_are_kept(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = "sha256:" + "a" * 64
+
+    def write_meanwhile(_lock: str) -> str:
+        Receipts(str(host.models), str(host.receipts)).write({other: FileKey(1, 2, 3, 0, 0)})
+        return "another writer"
+
+    monkeypatch.setattr(_ensure, "who_holds", write_meanwhile)
+    host.ok()
+    assert other in next(host.receipts.glob("*.json")).read_text()
 
 
 def test_absent_takes_the_model_and_what_only_it_used(host: Host, upstream: FakeRegistry) -> None:
