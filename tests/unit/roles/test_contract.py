@@ -27,8 +27,13 @@ def defaults_of(role: Path) -> dict[str, Any]:
     return load(role / "defaults/main.yml") or {}
 
 
+def entries_of(role: Path) -> dict[str, dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = load(role / "meta/argument_specs.yml")["argument_specs"]
+    return entries
+
+
 def options_of(role: Path) -> dict[str, dict[str, Any]]:
-    options: dict[str, dict[str, Any]] = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    options: dict[str, dict[str, Any]] = entries_of(role)["main"]["options"]
     return options
 
 
@@ -40,6 +45,13 @@ def test_every_role_has_a_contract() -> None:
     described = {path.parents[1] for path in ROOT.glob("roles/*/meta/argument_specs.yml")}
     assert ROLES
     assert set(ROLES) == described == {path for path in ROOT.glob("roles/*") if path.is_dir()}
+
+
+@every_role
+def test_every_entry_checks_the_same_inputs(role: Path) -> None:
+    said = [path for path in role.glob("tasks/*.yml") if path.read_text().startswith("# An entry of its own")]
+    assert set(entries_of(role)) == {"main"} | {path.stem for path in said}
+    assert [name for name, entry in entries_of(role).items() if entry["options"] != options_of(role)] == []
 
 
 @every_role
