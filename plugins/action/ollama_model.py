@@ -54,17 +54,12 @@ class ActionModule(ActionBase):
         if "ansible_job_id" not in started:
             return started
         status = {"jid": started["ansible_job_id"], "mode": "status", "_async_dir": async_dir}
-        result = self._follow(status, path, task_vars)
+        result = self._follow(status, path, task_vars, _most_seconds(self._task.args))
         self._execute_module("ansible.legacy.async_status", {**status, "mode": "cleanup"}, task_vars=task_vars)
         return {key: value for key, value in result.items() if key not in _ASYNC_KEYS}
 
     def _start(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        timeout = args.get("timeout", 14400)
-        try:
-            self._task.async_val = int(float(timeout)) + _GRACE_SECONDS
-        except (TypeError, ValueError, OverflowError):
-            # The module says in its own words what is wrong with it.
-            self._task.async_val = _GRACE_SECONDS
+        self._task.async_val = _most_seconds(args)
         try:
             started: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars, wrap_async=True)
         finally:
@@ -72,9 +67,12 @@ class ActionModule(ActionBase):
             self._task.async_val = 0
         return started
 
-    def _follow(self, status: dict[str, t.Any], path: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _follow(
+        self, status: dict[str, t.Any], path: str, task_vars: dict[str, t.Any], seconds: float
+    ) -> dict[str, t.Any]:
         """Poll until the module has ended; a connection that is lost for a while is no end."""
-        next_line = time.monotonic() + _SILENT_SECONDS
+        begun = time.monotonic()
+        next_line = begun + _SILENT_SECONDS
         first_polls, lost, pid, gone = iter(_FIRST_POLLS), 0, 0, 0
         while True:
             time.sleep(next(first_polls, _POLL_SECONDS))
@@ -89,7 +87,8 @@ class ActionModule(ActionBase):
                     raise
                 continue
             lost, pid, gone = 0, worker_pid(record) or pid, 0 if alive else gone + 1
-            if gone > 2:
+            # After a reboot its number may be another process's, or it was never told.
+            if gone > 2 or time.monotonic() - begun > seconds:
                 return {"failed": True, "kind": "gone", "models": [], "lacking": [], "msg": _GONE}
             if time.monotonic() >= next_line:
                 next_line = time.monotonic() + _LINE_SECONDS
@@ -107,6 +106,14 @@ class ActionModule(ActionBase):
         line = progress_line(str(task_vars.get("inventory_hostname", "")), record)
         if line is not None:
             display.display(line)
+
+
+def _most_seconds(args: dict[str, t.Any]) -> int:
+    try:
+        return int(float(args.get("timeout", 14400))) + _GRACE_SECONDS
+    except (TypeError, ValueError, OverflowError):
+        # The module says in its own words what is wrong with it.
+        return _GRACE_SECONDS
 
 
 _GONE = (

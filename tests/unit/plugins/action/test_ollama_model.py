@@ -8,10 +8,12 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_collections.archiv.ollama.plugins.action import ollama_model as action
 from tests.unit.plugins.fake_registry import registry
 from tests.unit.plugins.stores import NAME, tiny_model
 
@@ -103,6 +105,22 @@ def test_error_comes_through_in_its_own_words(played: Played) -> None:
     assert (refused["failed"], refused["kind"]) == (True, "not_found")
     assert "check the name and the tag" in refused["msg"] and refused["msg"] in played.output.replace("\n", " ")
     assert mistaken["failed"] and "timeout" in mistaken["msg"]
+
+
+@pytest.mark.parametrize("record", ["", '{"pid": 1, "note": "x"}'], ids=["never-told", "number-is-anothers"])
+def test_module_that_a_reboot_took_is_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch, record: str) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        assert now[0] < 3600, "still polling"
+
+    monkeypatch.setattr(action, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
+    plugin: Any = action.ActionModule.__new__(action.ActionModule)
+    plugin._execute_module = lambda *_args, **_named: {"started": 1, "finished": 0}
+    plugin._low_level_execute_command = lambda _command: {"stdout": f"{record}\n"}
+    assert plugin._follow({}, "/record", {}, 1000)["kind"] == "gone"
+    assert 1000 < now[0] < 1010
 
 
 def test_neither_job_nor_progress_record_stays(played: Played) -> None:
