@@ -260,6 +260,8 @@ class _Download:
     def run(self) -> str:
         """Fetch what is missing; returns the digest of the whole."""
         todos = self._begin()
+        # Its tries may have taken their time.
+        self._last_byte = time.monotonic()
         # Each thread has a descriptor of its own: one that wakes late, after we gave up, can then
         # never write into a file opened since under the same number.
         recorder = self._thread(self._keep_record)

@@ -268,14 +268,15 @@ def explain_failure(error: Exception, url: str, patience: float) -> RegistryErro
             f"the certificate of {where} is not trusted ({reason.verify_message}); give the"
             " authority that signed it as `ca_path`"
         )
+    if isinstance(reason, ConnectionRefusedError):
+        return Offline(f"{where} refused the connection; is the registry running on that port?")
+    # OpenSSL has errors of its own for a connection that ends in the middle.
+    if isinstance(reason, (http.client.HTTPException, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return Cut(f"{where} hung up before its answer was complete")
     if isinstance(reason, ssl.SSLError):
         return Untrusted(f"no TLS with {where} ({getattr(reason, 'reason', '') or reason}); does it speak https?")
     if isinstance(reason, (socket.timeout, TimeoutError)):
         return Offline(f"{where} did not answer within {patience:.3g} s")
-    if isinstance(reason, ConnectionRefusedError):
-        return Offline(f"{where} refused the connection; is the registry running on that port?")
-    if isinstance(reason, (http.client.HTTPException, ConnectionError)):
-        return Cut(f"{where} hung up before its answer was complete")
     if isinstance(reason, OSError) and reason.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return Offline(f"no route to {where} ({reason.strerror})")
     return Offline(f"cannot speak with {where}: {reason}")
@@ -295,9 +296,14 @@ def judge_status(status: int, url: str, what: str) -> None:
         raise NotFound(f"{where} has no {what} (404); check the name and the tag, or the `mirror`")
     if status == 412:
         raise NeedsNewerOllama(f"{where} gives {what} only to a newer Ollama (412); raise the version of the image")
-    if status >= 500 or status == 429:
+    if is_ill(status):
         raise ServerError(f"{where} answers {status} for {what}; the registry is ill, try later")
     raise BadAnswer(f"{where} answers {status} for {what}, which no registry should")
+
+
+def is_ill(status: int) -> bool:
+    """Whether the server may answer otherwise in a moment."""
+    return status >= 500 or status == 429
 
 
 def _split(url: str) -> SplitResult | None:
@@ -478,6 +484,8 @@ class RegistryClient:
             {"Authorization": basic} if basic else {},
         )
         try:
+            if is_ill(answer.status):
+                raise ServerError(f"{where} answers {answer.status}; it is ill, try later")
             if answer.status != 200:
                 raise Unauthorized(_no_token(where, answer.status, ours, parts.netloc))
             raw = self._read_all(answer, _TOKEN_LIMIT, "a token")

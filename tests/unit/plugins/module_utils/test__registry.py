@@ -167,6 +167,8 @@ def test_each_status_has_its_own_error(status: int, kind: str) -> None:
         (TimeoutError("timed out"), "offline", "did not answer within 5 s"),
         (urllib.error.URLError(OSError("Tunnel connection failed: 407 Proxy")), "offline", "407"),
         (urllib.error.URLError(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong")), "untrusted", "TLS"),
+        (urllib.error.URLError(ssl.SSLEOFError(8, "EOF occurred in violation of protocol")), "cut", "hung up"),
+        (ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed"), "cut", "hung up"),
         (http.client.RemoteDisconnected("closed"), "cut", "hung up"),
         (ConnectionResetError(errno.ECONNRESET, "reset"), "cut", "hung up"),
         (http.client.IncompleteRead(b""), "cut", "hung up"),

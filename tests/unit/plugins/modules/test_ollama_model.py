@@ -37,6 +37,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils import (
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts, boot_identity
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import Answer, RegistryClient
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
 from tests.unit.plugins.certificates import Authority
 from tests.unit.plugins.fake_registry import FakeRegistry, Reply, Seen, Twist, registry
@@ -417,6 +418,26 @@ def test_stall_is_noticed_in_time(host: Host, upstream: FakeRegistry) -> None:
     assert time.monotonic() - begun < 4
 
 
+def test_tries_before_the_first_byte_are_no_stall(
+    host: Host, upstream: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, read = sha256(MODEL.blobs["weights"]), RegistryClient.read
+    tries, reads = iter([0.45, 0.45]), iter([0.45])
+
+    def slowly(reply: Reply) -> Reply:
+        pause = next(tries, 0)
+        time.sleep(pause)
+        return replace(reply, status=503) if pause else reply
+
+    def read_late(client: RegistryClient, answer: Answer, amount: int) -> bytes:
+        time.sleep(next(reads, 0) if digest in answer.url else 0)
+        return read(client, answer, amount)
+
+    monkeypatch.setattr(RegistryClient, "read", read_late)
+    upstream.twist = weights_only(slowly)
+    host.ok(stall_timeout=1, connections=1)
+
+
 def test_one_stalled_connection_does_not_stop_the_others(host: Host, upstream: FakeRegistry) -> None:
     once = iter([True])
     upstream.twist = weights_only(lambda reply: replace(reply, stall=1000) if next(once, False) else reply)
@@ -487,6 +508,16 @@ def test_token_service_of_the_registry_sees_credentials_and_scope(host: Host, up
     asked = next(seen for seen in upstream.seen if seen.path == "/token")
     assert asked.headers["authorization"] == BASIC
     assert asked.query == "service=reg&scope=repository%3Alibrary%2Fqwen2.5%3Apull"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_token_service_that_is_ill_is_asked_again(host: Host, upstream: FakeRegistry, status: int) -> None:
+    guard = expects("Bearer t0ken", f'Bearer realm="{upstream.url}/token"')
+    token = iter([Reply(status), Reply(200, b'{"token": "t0ken"}')])
+    upstream.twist = lambda seen, reply: next(token) if seen.path == "/token" else guard(seen, reply)
+    host.ok()
+    upstream.twist = lambda seen, reply: Reply(status) if seen.path == "/token" else guard(seen, reply)
+    assert "token service" in host.fails("server_error", models=["other:1"])
 
 
 def test_token_service_elsewhere_must_be_https(host: Host, upstream: FakeRegistry) -> None:
