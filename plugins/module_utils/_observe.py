@@ -93,15 +93,15 @@ def observe(query: Query) -> tuple[_stack.Observation, Document]:
         with reading(query.directory, query.files[0]["content"]) as read:
             seen = _look_at_engine(seen, query)
             document, hashes = read()
+        seen = replace(seen, wanted=_stack.read_config(document, hashes))
+        known = {service.config_hash for service in seen.wanted.services.values()}
+        if not known.issuperset(container.config_hash for container in seen.containers):
+            # Only a difference makes the version worth one more start of the CLI.
+            seen = replace(seen, compose_version=compose_version())
     except ComposeMissing as error:
         return replace(seen, engine_missing=seen.engine_missing or str(error)), {}
     except ComposeRefused as error:
         return replace(seen, compose_refused=str(error)), {}
-    seen = replace(seen, wanted=_stack.read_config(document, hashes))
-    known = {service.config_hash for service in seen.wanted.services.values()}
-    if not known.issuperset(container.config_hash for container in seen.containers):
-        # Only a difference makes the version worth one more start of the CLI.
-        seen = replace(seen, compose_version=compose_version())
     return seen, document
 
 
@@ -406,7 +406,11 @@ def _nearest(path: str) -> str:
 
 
 def _has_locks(folder: str) -> bool:
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        # Nobody can tell, and that this is not root is a refusal of its own.
+        return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -172,6 +173,27 @@ def test_retagged_image_is_found(run: Run, engine: FakeEngine, tmp_path: Path) -
     write(tmp_path)
     engine.answers["/images/ollama/ollama:0.34.2/json"] = (200, {"Id": "sha256:another"})
     assert kinds(run(docker_host=engine.host)) == ["image_retagged", "model_unproven"]
+
+
+@pytest.mark.parametrize("said", ["docker: 'compose' is not a docker command.", "exec format error"])
+def test_compose_that_fails_to_tell_its_version_is_told(
+    run: Run, cli: Path, engine: FakeEngine, tmp_path: Path, said: str
+) -> None:
+    write(tmp_path)
+    command = (cli / "docker").read_text().replace("echo 2.26.1-4", f'echo "{said}" >&2; exit 1')
+    config_hash = container()["Config"]["Labels"]["com.docker.compose.config-hash"]
+    (cli / "docker").write_text(command.replace(config_hash, "other"))
+    verdict = run(docker_host=engine.host)
+    assert kinds(verdict)[0] in ("engine_missing", "compose_refused") and not verdict["clean"]
+
+
+def test_folder_that_may_not_be_opened_says_nothing_of_locks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(path: str, flags: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    assert _observe._has_locks(str(tmp_path))
+    monkeypatch.setattr(os, "open", refuse)
+    assert _observe._has_locks(str(tmp_path))
 
 
 def digest(secret: str) -> str:
