@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact,
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._names import (
     DigestInvalid,
+    ModelName,
     NameInvalid,
     parse_digest,
     parse_name,
@@ -31,6 +33,10 @@ class InputInvalid(ValueError):
 
 class NoStore(Exception):
     """The models folder cannot be found; str() is a sentence for the operator."""
+
+
+class NoVolume(NoStore):
+    """It cannot be, for its volume was never made."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ def read_wishes(entries: t.Sequence[object]) -> list[Wish]:
 
 def _read_wish(entry: object) -> Wish:
     if isinstance(entry, str):
-        return Wish(parse_name(entry))
+        return Wish(_parse(entry))
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise InputInvalid(f"{entry!r} is neither a model name nor {{name: ..., digest: ...}}")
     unknown = sorted(str(key) for key in entry if key not in _KEYS)
@@ -73,7 +79,16 @@ def _read_wish(entry: object) -> Wish:
         raise InputInvalid(f"{entry['name']} has digest {digest!r}; write it as text, sha256:...")
     if not isinstance(warm, bool):
         raise InputInvalid(f"{entry['name']} has warm {warm!r}; write true or false")
-    return Wish(parse_name(entry["name"]), parse_digest(digest) if digest else None, warm)
+    return Wish(_parse(entry["name"]), parse_digest(digest) if digest else None, warm)
+
+
+def _parse(text: str) -> ModelName:
+    name = parse_name(text)
+    host, colon, port = name.host.partition(":")
+    # Ollama takes it for a name, and fails as late as we would.
+    if colon and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+        raise InputInvalid(f"{text} has port {port!r} after {host}; write a number from 1 to 65535, or no colon")
+    return name
 
 
 def find_models_dir(engine: Engine | None, store: str | None, project: str, volume: str, why_no_engine: str) -> str:
@@ -86,7 +101,7 @@ def find_models_dir(engine: Engine | None, store: str | None, project: str, volu
         raise NoStore(f"{why_no_engine}; or give the models folder as store, which needs no Engine")
     found = engine.volume(project, volume)
     if found is None:
-        raise NoStore(
+        raise NoVolume(
             f"the Engine has no volume {volume} of project {project}; run playbooks/deploy.yml,"
             " or give the models folder as store"
         )

@@ -15,6 +15,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     Assessment,
     InputInvalid,
     NoStore,
+    NoVolume,
     connect,
     find_models_dir,
     plain_survey,
@@ -100,6 +101,8 @@ def _models_dir(params: Params, engine: Engine | None, why_no_engine: str, check
     try:
         return find_models_dir(engine, params["store"], params["project"], params["volume"], why_no_engine)
     except NoStore as error:
+        if isinstance(error, NoVolume) and params["state"] == "absent":
+            return _NOWHERE
         if not check or params["store"]:
             raise
         warnings.append(f"predicted as for an empty store: {error}")

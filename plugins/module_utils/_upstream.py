@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
@@ -55,6 +56,9 @@ def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
             mistakes.append(str(error))
     if params["ca_path"] is not None and not os.path.isfile(params["ca_path"]):
         mistakes.append(f"ca_path: {params['ca_path']} is not a file on this host")
+    version = params.get("ollama_version")
+    if version and re.fullmatch(r"[!-~]+", version) is None:
+        mistakes.append(f"ollama_version: {version!r} is not a version; write it as `ollama --version` does, 0.34.2")
     return mistakes
 
 

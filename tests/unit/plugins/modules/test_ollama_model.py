@@ -998,6 +998,13 @@ def test_absent_of_two_that_share_takes_the_shared(host: Host, upstream: FakeReg
     assert host.blobs() == {} and host.manifests() == []
 
 
+def test_absent_where_no_volume_was_ever_made_is_absent(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = SimpleNamespace(volume=lambda project, name: None)
+    monkeypatch.setattr(_run, "connect", lambda docker_host: (engine, ""))
+    assert not host.ok(store=None, state="absent", prune=True, restart=True)["changed"]
+    assert "no volume" in host.fails("store", store=None)
+
+
 def test_absent_keeps_blobs_that_an_unreadable_manifest_may_need(host: Host) -> None:
     host.ok()
     other = host.models / "manifests/registry.ollama.ai/library/other/1"
@@ -1065,6 +1072,10 @@ def test_prune_touches_no_blob_while_a_manifest_cannot_be_read(host: Host) -> No
         ({"models": ["Bad Name!"]}, "models[0]"),
         ({"models": []}, "empty"),
         ({"models": [{"name": "m:1", "digest": "sha256:12"}]}, "64 hexadecimal"),
+        ({"models": ["registry.example:port/ns/m:1"]}, "port 'port'"),
+        ({"models": [{"name": "registry.example:65536/ns/m:1"}]}, "port '65536'"),
+        ({"ollama_version": "0.34.2\n"}, "ollama_version"),
+        ({"ollama_version": "0.34.2\u2013rc1"}, "ollama_version"),
         ({"mirror": "ftp://x"}, "mirror"),
         ({"insecure": False}, "insecure"),
         ({"connections": 0}, "connections"),
