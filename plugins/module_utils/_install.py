@@ -24,8 +24,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._fetch import (
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._look import (
+    FOLDER,
     ModelState,
     Problem,
+    closed_folders,
     look_at,
     prove_blobs,
 )
@@ -84,10 +86,11 @@ class Plan:
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """Files the serving user could not read; fetched ones come with the right mode."""
+        """What the serving user could not read; fetched files come with the right mode."""
         coming = {layer.digest for layer in self.fetch}
         wrong = [problem for problem in self.problems if problem.kind == _MODE and problem.blob not in coming]
-        return tuple(problem.path for problem in wrong if problem.blob or not self.write_manifest)
+        own = (problem for problem in wrong if problem.blob or problem.role == FOLDER or not self.write_manifest)
+        return tuple(problem.path for problem in own)
 
     @property
     def changed(self) -> bool:
@@ -210,17 +213,23 @@ def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
     refuse_split_store(store)
     blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
     shop.progress.expect(sum(blobs.values()))
-    if any(one.stale for one in plans):
+    stale = any(one.stale for one in plans)
+    if stale:
         mark_stale(store)
     proven: dict[str, FileKey] = {}
-    for one in plans:
-        proven.update(one.proven)
-        proven.update(_bring_blobs(shop, one, proven))
-        if one.write_manifest:
-            _write_manifest(store, one)
-        elif one.proof_is_new:
-            _settle_manifest(store, one)
-        proven.update(_make_readable(store, one, proven))
+    try:
+        for one in plans:
+            proven.update(one.proven)
+            proven.update(_bring_blobs(shop, one, proven))
+            if one.write_manifest:
+                _write_manifest(store, one)
+            elif one.proof_is_new:
+                _settle_manifest(store, one)
+            proven.update(_make_readable(store, one, proven))
+    finally:
+        if stale:
+            # A server that was started while we fetched has read the old bytes.
+            mark_stale(store)
     return proven
 
 
@@ -281,10 +290,10 @@ def _settle_manifest(store: Store, one: Plan) -> None:
 
 
 def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    """Give files the mode the server needs; returns the keys that moved with it."""
-    for path in one.modes:
-        os.chmod(path, 0o644)
-        sync_file(path)
+    """Give files and folders the mode the server needs; returns the keys that moved with it."""
+    # Ours are made right, but a new model may go into folders somebody else made.
+    for path in {*one.modes, *closed_folders(store, store.manifest_path(one.name))}:
+        mend_mode(path)
     now = {digest: FileKey.of(os.lstat(store.blob_path(digest))) for digest in proven}
     # Our chmod moved ctime, and only that: the proof holds for the file as it is now.
     return {
@@ -292,6 +301,11 @@ def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> 
         for digest, key in now.items()
         if store.blob_path(digest) in one.modes and key[:4] == proven[digest][:4]
     }
+
+
+def mend_mode(path: str) -> None:
+    os.chmod(path, 0o755 if os.path.isdir(path) else 0o644)
+    sync_file(path)
 
 
 def stale_path(store: Store) -> str:
@@ -308,11 +322,11 @@ def mark_stale(store: Store) -> None:
 def place(source: str, target: str) -> None:
     """Rename source over target, whatever sits there; the name is on disk once its folder is synced."""
     aside = f"{source}.aside"
+    delete(aside)
     if os.path.isdir(target) and not os.path.islink(target):
         os.rename(target, aside)
     os.replace(source, target)
-    if os.path.lexists(aside):
-        shutil.rmtree(aside)
+    delete(aside)
 
 
 def make_folder(path: str, mode: int) -> None:

@@ -31,12 +31,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
 
 # The serving container runs as a uid that owns nothing here: everyone must be able to read.
-_READABLE = 0o444
+_READABLE, _ENTERABLE = 0o444, 0o555
 _ZEROES_LOOKED_AT = 4096
+# The role of what leads to a model without being a file of it.
+FOLDER = "folder"
 _REPAIR = "repair it with playbooks/deploy.yml, or archiv.ollama.ollama_model with repair: true"
 _ACTIONS = {
     "changed": "look again once nothing writes to the store",
-    "mode": "chmod 0644 {path}",
+    "mode": "chmod {mode} {path}",
     "no_weights": "name a model whose weights can be stored here",
     "not_a_file": "move it out of the way, then " + _REPAIR,
     "pin": "install the wanted digest with playbooks/deploy.yml, or correct the digest in the inventory",
@@ -65,7 +67,7 @@ class Problem:
     @property
     def action(self) -> str:
         """What heals it."""
-        return _ACTIONS.get(self.kind, _REPAIR).format(path=self.path)
+        return _ACTIONS.get(self.kind, _REPAIR).format(path=self.path, mode=self.expected.rpartition(" ")[2])
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,9 @@ def _glance(store: Store, name: ModelName, pinned: str | None) -> _Glance:
     glance.manifest = _glance_at_manifest(glance, path, pinned)
     if glance.manifest is not None:
         _note_spelling(glance, store, path)
+        for folder in closed_folders(store, path):
+            found = f"mode {stat.S_IMODE(os.stat(folder).st_mode):04o}, the serving user cannot enter it"
+            glance.problems.append(Problem("mode", FOLDER, "", folder, "mode 0755", found))
         for blob in glance.manifest.blobs:
             _glance_at_blob(glance, store, blob)
     return glance
@@ -205,6 +210,14 @@ def _note_mode(glance: _Glance, blob: Layer | None, path: str, status: os.stat_r
     if status.st_mode & _READABLE != _READABLE:
         found = f"mode {stat.S_IMODE(status.st_mode):04o}, the serving user cannot read it"
         glance.note("mode", blob, path, "mode 0644", found)
+
+
+def closed_folders(store: Store, manifest: str) -> list[str]:
+    """Of the folders that lead to a manifest and to the blobs, those that not everybody may enter."""
+    folders = [store.blobs_dir, os.path.dirname(manifest)]
+    while folders[-1] != store.models_dir and os.path.dirname(folders[-1]) != folders[-1]:
+        folders.append(os.path.dirname(folders[-1]))
+    return [one for one in folders if os.path.isdir(one) and os.stat(one).st_mode & _ENTERABLE != _ENTERABLE]
 
 
 def _note_spelling(glance: _Glance, store: Store, path: str) -> None:

@@ -98,46 +98,51 @@ def assess(models: Path, verify: str = "full", why_no_engine: str = "") -> Asses
     return assess_models(read_wishes([NAME]), models_dir=str(models), verify=verify, observe=observe)
 
 
-def test_expectations_met_are_silent(tmp_path: Path) -> None:
-    tiny_model().install(tmp_path)
-    assert unmet_expectations(assess(tmp_path), ["cached", "intact"]) == []
-    assert summary(assess(tmp_path)) == f"{NAME}: cached, intact"
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return tmp_path / "models"
 
 
-def test_every_unmet_expectation_is_named_with_file_and_cure(tmp_path: Path) -> None:
+def test_expectations_met_are_silent(models: Path) -> None:
+    tiny_model().install(models)
+    assert unmet_expectations(assess(models), ["cached", "intact"]) == []
+    assert summary(assess(models)) == f"{NAME}: cached, intact"
+
+
+def test_every_unmet_expectation_is_named_with_file_and_cure(models: Path) -> None:
     model = tiny_model()
-    model.install(tmp_path)
+    model.install(models)
     for role in ("config", "template"):
-        model.blob_path(tmp_path, role).unlink()
-    unmet = unmet_expectations(assess(tmp_path, why_no_engine="no Engine here"), ["cached", "intact", "healthy"])
+        model.blob_path(models, role).unlink()
+    unmet = unmet_expectations(assess(models, why_no_engine="no Engine here"), ["cached", "intact", "healthy"])
     assert len(unmet) == 3
     for line, role in zip(unmet, ("template", "config"), strict=False):
         assert line.startswith(f"{NAME} is not cached and not intact: ")
-        assert str(model.blob_path(tmp_path, role)) in line
+        assert str(model.blob_path(models, role)) in line
         assert "repair: true" in line
     assert "no Engine here" in unmet[2]
 
 
-def test_expecting_only_what_holds_hides_what_was_not_asked(tmp_path: Path) -> None:
+def test_expecting_only_what_holds_hides_what_was_not_asked(models: Path) -> None:
     model = tiny_model()
-    model.install(tmp_path)
-    weights = model.blob_path(tmp_path, "weights")
+    model.install(models)
+    weights = model.blob_path(models, "weights")
     weights.write_bytes(bytes(weights.stat().st_size))
-    assessment = assess(tmp_path, why_no_engine="no Engine here")
+    assessment = assess(models, why_no_engine="no Engine here")
     assert unmet_expectations(assessment, ["cached"]) == []
     (line,) = unmet_expectations(assessment, ["intact"])
     assert line.startswith(f"{NAME} is not intact: weights {weights}")
     assert "not intact" in summary(assessment)
 
 
-def test_unproven_is_not_intact_and_says_how_to_know(tmp_path: Path) -> None:
-    tiny_model().install(tmp_path)
-    (line,) = unmet_expectations(assess(tmp_path, "receipt"), ["cached", "intact"])
+def test_unproven_is_not_intact_and_says_how_to_know(models: Path) -> None:
+    tiny_model().install(models)
+    (line,) = unmet_expectations(assess(models, "receipt"), ["cached", "intact"])
     assert "is not known to be intact" in line
     assert line.endswith("look with verify: full")
 
 
-def test_pinned_that_nobody_can_tell_is_unmet(tmp_path: Path) -> None:
-    tiny_model().install(tmp_path)
-    (line,) = unmet_expectations(assess(tmp_path, why_no_engine="no Engine here"), ["pinned"])
+def test_pinned_that_nobody_can_tell_is_unmet(models: Path) -> None:
+    tiny_model().install(models)
+    (line,) = unmet_expectations(assess(models, why_no_engine="no Engine here"), ["pinned"])
     assert "not pinned in memory: no Engine here" in line

@@ -220,6 +220,16 @@ def test_blob_the_server_cannot_read_is_whole_but_a_problem(models: Path, role: 
     ]
 
 
+def test_folder_the_server_cannot_enter_is_a_problem(models: Path) -> None:
+    blobs = models / "blobs"
+    blobs.chmod(0o711)
+    state = look(models)
+    assert (state.cached, state.intact) == (True, True)
+    assert [(one.kind, one.role, one.path, one.action) for one in state.problems] == [
+        ("mode", "folder", str(blobs), f"chmod 0755 {blobs}")
+    ]
+
+
 def test_two_spellings_of_a_part_are_a_problem(models: Path) -> None:
     tiny_model(1).install(models, "registry.ollama.ai", "library", "other", NAME[8:].upper())
     state = look(models)

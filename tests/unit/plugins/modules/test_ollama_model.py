@@ -747,6 +747,42 @@ def test_blob_the_server_cannot_read_becomes_readable(host: Host, upstream: Fake
     assert upstream.seen == [] and not host.ok()["changed"]
 
 
+@pytest.mark.parametrize("folder", [".", "blobs", "manifests", "manifests/registry.ollama.ai/library/qwen2.5"])
+def test_folder_the_server_cannot_enter_is_opened(host: Host, upstream: FakeRegistry, folder: str) -> None:
+    host.ok()
+    (host.models / folder).chmod(0o700)
+    assert host.ok(check=True)["changed"] and "repair: false" in host.fails("damaged", repair=False)
+    upstream.seen.clear()
+    assert host.ok()["changed"] and stat.S_IMODE((host.models / folder).stat().st_mode) == 0o755
+    assert upstream.seen == [] and not host.ok()["changed"]
+
+
+def test_new_model_opens_the_folders_it_comes_into(host: Host) -> None:
+    (host.models / "blobs").mkdir(parents=True)
+    for path in (host.models, host.models / "blobs"):
+        path.chmod(0o700)
+    host.ok()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (host.models, host.models / "blobs")} == {0o755}
+    assert not host.ok()["changed"]
+
+
+def test_server_that_started_while_bytes_came_counts_as_stale(host: Host, upstream: FakeRegistry) -> None:
+    host.ok()
+    weights = MODEL.blob_path(host.models, "weights")
+    zeroed(weights)
+    upstream.twist = weights_only(lambda reply: replace(reply, rate=600_000))
+    host.ok(connections=1)
+    assert (host.models.parent / ".archiv/stale").stat().st_mtime_ns >= weights.stat().st_ctime_ns
+
+
+def test_what_a_killed_run_left_aside_is_no_hindrance(host: Host) -> None:
+    host.ok()
+    (host.models.parent / ".archiv/partials/manifest.aside/deep").mkdir(parents=True)
+    manifest = host.models / "manifests" / host.manifests()[0]
+    folder(manifest)
+    assert host.ok()["changed"] and manifest.read_bytes() == MODEL.manifest and host.partials() == []
+
+
 # Durability
 
 
