@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED_FILES = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md"}
-SHIPPED_FOLDERS = {"docs", "meta", "playbooks", "plugins", "roles"}
+SHIPPED_FOLDERS = {"docs", "inventory", "meta", "playbooks", "plugins", "roles"}
 NEEDED = {"MANIFEST.json", "README.md", "LICENSE", "meta/runtime.yml", "playbooks/deploy.yml"}
 
 
@@ -25,7 +25,8 @@ def ships(path: Path) -> bool:
     if len(path.parts) == 1:
         return path.name in SHIPPED_FILES | SHIPPED_FOLDERS
     hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
-    return path.parts[0] in SHIPPED_FOLDERS and not hidden
+    lab = path.parts[:2] == ("inventory", "lab")
+    return path.parts[0] in SHIPPED_FOLDERS and not hidden and not lab
 
 
 def build(folder: Path) -> Path:

@@ -29,7 +29,15 @@ def test_archive_refuses_what_does_not_run(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["LICENSE", "plugins", "plugins/modules/a.py", "meta/runtime.yml", "playbooks/deploy.yml"]
+    "name",
+    [
+        "LICENSE",
+        "plugins",
+        "plugins/modules/a.py",
+        "meta/runtime.yml",
+        "playbooks/deploy.yml",
+        "inventory/example/a.yml",
+    ],
 )
 def test_archive_accepts_what_runs(name: str) -> None:
     assert archive.strays([name]) == []
