@@ -290,22 +290,20 @@ def _settle_manifest(store: Store, one: Plan) -> None:
 
 
 def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    """Give files and folders the mode the server needs; returns the keys that moved with it."""
     # Ours are made right, but a new model may go into folders somebody else made.
-    for path in {*one.modes, *closed_folders(store, store.manifest_path(one.name))}:
-        mend_mode(path)
+    return mend_modes(store, {*one.modes, *closed_folders(store, store.manifest_path(one.name))}, proven)
+
+
+def mend_modes(store: Store, paths: t.Collection[str], proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
+    """Give files and folders the mode the server needs; returns the keys that moved with it."""
+    for path in paths:
+        os.chmod(path, 0o755 if os.path.isdir(path) else 0o644)
+        sync_file(path)
     now = {digest: FileKey.of(os.lstat(store.blob_path(digest))) for digest in proven}
     # Our chmod moved ctime, and only that: the proof holds for the file as it is now.
     return {
-        digest: key
-        for digest, key in now.items()
-        if store.blob_path(digest) in one.modes and key[:4] == proven[digest][:4]
+        digest: key for digest, key in now.items() if store.blob_path(digest) in paths and key[:4] == proven[digest][:4]
     }
-
-
-def mend_mode(path: str) -> None:
-    os.chmod(path, 0o755 if os.path.isdir(path) else 0o644)
-    sync_file(path)
 
 
 def stale_path(store: Store) -> str:

@@ -12,6 +12,7 @@ import os
 import re
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._ensure import (
@@ -30,10 +31,11 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install import (
     delete,
     make_folder,
     mark_stale,
+    mend_modes,
     sync_blobs,
     sync_file,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, look_at_all
+from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, Problem, look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import Deadline, DeadlineExceeded
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
 
@@ -145,25 +147,42 @@ def ensure_pulled(shop: Workshop, job: Job, engine: PullEngine, project: str, in
     outcome = Outcome()
     with store_lock(shop, job):
         states = _prove(shop, job)
-        todo = [state for state in states if not is_settled(state, "full")]
-        outcome.changed = bool(todo)
+        todo = [state for state in states if not state.intact]
+        closed = [state for state in states if state.intact and not is_settled(state, "full")]
+        present = [state for state in (*todo, *closed) if state.digest is not None]
+        if not job.repair and present:
+            raise InstallError("damaged", f"damaged, and `repair: false` forbids to mend it: {_words(present)}")
+        outcome.changed = bool(todo or closed)
         outcome.stale = any(state.digest is not None for state in todo)
-        if todo and not job.check:
-            if not job.repair and any(state.digest is not None for state in todo):
-                raise InstallError("damaged", f"damaged, and `repair: false` forbids to mend it: {_words(todo)}")
-            _pull(shop, todo, engine, project, init_service)
-            states = _prove(shop, job)
-            _refuse_wrong(states)
-        if not job.check:
-            keep_receipts(shop, {digest: key for state in states for digest, key in state.proven.items()}, outcome)
-    names = {state.name for state in todo}
+        outcome.before = [one.text for state in (*todo, *closed) for one in state.problems]
+        outcome.after = [f"pull {state.name}" for state in todo] + [one.action for one in _modes(closed)]
+        verbs = {state.name: "pulled" for state in todo} | {state.name: "made readable" for state in closed}
+        if job.check:
+            states = [
+                _predict(state, wish.digest) if state in todo else state for state, wish in zip(states, job.wishes)
+            ]
+        else:
+            if todo:
+                _pull(shop, todo, engine, project, init_service)
+                states = _prove(shop, job)
+                _refuse_wrong(states)
+            proven = {digest: key for state in states for digest, key in state.proven.items()}
+            proven.update(mend_modes(shop.store, {one.path for one in _modes(states)}, proven))
+            keep_receipts(shop, proven, outcome)
     for state in states:
-        changed = state.name in names
-        outcome.models.append({**plain_entry(state), "changed": changed})
-        outcome.lines.append(f"{state.name}: {'pulled' if changed else 'there, every byte hashed'}")
-    outcome.before = [one.text for state in todo for one in state.problems]
-    outcome.after = [f"pull {state.name}" for state in todo]
+        kept = tuple(one for one in state.problems if one.kind != "mode")
+        outcome.models.append({**plain_entry(replace(state, problems=kept)), "changed": state.name in verbs})
+        outcome.lines.append(f"{state.name}: {verbs.get(state.name, 'there, every byte hashed')}")
     return outcome
+
+
+def _modes(states: t.Sequence[ModelState]) -> list[Problem]:
+    return [one for state in states for one in state.problems if one.kind == "mode"]
+
+
+def _predict(state: ModelState, pinned: str | None) -> ModelState:
+    """What a pull would leave; which manifest comes, only the registry knows."""
+    return ModelState(state.name, pinned or state.digest, True, True)
 
 
 def _prove(shop: Workshop, job: Job) -> list[ModelState]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -125,8 +126,10 @@ def good(models: Path) -> Callable[[], tuple[int, str]]:
 
 def test_pull_installs_and_is_proven(models: Path) -> None:
     engine = FakeEngine(good(models))
-    assert ensure(models, engine, check=True).changed and engine.runs == 0 and not models.exists()
-    outcome = ensure(models, engine)
+    predicted = ensure(models, engine, digest=MODEL.digest, check=True)
+    assert engine.runs == 0 and not models.exists()
+    outcome = ensure(models, engine, digest=MODEL.digest)
+    assert predicted == outcome
     assert outcome.changed and not outcome.stale and outcome.models[0]["intact"] is True
     again = ensure(models, engine)
     assert not again.changed and engine.runs == 1
@@ -139,6 +142,21 @@ def test_pull_over_damage_heals_although_ollama_trusts_the_name(models: Path) ->
     outcome = ensure(models, FakeEngine(good(models)))
     assert outcome.changed and outcome.stale and weights.read_bytes() == MODEL.blobs["weights"]
     assert os.listdir(models.parent / ".archiv" / "partials") == []
+
+
+def test_file_the_server_cannot_read_is_mended_without_a_pull(models: Path) -> None:
+    MODEL.install(models)
+    closed = (MODEL.blob_path(models, "weights"), models / "blobs")
+    for path in closed:
+        path.chmod(0o700)
+    engine = FakeEngine(good(models))
+    predicted = ensure(models, engine, check=True)
+    with pytest.raises(InstallError, match="repair: false"):
+        ensure(models, engine, repair=False)
+    mended = ensure(models, engine)
+    assert (mended.changed, mended.stale, engine.runs) == (True, False, 0)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in closed] == [0o644, 0o755]
+    assert predicted == mended and not ensure(models, engine).changed
 
 
 def test_failed_pull_puts_the_damaged_file_back(models: Path) -> None:
@@ -170,8 +188,9 @@ def test_repair_can_be_forbidden(models: Path) -> None:
     MODEL.install(models)
     MODEL.blob_path(models, "weights").write_bytes(bytes(20_000))
     engine = FakeEngine(good(models))
-    with pytest.raises(InstallError, match="repair: false"):
-        ensure(models, engine, repair=False)
+    for check in (True, False):
+        with pytest.raises(InstallError, match="repair: false"):
+            ensure(models, engine, repair=False, check=check)
     assert engine.runs == 0
 
 
