@@ -272,7 +272,7 @@ SABOTAGES = (
         [LOCK_IS_FILE],
         "interrupted",
         r"\.archiv/lock:\s+File exists",
-        "archiv.ollama.ollama_stack : models | Have every model in the store",
+        "interrupt | Judge that it says what hand it needs",
     ),
     Sabotage(
         "keeper-hammers",
