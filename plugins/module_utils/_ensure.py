@@ -31,9 +31,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install import (
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import who_holds
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, look_at_all
+from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import human
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import ReceiptsUnsafe
-from ansible_collections.archiv.ollama.plugins.module_utils._store import Leftover, Store, writer_lock
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Leftover, writer_lock
 
 
 @dataclass(frozen=True)
@@ -164,25 +165,23 @@ def ensure_absent(shop: Workshop, job: Job) -> Outcome:
     store = shop.store
     if any(store.find_manifest(wish.name) for wish in job.wishes):
         with store_lock(shop, job):
-            for wish in job.wishes:
-                _remove(shop, job, plan_removal(store, wish.name, _manifests_of(store, job)), outcome)
+            found = {wish.name: store.find_manifests(wish.name) for wish in job.wishes}
+            going = {path for paths in found.values() for path in paths}
+            for name, paths in found.items():
+                for path in paths or (None,):
+                    _remove(shop, job, plan_removal(store, name, path, going), outcome)
     else:
+        going = set()
         outcome.lines += [f"{wish.name}: not there" for wish in job.wishes]
-        outcome.models += [_absent(wish, []) for wish in job.wishes]
+        outcome.models += [_absent(wish.name, []) for wish in job.wishes]
     if job.prune:
-        _prune(shop, job, outcome)
+        _prune(shop, job, outcome, going)
     return outcome
 
 
-def _manifests_of(store: Store, job: Job) -> set[str]:
-    found = (store.find_manifest(wish.name) for wish in job.wishes)
-    return {path for path in found if path is not None}
-
-
 def _remove(shop: Workshop, job: Job, removal: Removal, outcome: Outcome) -> None:
-    wish = next(wish for wish in job.wishes if wish.name == removal.name)
     gone = [shop.store.blob_path(blob.digest) for blob in removal.blobs]
-    outcome.models.append({**_absent(wish, gone), "changed": removal.manifest_path is not None})
+    outcome.models.append({**_absent(removal.name, gone), "changed": removal.manifest_path is not None})
     if removal.manifest_path is None:
         outcome.lines.append(f"{removal.name}: not there")
         return
@@ -193,11 +192,14 @@ def _remove(shop: Workshop, job: Job, removal: Removal, outcome: Outcome) -> Non
     if removal.kept_because:
         outcome.warnings.append(f"{removal.name}: its blobs stay, for {removal.kept_because}")
     if not job.check:
-        remove(shop.store, shop.receipts, removal)
+        try:
+            remove(shop.store, shop.receipts, removal)
+        except ReceiptsUnsafe as error:
+            outcome.warnings.append(f"the receipts of {removal.name} stay, though they prove nothing now: {error}")
 
 
-def _absent(wish: Wish, removed: list[str]) -> Fact:
-    return {**plain_entry(ModelState(wish.name, None, False, False)), "removed": removed}
+def _absent(name: ModelName, removed: list[str]) -> Fact:
+    return {**plain_entry(ModelState(name, None, False, False)), "removed": removed}
 
 
 def plain_entry(state: ModelState) -> Fact:
@@ -205,25 +207,28 @@ def plain_entry(state: ModelState) -> Fact:
     return {**plain_model(state), "changed": False, "fetched": [], "replaced": []}
 
 
-def _prune(shop: Workshop, job: Job, outcome: Outcome) -> None:
+def _prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] = ()) -> None:
     """Remove what no model uses; a run that installed never does, what it replaced may still be wanted back."""
-    survey = shop.store.survey()
+    survey = shop.store.survey(going)
     if survey.bad_manifests and survey.unreferenced:
         outcome.warnings.append(
             f"blobs no model seems to use were kept: {', '.join(survey.bad_manifests)} cannot be read and may name them"
         )
     if not prunable(survey, shop.store, time.time()):
         return
+    # In check mode they are still there, and told with their model.
+    removed = {path for model in outcome.models for path in model.get("removed", ())}
     with store_lock(shop, job):
-        going: list[Leftover] = prunable(shop.store.survey(), shop.store, time.time())
-        for leftover in going:
+        candidates = prunable(shop.store.survey(going), shop.store, time.time())
+        unused: list[Leftover] = [one for one in candidates if one.path not in removed]
+        for leftover in unused:
             outcome.before.append(f"unused: {leftover.path}: {leftover.bytes} bytes")
             outcome.pruned.append(leftover.path)
             if not job.check:
                 delete(leftover.path)
-    if going:
+    if unused:
         outcome.changed = True
-        outcome.lines.append(f"{len(going)} unused files of {human(sum(one.bytes for one in going))} removed")
+        outcome.lines.append(f"{len(unused)} unused files of {human(sum(one.bytes for one in unused))} removed")
 
 
 def pinned(job: Job) -> list[t.Any]:

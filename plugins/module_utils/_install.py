@@ -394,9 +394,8 @@ class Removal:
         return sum(blob.size for blob in self.blobs)
 
 
-def plan_removal(store: Store, name: ModelName, going: t.Collection[str]) -> Removal:
-    """The manifest, and the blobs no other manifest uses; going are manifests that leave in the same run."""
-    path = store.find_manifest(name)
+def plan_removal(store: Store, name: ModelName, path: str | None, going: t.Collection[str]) -> Removal:
+    """The manifest at path, and the blobs no other uses; going are manifests that leave in the same run."""
     if path is None:
         return Removal(name, None, None, ())
     try:

@@ -97,12 +97,16 @@ class Store:
 
     def find_manifest(self, name: ModelName) -> str | None:
         """The manifest file of this name in whatever spelling it has, the exact one first."""
+        return next(iter(self.find_manifests(name)), None)
+
+    def find_manifests(self, name: ModelName) -> list[str]:
+        """The same with every spelling: Ollama should have made but one, others make more."""
         folders = [self.manifests_dir]
         for part in name.path_parts:
             folders = [
                 os.path.join(folder, entry) for folder in folders for entry in _spellings(_names_in(folder), part)
             ]
-        return folders[0] if folders else None
+        return folders
 
     def manifest_path(self, name: ModelName) -> str:
         """Where this name's manifest is, or must be written for Ollama to find it.
@@ -131,11 +135,11 @@ class Store:
             }
         return found
 
-    def survey(self) -> Survey:
-        """Partial downloads and blobs nobody refers to, with the role they had where known."""
+    def survey(self, going: t.Collection[str] = ()) -> Survey:
+        """Partial downloads and blobs nobody refers to, with the role they had where known; as if without going."""
         roles: dict[str, str] = {}
         bad = []
-        for path in self.manifest_files().values():
+        for path in (path for path in self.manifest_files().values() if path not in going):
             try:
                 manifest = read_manifest(path)
             except (ManifestInvalid, OSError):

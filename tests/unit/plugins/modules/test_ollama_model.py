@@ -1041,6 +1041,32 @@ def test_absent_where_no_volume_was_ever_made_is_absent(host: Host, monkeypatch:
     assert "no volume" in host.fails("store", store=None)
 
 
+def test_absent_takes_every_spelling(host: Host) -> None:
+    host.ok()
+    MODEL.install(host.models, "registry.ollama.ai", "library", "Qwen2.5", NAME.partition(":")[2])
+    result = host.ok(state="absent")
+    assert host.manifests() == [] and host.blobs() == {} and len(result["models"]) == 2
+
+
+def test_absent_whose_receipts_cannot_be_written_is_done_with_a_warning(host: Host) -> None:
+    host.ok()
+    Path(f"{next(host.receipts.iterdir())}.new").mkdir()
+    result = host.ok(state="absent")
+    assert host.manifests() == [] and "receipts" in json.dumps(result["warnings"])
+
+
+@pytest.mark.parametrize("content", [MODEL.manifest, b"garbage"], ids=["whole", "unreadable"])
+def test_prune_after_absent_is_predicted(host: Host, content: bytes) -> None:
+    host.ok()
+    (host.models / "manifests" / host.manifests()[0]).write_bytes(content)
+    for blob in (host.models / "blobs").iterdir():
+        os.utime(blob, (1, 1))
+    predicted = host.ok(state="absent", prune=True, check=True)
+    result = host.ok(state="absent", prune=True)
+    assert (predicted["pruned"], predicted["models"]) == (result["pruned"], result["models"])
+    assert host.blobs() == {}
+
+
 def test_absent_keeps_blobs_that_an_unreadable_manifest_may_need(host: Host) -> None:
     host.ok()
     other = host.models / "manifests/registry.ollama.ai/library/other/1"
