@@ -58,8 +58,8 @@ def sabotaged(root: Path, sabotage: Sabotage) -> dict[str, str]:
 STANDING = "default"
 CONTRACT = "Judge them"
 LOCK_IS_FILE = Edit(f"{UTILS}/_lock.py", "os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW", "os.O_RDWR | os.O_CREAT | os.O_EXCL")
-BLOBS = "        proven.update(_bring_blobs(shop, one, proven))\n"
-NAMED = "        if one.write_manifest:\n            _write_manifest(store, one)\n"
+BLOBS = "            proven.update(_bring_blobs(shop, one, proven))\n"
+NAMED = "            if one.write_manifest:\n                _write_manifest(store, one)\n"
 
 SABOTAGES = (
     # Caught on the running containers of a first deploy.
@@ -314,7 +314,7 @@ SABOTAGES = (
     Sabotage(
         "manifest-first",
         "a model is named before its bytes are there",
-        [Edit(f"{UTILS}/_install.py", f"{BLOBS}{NAMED}", f"{NAMED}{BLOBS}        if False:\n            pass\n")],
+        [Edit(f"{UTILS}/_install.py", f"{BLOBS}{NAMED}", f"{NAMED}{BLOBS}            if False:\n                pass\n")],
         f"{UNIT}/modules/test_ollama_model.py::test_every_name_appears_after_its_bytes_and_the_manifest_last",
         "was not made safe",
     ),
