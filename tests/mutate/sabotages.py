@@ -314,7 +314,13 @@ SABOTAGES = (
     Sabotage(
         "manifest-first",
         "a model is named before its bytes are there",
-        [Edit(f"{UTILS}/_install.py", f"{BLOBS}{NAMED}", f"{NAMED}{BLOBS}            if False:\n                pass\n")],
+        [
+            Edit(
+                f"{UTILS}/_install.py",
+                f"{BLOBS}{NAMED}",
+                f"{NAMED}{BLOBS}            if False:\n                pass\n",
+            )
+        ],
         f"{UNIT}/modules/test_ollama_model.py::test_every_name_appears_after_its_bytes_and_the_manifest_last",
         "was not made safe",
     ),
