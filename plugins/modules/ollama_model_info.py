@@ -168,11 +168,11 @@ models:
           type: str
           sample: content
         role:
-          description: What the file is to the model.
+          description: What the file is to the model; V(folder) for a folder that leads to it.
           type: str
           sample: weights
         blob:
-          description: The digest of the blob, empty for the manifest.
+          description: The digest of the blob, empty for the manifest and for folders.
           type: str
           sample: sha256:2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730
         path:
