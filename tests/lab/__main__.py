@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import docker
 from docker.errors import APIError
 
-from tests.lab import containers, demo, engine, hosts, images, network, ollama_image, registry
+from tests.lab import containers, demo, engine, hosts, images, index, network, ollama_image, registry
 from tests.lab.settings import PREFIX, STATE_DIR, LabError
 from tests.lab.steps import say, warn
 
@@ -44,6 +44,8 @@ def parse() -> argparse.Namespace:
     down = commands.add_parser("down", help="remove this checkout's containers, networks and volumes")
     down.add_argument("--engine", action="store_true", help="also stop the Engine if the lab started it")
     commands.add_parser("demo", help="bring the lab up, deploy, ask, break, ask again, heal")
+    again = commands.add_parser("publish-again", help="publish an image in an index of another digest")
+    again.add_argument("name", choices=list(registry.IMAGES))
     host = commands.add_parser("host", help="one more throwaway host, or one less")
     host.add_argument("action", choices=["up", "down"])
     host.add_argument("name")
@@ -79,6 +81,9 @@ def run(arguments: argparse.Namespace) -> None:
             status()
         case "down":
             down(stop_engine=arguments.engine)
+        case "publish-again":
+            base = registry.base_url(engine.require())
+            say(index.publish_again(base, *registry.IMAGES[arguments.name]))
         case "host":
             change_host(arguments)
 

@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import requests
 
-from tests.lab import containers, images, model, network, tls
+from tests.lab import containers, images, index, model, network, tls
 from tests.lab.settings import (
     BACKEND_VERSION,
     LABELS,
@@ -83,29 +83,23 @@ def publish(client: docker.DockerClient, base: str) -> None:
         recipe = images.tag_of(name).rpartition(":")[2]
         if not has_manifest(base, repository, recipe):
             with step(f"Publishing image {repository}:{version}"):
-                push(
-                    client,
-                    images.tag_of(name),
-                    base.removeprefix("http://"),
-                    repository,
-                    [version, recipe],
-                )
+                pushed = f"{recipe}-alone"
+                push(client, images.tag_of(name), base.removeprefix("http://"), repository, pushed)
+                # The recipe's own tag comes last and says that the rest is there.
+                index.publish(base, repository, pushed, [version, recipe])
     for wanted in model.MODELS:
         model.publish(model.build_model(wanted.seed), base, wanted.repository, wanted.tag)
 
 
 def has_manifest(base: str, repository: str, reference: str) -> bool:
-    accept = "application/vnd.docker.distribution.manifest.v2+json"
-    answer = requests.head(f"{base}/v2/{repository}/manifests/{reference}", headers={"Accept": accept}, timeout=10)
-    return answer.ok
+    answer = requests.head(f"{base}/v2/{repository}/manifests/{reference}", headers=index.ACCEPT, timeout=10)
+    return answer.ok and answer.headers["Content-Type"] in index.INDEXES
 
 
-def push(client: docker.DockerClient, image: str, host: str, repository: str, tags: list[str]) -> None:
-    """Push under every tag; the recipe's own comes last and says that the rest is there."""
-    for tag in tags:
-        target = f"{host}/{repository}"
-        client.images.get(image).tag(target, tag)
-        for line in client.images.push(target, tag=tag, stream=True, decode=True):
-            if "error" in line:
-                raise LabError(f"Pushing {target}:{tag} to the lab's registry failed: {line['error']}")
-        client.images.remove(f"{target}:{tag}")
+def push(client: docker.DockerClient, image: str, host: str, repository: str, tag: str) -> None:
+    target = f"{host}/{repository}"
+    client.images.get(image).tag(target, tag)
+    for line in client.images.push(target, tag=tag, stream=True, decode=True):
+        if "error" in line:
+            raise LabError(f"Pushing {target}:{tag} to the lab's registry failed: {line['error']}")
+    client.images.remove(f"{target}:{tag}")
