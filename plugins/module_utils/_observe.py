@@ -40,6 +40,7 @@ CLI_SECONDS = 30
 # What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means.
 KEPT_VARIABLES = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT")
 LOG_LINES = 15
+NOT_FOUND = 404
 # Where the docker command looks for its plugins, in its order; the user's own folder comes first.
 PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -238,12 +239,18 @@ class StackEngine(Engine):
             for container in self.containers(project)
         )
 
-    def image_ids(self, names: t.Iterable[str]) -> dict[str, str]:
-        """The ids of the images that are there."""
+    def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
+        """What a container of each image that is there may run."""
         found = {}
         for name in sorted(set(names) - {""}):
-            with self._speaking(), contextlib.suppress(self._docker.errors.NotFound):
-                found[name] = self._client.inspect_image(name)["Id"]
+            with self._speaking():
+                # The SDK (7.2.0) cannot ask for the manifests; an Engine before API 1.48 does not hear the question.
+                address = f"{self._client.base_url}/v{self._client.api_version}/images/{name}/json"
+                answer = self._client.get(address, params={"manifests": "1"}, timeout=self._client.timeout)
+                if answer.status_code == NOT_FOUND:
+                    continue
+                answer.raise_for_status()
+                found[name] = _stack.read_image(answer.json())
         return found
 
     def networks(self) -> dict[str, _stack.NetworkSeen]:
@@ -280,7 +287,7 @@ def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observatio
         seen = replace(
             seen,
             containers=engine.stack(query.project, query.secrets),
-            images=engine.image_ids(_IMAGE.findall(query.files[0]["content"])),
+            images=engine.images(_IMAGE.findall(query.files[0]["content"])),
             networks=engine.networks(),
             volumes=engine.volumes(),
         )

@@ -18,9 +18,9 @@ from ansible_collections.archiv.ollama.plugins.module_utils._names import (
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import dotted, is_too_old, parse_version
 
-# The oldest Engine tried; community.docker drives no older Compose.
+# The oldest Engine tried; an older Compose cannot pull the missing images alone.
 ENGINE_FLOOR = (20, 10, 0)
-COMPOSE_FLOOR = (2, 18, 0)
+COMPOSE_FLOOR = (2, 22, 0)
 # What an image takes on disk when nobody knows: Ollama's own holds the CUDA libraries.
 OLLAMA_IMAGE_BYTES = 6 * 1024**3
 OTHER_IMAGE_BYTES = 1024**3
@@ -182,7 +182,7 @@ def _refuse_host(host: Host) -> t.Iterator[str]:
         yield "the tasks run without root's rights, which Docker and the model store need: set become: true"
     for what, version, floor, why in (
         ("Docker Engine", host.engine_version, ENGINE_FLOOR, "older ones were never tried"),
-        ("Docker Compose", host.compose_version, COMPOSE_FLOOR, "community.docker cannot drive older ones"),
+        ("Docker Compose", host.compose_version, COMPOSE_FLOOR, "older ones cannot pull the missing images alone"),
     ):
         found = parse_version(version)
         if found is not None and found < floor:

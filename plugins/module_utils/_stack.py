@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ SERVER = "ollama"
 SHOWN = ("name", "service", "state", "health", "exit_code", "started")
 
 _LABEL = "com.docker.compose."
+# The Engine's name for a volume that nobody named.
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
 # What is done about a reason, in the words of the report. `wait` alone means that nothing is touched.
 ACTIONS = {
@@ -82,6 +85,8 @@ class Service:
     one_shot: bool = False
     published: bool = False
     memory: int = 0
+    # Services that it is to be started again with, as `restart: true` of its depends_on says.
+    restarts_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,8 @@ class Container:
     started: str = ""
     config_hash: str = ""
     compose_version: str = ""
-    image_id: str = ""
+    # The platform manifest it runs, or the image's id where the Engine keeps no manifests.
+    image: str = ""
     config_files: str = ""
     # The id of each of its networks, as it was when it was connected.
     networks: t.Mapping[str, str] = field(default_factory=dict)
@@ -131,6 +137,8 @@ class Container:
     outdated: tuple[str, ...] = ()
     # Whose process it runs, where secrets make that count.
     uid: int | None = None
+    # Has volumes without a name, which only Compose carries over to a new container.
+    anonymous_volumes: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,8 +152,8 @@ class Observation:
     compose_version: str = ""
     wanted: Wanted = field(default_factory=Wanted)
     containers: tuple[Container, ...] = ()
-    # By name; an image or network that is not there is absent.
-    images: t.Mapping[str, str] = field(default_factory=dict)
+    # By name; an image or network that is not there is absent. An image is all that a container of it may run.
+    images: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     networks: t.Mapping[str, NetworkSeen] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
     # Where the models lie on the host, or "" where nobody knows (yet).
@@ -308,10 +316,15 @@ def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dic
 
 
 def find_removals(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Containers that hold nothing and that Compose would not make anew by itself."""
-    kinds = ("network_gone", "limit_changed")
-    services = {reason.subject for reason in reasons if reason.kind in kinds and reason.action == "recreate"}
-    return [item.name for item in seen.containers if item.service in services]
+    """Containers to be removed before Compose makes them anew: that it finds them changed as well is not assumed.
+
+    Those with volumes that have no name are left to Compose, which carries these over.
+    """
+    services = {reason.subject for reason in reasons if reason.action == "recreate"}
+    # Compose starts these again when it recreates a container, but not when it finds none.
+    while more := {item.name for item in seen.wanted.services.values() if services & {*item.restarts_with}} - services:
+        services |= more
+    return [item.name for item in seen.containers if item.service in services and not item.anonymous_volumes]
 
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
@@ -371,7 +384,7 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
         kind, why = _name_change(service, container, seen)
         reasons.append(Reason(kind, service.name, why, "recreate"))
     image = seen.images.get(service.image)
-    if image and container.image_id and image != container.image_id:
+    if image and container.image and container.image not in image:
         why = f"the name {service.image} means another image than the one it runs"
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
     if not reasons and container.memory != service.memory:
@@ -500,11 +513,26 @@ def read_container(raw: t.Mapping[str, t.Any]) -> Container:
         started=state.get("StartedAt", ""),
         config_hash=labels.get(f"{_LABEL}config-hash", ""),
         compose_version=labels.get(f"{_LABEL}version", ""),
-        image_id=labels.get(f"{_LABEL}image") or raw.get("Image", ""),
+        # Not Compose's label: it is the index's digest or the platform's, as the version of Compose has it.
+        image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),
         config_files=labels.get(f"{_LABEL}project.config_files", ""),
         networks={name: network["NetworkID"] for name, network in (raw["NetworkSettings"]["Networks"] or {}).items()},
         memory=(raw.get("HostConfig") or {}).get("Memory", 0),
+        anonymous_volumes=any(
+            mount.get("Type") == "volume" and _ANONYMOUS.fullmatch(mount.get("Name", ""))
+            for mount in raw.get("Mounts") or []
+        ),
     )
+
+
+def read_image(raw: t.Mapping[str, t.Any]) -> frozenset[str]:
+    """All that a container of this image may run, from the Engine's inspect with its manifests.
+
+    An index that was published again around the same platform manifest is the same image.
+    """
+    manifests = raw.get("Manifests") or []
+    platforms = (item["Descriptor"]["digest"] for item in manifests if item["Kind"] == "image" and item["Available"])
+    return frozenset((raw["Id"], *platforms))
 
 
 def read_hashes(text: str) -> dict[str, str]:
@@ -533,6 +561,9 @@ def read_config(document: t.Mapping[str, t.Any], hashes: t.Mapping[str, str]) ->
                 one_shot=name in one_shots,
                 published=bool(service.get("ports")),
                 memory=_memory_limit(service),
+                restarts_with=tuple(
+                    needed for needed, how in (service.get("depends_on") or {}).items() if how.get("restart")
+                ),
             )
             for name, service in services.items()
         },

@@ -25,7 +25,7 @@ def recorded(name: str) -> Any:
 def clean() -> _stack.Observation:
     wanted = _stack.read_config(recorded("config.json"), _stack.read_hashes((RECORDED / "hashes.txt").read_text()))
     containers = tuple(_stack.read_container(raw) for raw in recorded("containers.json"))
-    images = {wanted.services[item.service].image: item.image_id for item in containers}
+    images = {wanted.services[item.service].image: frozenset([item.image]) for item in containers}
     networks = {item["Name"]: _stack.NetworkSeen(item["Id"], item["Internal"]) for item in recorded("networks.json")}
     return _stack.Observation(
         files=(FILE,),
@@ -80,7 +80,7 @@ def test_recorded_stack_is_clean() -> None:
         (change("ollama-model-init", exit_code=1), ("one_shot_failed", "ollama-model-init", "start")),
         (change("ollama-model-init", state="running"), ("container_starting", "ollama-model-init", "wait")),
         (change("ollama-model-init", state="dead"), ("container_stopped", "ollama-model-init", "start")),
-        (change("backend", image_id="sha256:other"), ("image_retagged", "backend", "recreate")),
+        (change("backend", image="sha256:other"), ("image_retagged", "backend", "recreate")),
         (change("ollama", memory=16777216), ("limit_changed", "ollama", "recreate")),
         (change("backend", outdated=("db_password",)), ("secret_rotated", "backend", "restart")),
         (change("backend", networks={}), ("network_detached", "backend", "connect")),
@@ -123,6 +123,24 @@ def test_changed_hash_is_told_by_its_cause(version: str, kind: str) -> None:
 )
 def test_file_that_differs_is_named(file: _stack.File, expected: tuple[str, str, str]) -> None:
     assert told(replace(clean(), files=(file,))) == [expected]
+
+
+def test_every_container_that_is_recreated_is_removed_first() -> None:
+    # Whether Compose finds a container changed depends on its version: one that stays would never be mended.
+    for changed in ({"config_hash": "another"}, {"image": "sha256:other"}, {"memory": 1}):
+        seen = change("backend", **changed)
+        assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-backend-1"]
+
+
+def test_what_is_to_start_again_with_a_recreated_service_is_removed_with_it() -> None:
+    seen = change("ollama", image="sha256:other")
+    assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-ollama-1", "archiv-ollama-warm-1"]
+
+
+def test_volumes_without_a_name_are_left_to_compose() -> None:
+    seen = change("backend", config_hash="another", anonymous_volumes=True)
+    assert ("config_changed", "backend", "recreate") in told(replace(seen, compose_version="2.26.1"))
+    assert _stack.find_removals(seen, _stack.judge_stack(seen)) == []
 
 
 def test_network_that_is_not_internal_is_made_anew_with_its_containers() -> None:
