@@ -1,25 +1,49 @@
 #!/bin/sh
-# Makes .venv with exactly what requirements-dev.txt locks. Called by `make venv`.
+# Makes an environment with exactly what a lock file locks. `make venv` calls it without arguments, the matrix with all:
+#   venv.sh [FOLDER] [LOCK_FILE] [PYTHON_VERSION]
 set -eu
-lock_file=requirements-dev.txt
+folder=${1:-.venv}
+lock_file=${2:-requirements-dev.txt}
+# The newest that runs is taken. 3.14 was not tried.
+versions=${3:-3.13 3.12 3.11}
 
 fail() {
   echo "make venv: $1" >&2
   exit 1
 }
 
-suitable() {
-  "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+# The interpreter behind a name, if it runs and has that version. pyenv leaves shims on the PATH that fail, and an activated
+# environment must not be made anew from itself.
+interpreter() {
+  "$1" -c 'import os, sys
+if "%d.%d" % sys.version_info[:2] != sys.argv[1]:
+    sys.exit(1)
+print(os.path.realpath(sys.executable))' "$2" 2>/dev/null
+}
+
+# One a line: everything of that name on the PATH, then what pyenv has installed, whether a shim activates it or not.
+candidates() {
+  echo "$PATH" | tr ':' '\n' | while read -r directory; do
+    echo "$directory/python$1"
+  done
+  echo python3
+  pyenv_root=$(pyenv root 2>/dev/null) || pyenv_root=${PYENV_ROOT:-${HOME:-}/.pyenv}
+  for candidate in "$pyenv_root"/versions/*/bin/python"$1"; do
+    echo "$candidate"
+  done
 }
 
 find_python() {
-  for candidate in python3.11 python3.12 python3.13 python3; do
-    if suitable "$candidate"; then
-      echo "$candidate"
+  for version in $versions; do
+    found=$(candidates "$version" | while read -r candidate; do
+      if interpreter "$candidate" "$version" </dev/null; then break; fi
+    done)
+    if [ -n "$found" ]; then
+      echo "$found"
       return
     fi
   done
-  fail "no Python 3.11, 3.12 or 3.13 on the PATH; install one (Debian 12: apt-get install python3 python3-venv) and run again."
+  fail "no Python of $versions runs, neither one on the PATH nor one of pyenv; install one (Debian: apt-get install python3 python3-venv) and run again."
 }
 
 # Debian keeps ensurepip, which venv needs, in a package of its own.
@@ -37,17 +61,18 @@ python=$(find_python)
 have_ensurepip "$python"
 
 # Two makes started at once must not fill one folder together.
-mkdir -p .lab
+mkdir -p .lab "$(dirname "$folder")"
 exec 9>.lab/venv.lock
 ! command -v flock >/dev/null || flock 9
 
-if ! suitable .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
-  "$python" -m venv --clear .venv
+if [ "$(interpreter "$folder/bin/python" "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')")" != "$python" ] ||
+  ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
+  "$python" -m venv --clear "$folder"
 fi
-echo "Installing the tools of $lock_file into .venv (about a minute) ..."
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock_file" ||
+echo "Installing the tools of $lock_file into $folder (about a minute) ..."
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock_file" ||
   fail "pip could not install what $lock_file locks; its reason stands above. What is installed stays, run again to go on."
 # Without it molecule warns that scenarios «should migrate» to extensions/molecule.
-grep -q MOLECULE_GLOB .venv/bin/activate ||
-  echo "export MOLECULE_GLOB='molecule/*/molecule.yml'" >>.venv/bin/activate
-cp "$lock_file" .venv/installed.txt
+grep -q MOLECULE_GLOB "$folder/bin/activate" ||
+  echo "export MOLECULE_GLOB='molecule/*/molecule.yml'" >>"$folder/bin/activate"
+cp "$lock_file" "$folder/installed.txt"

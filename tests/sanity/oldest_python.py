@@ -1,4 +1,4 @@
-"""Parses the plugins as Python 3.9, the oldest that ansible-core 2.19 serves on a host."""
+"""Parses the plugins as Python 3.9, the oldest that ansible-core serves on a host."""
 
 from __future__ import annotations
 
