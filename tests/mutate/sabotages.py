@@ -237,11 +237,49 @@ SABOTAGES = (
         "question | Ask through the backend",
     ),
     Sabotage(
+        "index-compared",
+        "an image is told by the digest of its index, not by the manifest that runs",
+        [
+            Edit(
+                f"{UTILS}/_stack.py",
+                'image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),',
+                'image=raw.get("Image", ""),',
+            ),
+            Edit(f"{UTILS}/_stack.py", 'return frozenset((raw["Id"], *platforms))', 'return frozenset((raw["Id"],))'),
+        ],
+        "drifted",
+        "means another image than the one it runs",
+        "drift | Judge what it said and what it touched",
+    ),
+    Sabotage(
+        "label-compared",
+        "an image is told by Compose's label, whose meaning changes with its version",
+        [
+            Edit(
+                f"{UTILS}/_stack.py",
+                'image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),',
+                'image=labels.get(f"{_LABEL}image") or raw.get("Image", ""),',
+            ),
+            Edit(f"{UTILS}/_stack.py", 'return frozenset((raw["Id"], *platforms))', 'return frozenset((raw["Id"],))'),
+        ],
+        "drifted",
+        "means another image than the one it runs",
+        "archiv.ollama.ollama_stack : verify | Say what is still not as wanted",
+    ),
+    Sabotage(
+        "never-connected",
+        "a container that lost a network is left to Compose",
+        [Edit("roles/ollama_stack/tasks/start.yml", 'loop: "{{ __ollama_stack_verdict.connect }}"', "loop: []")],
+        "degraded",
+        "nameless",
+        "suffer | Judge that the others ran on",
+    ),
+    Sabotage(
         "edit-unseen",
         "an edited compose file passes for ours",
         [Edit(f"{UTILS}/_stack.py", "elif file.sha256 != file.wanted_sha256:", "elif not file.wanted_sha256:")],
         "drifted",
-        "drifted_way.told in",
+        "drifted_way.told",
         "drift | Judge what it said and what it touched",
     ),
     Sabotage(
@@ -310,6 +348,19 @@ SABOTAGES = (
         [Edit(f"{UTILS}/_preflight.py", "if limit and limit < largest:", "if limit < 0:")],
         f"{UNIT}/module_utils/test__preflight.py::test_host_that_cannot_carry_it_is_refused",
         r"assert \[\] == \[True\]",
+    ),
+    Sabotage(
+        "compose-trusted",
+        "a changed container is left to Compose, which may find it unchanged",
+        [
+            Edit(
+                f"{UTILS}/_stack.py",
+                'if reason.action == "recreate"}\n    # Compose',
+                'if reason.kind == "x"}\n    # Compose',
+            )
+        ],
+        f"{UNIT}/module_utils/test__stack.py::test_every_container_that_is_recreated_is_removed_first",
+        "AssertionError",
     ),
     Sabotage(
         "manifest-first",
