@@ -29,7 +29,9 @@ options:
     type: path
     default: /var/lib/archiv-ollama/receipts
   docker_host:
-    description: The address of the Docker Engine.
+    description:
+      - The socket of the host's own Docker Engine, as V(unix:///path).
+      - It alone counts, whatever C(DOCKER_HOST) or a context of the user says.
     type: str
     default: unix:///var/run/docker.sock
 """

@@ -120,6 +120,16 @@ class Engine:
             ) from error
 
 
+def find_remote(docker_host: str) -> list[str]:
+    """Why this is not the address of the host's own Engine, in a sentence; none if it is."""
+    if docker_host.startswith("unix:///"):
+        return []
+    return [
+        f"docker_host is {docker_host!r}: only a socket of this host can be asked, because models are read and written"
+        f" where that Engine keeps them; write its path, such as {DEFAULT_HOST}"
+    ]
+
+
 def plain_container(raw: t.Mapping[str, t.Any]) -> Container:
     """An inspect answer as a Container."""
     state, host = raw["State"], raw["HostConfig"]
@@ -194,8 +204,6 @@ def _import_docker() -> t.Any:
 
 
 def _refuse_dead_socket(docker_host: str) -> None:
-    if not docker_host.startswith("unix://"):
-        return
     path = docker_host[len("unix://") :]
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

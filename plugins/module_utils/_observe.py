@@ -37,8 +37,8 @@ SECRETS = ".archiv/secrets"
 PROCESSES = "/proc"
 # Compose reads a file and prints it; longer than this means that something holds it.
 CLI_SECONDS = 30
-# What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means.
-KEPT_VARIABLES = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT")
+# What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means, or who answers.
+KEPT_VARIABLES = ("PATH", "HOME", "DOCKER_CONFIG")
 LOG_LINES = 15
 NOT_FOUND = 404
 # Where the docker command looks for its plugins, in its order; the user's own folder comes first.
@@ -91,14 +91,14 @@ def observe(query: Query) -> tuple[_stack.Observation, Document]:
         + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
     )
     try:
-        with reading(query.directory, query.files[0]["content"]) as read:
+        with reading(query.directory, query.files[0]["content"], query.docker_host) as read:
             seen = _look_at_engine(seen, query)
             document, hashes = read()
         seen = replace(seen, wanted=_stack.read_config(document, hashes))
         known = {service.config_hash for service in seen.wanted.services.values()}
         if not known.issuperset(container.config_hash for container in seen.containers):
             # Only a difference makes the version worth one more start of the CLI.
-            seen = replace(seen, compose_version=compose_version())
+            seen = replace(seen, compose_version=compose_version(query.docker_host))
     except ComposeMissing as error:
         return replace(seen, engine_missing=seen.engine_missing or str(error)), {}
     except ComposeRefused as error:
@@ -158,11 +158,14 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 @contextlib.contextmanager
-def reading(directory: str, content: str) -> t.Iterator[t.Callable[[], tuple[Document, dict[str, str]]]]:
+def reading(
+    directory: str, content: str, docker_host: str
+) -> t.Iterator[t.Callable[[], tuple[Document, dict[str, str]]]]:
     """Have Compose read a file that need not be written; the two questions it takes run at once."""
     # A folder that is yet to be made has no .env either.
     base = ["--project-directory", directory if os.path.isdir(directory) else "/", "-f", "-", "config"]
-    asked = [_ask([*base, *question], content) for question in (("--format", "json"), ("--hash", "*"))]
+    questions = (("--format", "json"), ("--hash", "*"))
+    asked = [_ask([*base, *question], docker_host, content) for question in questions]
 
     def read() -> tuple[Document, dict[str, str]]:
         document, hashes = (_answer(process) for process in asked)
@@ -177,9 +180,9 @@ def reading(directory: str, content: str) -> t.Iterator[t.Callable[[], tuple[Doc
             process.communicate()
 
 
-def compose_version() -> str:
+def compose_version(docker_host: str) -> str:
     """Compose's own version, as its labels name it."""
-    return _answer(_ask(["version", "--short"])).strip().lstrip("v")
+    return _answer(_ask(["version", "--short"], docker_host)).strip().lstrip("v")
 
 
 def _find_compose() -> list[str]:
@@ -198,7 +201,7 @@ def _find_compose() -> list[str]:
     return [docker, "compose"]
 
 
-def _ask(words: list[str], content: str = "") -> subprocess.Popen[bytes]:
+def _ask(words: list[str], docker_host: str, content: str = "") -> subprocess.Popen[bytes]:
     compose = _find_compose()
     with tempfile.TemporaryFile() as file:
         file.write(content.encode())
@@ -208,8 +211,13 @@ def _ask(words: list[str], content: str = "") -> subprocess.Popen[bytes]:
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ},
+            env=_environment(docker_host),
         )
+
+
+def _environment(docker_host: str) -> dict[str, str]:
+    """What the docker command is given; the variable goes before whatever context its user has chosen."""
+    return {**{key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ}, "DOCKER_HOST": docker_host}
 
 
 def _answer(process: subprocess.Popen[bytes]) -> str:
@@ -345,14 +353,14 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
     host = _preflight.Host(
         root=os.geteuid() == 0,
         store_problem=seen.store_problem,
-        ollama_version=_version_of(inputs.get("ollama_stack_image", ""), seen),
+        ollama_version=_version_of(inputs.get("ollama_stack_image", ""), seen, query.docker_host),
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
         model_bytes={model.name.display: model.manifest.size for model in seen.models if model.manifest is not None},
         stored=frozenset(model.name.display for model in seen.models if model.cached),
         missing_images=tuple(_stack.find_missing_images(seen)),
     )
     with contextlib.suppress(ComposeMissing, ComposeRefused):
-        host = replace(host, compose_version=compose_version())
+        host = replace(host, compose_version=compose_version(query.docker_host))
     try:
         info = StackEngine(query.docker_host).info()
     except EngineError:
@@ -377,7 +385,7 @@ def future_models_dir(query: Query) -> str:
     return os.path.join(root, "volumes", f"{query.project}_{VOLUME}", "_data", "models")
 
 
-def _version_of(image: str, seen: _stack.Observation) -> str:
+def _version_of(image: str, seen: _stack.Observation, docker_host: str) -> str:
     """What an image that is there says of itself; only a tag without a version makes it worth a container."""
     _, tag, _ = _preflight.split_image(image)
     docker = shutil.which("docker")
@@ -385,7 +393,9 @@ def _version_of(image: str, seen: _stack.Observation) -> str:
         return ""
     command = [docker, "run", "--rm", "--network=none", "--entrypoint=ollama", image, "--version"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=CLI_SECONDS, check=False).stdout
+        said = subprocess.run(
+            command, env=_environment(docker_host), capture_output=True, text=True, timeout=CLI_SECONDS, check=False
+        ).stdout
     except subprocess.TimeoutExpired:
         return ""
     found = re.search(r"version is (\S+)", said)

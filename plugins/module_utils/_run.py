@@ -21,7 +21,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     plain_survey,
     read_wishes,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._engine import Engine, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import Engine, EngineError, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._ensure import Job, Outcome, ensure_absent, ensure_present
 from ansible_collections.archiv.ollama.plugins.module_utils._fetch import Limits
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
@@ -87,6 +87,7 @@ def read_options(params: Params) -> list[Wish]:
     except InputInvalid as error:
         mistakes.append(str(error))
     mistakes += find_mistakes(params)
+    mistakes += find_remote(params["docker_host"])
     if not 1 <= params["connections"] <= _MOST_CONNECTIONS:
         mistakes.append(f"connections: {params['connections']} must be 1 to {_MOST_CONNECTIONS}")
     for option in ("timeout", "stall_timeout", "load_timeout"):

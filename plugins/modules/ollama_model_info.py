@@ -408,7 +408,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     summary,
     unmet_expectations,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR, Receipts
@@ -447,7 +447,7 @@ ARGUMENTS: dict[str, t.Any] = {
 
 def refuse_mistakes(params: t.Mapping[str, t.Any]) -> None:
     """Raise InputInvalid for options that contradict each other or cannot be."""
-    mistakes = find_mistakes(params)
+    mistakes = find_mistakes(params) + find_remote(params["docker_host"])
     needs_health = sorted({"healthy", "pinned"} & set(params["expect"]))
     if needs_health and not params["health"]:
         mistakes.append(f"expect: {', '.join(needs_health)} can only be told with health: true")

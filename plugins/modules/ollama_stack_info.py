@@ -82,7 +82,9 @@ options:
     type: int
     default: 0
   docker_host:
-    description: The address of the Docker Engine.
+    description:
+      - The socket of the host's own Docker Engine, as V(unix:///path).
+      - It alone counts, whatever C(DOCKER_HOST) or a context of the user says.
     type: str
     default: unix:///var/run/docker.sock
   inputs:
@@ -213,7 +215,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _preflight, _stack
-from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -276,6 +278,8 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    for mistake in find_remote(module.params["docker_host"]):
+        module.fail_json(msg=mistake)
     verdict, notes = look(module.params)
     for note in notes:
         module.warn(note)

@@ -1144,6 +1144,7 @@ def test_prune_touches_no_blob_while_a_manifest_cannot_be_read(host: Host) -> No
         ({"timeout": -1}, "timeout"),
         ({"stall_timeout": 0}, "stall_timeout"),
         ({"ca_path": "/nonexistent"}, "ca_path"),
+        ({"docker_host": "tcp://elsewhere:2375"}, "docker_host is 'tcp://elsewhere:2375'"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_touched(host: Host, options: Fact, words: str) -> None:

@@ -230,6 +230,7 @@ def test_every_unmet_expectation_comes_in_one_message(
             ["timeout: 0", "plain HTTP", "/none is not a file"],
             id="three mistakes about a registry",
         ),
+        pytest.param({"docker_host": "ssh://root@x"}, ["docker_host is 'ssh://root@x'"], id="another machine's Engine"),
         pytest.param({"verify": "quick"}, ["verify", "full, receipt, size"], id="unknown choice"),
         pytest.param({"expect": ["warm"]}, ["expect", "cached, intact, healthy, pinned"], id="unknown expectation"),
         pytest.param({"answer_within": "soon"}, ["answer_within"], id="wrong type"),

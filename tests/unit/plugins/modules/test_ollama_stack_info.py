@@ -247,6 +247,37 @@ def test_compose_runs_without_the_callers_variables(
     assert not names & {"OLLAMA_MEM_LIMIT", "COMPOSE_PROJECT_NAME"}
 
 
+def test_commands_ask_the_named_engine_whatever_its_user_has_chosen(
+    run: Run, cli: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://elsewhere:2375")
+    monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    # Its tag says no version, so a container of it is asked.
+    content = CONTENT.replace("0.34.2", "stable")
+    engine.answers["/images/ollama/ollama:stable/json"] = engine.answers["/images/ollama/ollama:0.34.2/json"]
+    command = cli / "docker"
+    command.write_text(
+        command.read_text().replace("env >", "env >>").replace("exit 64", 'echo "$1: version is 0.16.0"')
+    )
+    verdict = run(
+        docker_host=engine.host,
+        files=[{"path": "docker-compose.prod.yml", "content": content}],
+        inputs={"ollama_stack_image": "ollama/ollama:stable"},
+    )
+    assert [refusal for refusal in verdict["refusals"] if "Ollama 0.16.0" in refusal]
+    told = {line for line in (cli / "env").read_text().splitlines() if line.startswith("DOCKER_")}
+    assert told == {f"DOCKER_HOST={engine.host}", f"DOCKER_CONFIG={cli}/settings"}
+
+
+@pytest.mark.parametrize("address", ["tcp://elsewhere:2375", "ssh://root@elsewhere", "/var/run/docker.sock", "unix://"])
+def test_engine_of_another_machine_is_refused_in_a_sentence(run: Run, address: str) -> None:
+    result = run(docker_host=address)
+    assert result["failed"] is True
+    assert result["msg"].startswith(f"docker_host is {address!r}: ")
+    assert "unix:///var/run/docker.sock" in result["msg"] and result["msg"].count(". ") == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "called"),
     [
