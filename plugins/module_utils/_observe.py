@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 import typing as t
@@ -35,6 +37,9 @@ VOLUME = "ollama-models"
 # Below the stack's folder.
 SECRETS = ".archiv/secrets"
 PROCESSES = "/proc"
+DEVICES = "/dev"
+# A container gets an NVIDIA GPU through one of them; Engine 26 knows the first alone.
+NVIDIA_HOOKS = ("nvidia-container-runtime-hook", "nvidia-cdi-hook")
 # Compose reads a file and prints it; longer than this means that something holds it.
 CLI_SECONDS = 30
 # What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means, or who answers.
@@ -358,6 +363,7 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
         model_bytes={model.name.display: model.manifest.size for model in seen.models if model.manifest is not None},
         stored=frozenset(model.name.display for model in seen.models if model.cached),
         missing_images=tuple(_stack.find_missing_images(seen)),
+        amd_devices=find_amd_devices(),
     )
     with contextlib.suppress(ComposeMissing, ComposeRefused):
         host = replace(host, compose_version=compose_version(query.docker_host))
@@ -371,10 +377,30 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
             memory=info.get("MemTotal"),
             memory_limits=bool(info.get("MemoryLimit", True)),
             engine_version=info.get("ServerVersion", ""),
+            nvidia=has_nvidia(info),
         ),
         seen.models_dir or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
         info["DockerRootDir"],
     )
+
+
+def find_amd_devices() -> dict[str, int | None]:
+    """The device nodes that ROCm opens, each with the group that alone may do so; None where everybody may."""
+    found: dict[str, int | None] = {}
+    for path in sorted([f"{DEVICES}/kfd", *glob.glob(f"{DEVICES}/dri/renderD*")]):
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            if stat.S_ISCHR(status.st_mode):
+                found[path] = None if status.st_mode & 0o6 == 0o6 else status.st_gid
+    return found
+
+
+def has_nvidia(info: t.Mapping[str, t.Any]) -> bool:
+    """Whether anything says that this Engine can hand out NVIDIA's GPUs: it does not tell that itself."""
+    told = [*(info.get("Runtimes") or {}), *(device.get("ID", "") for device in info.get("DiscoveredDevices") or [])]
+    # Where devices are described for it, /etc/cdi and /var/run/cdi.
+    told += [os.path.basename(path) for folder in info.get("CDISpecDirs") or () for path in glob.glob(f"{folder}/*")]
+    return any("nvidia" in word for word in told) or any(map(shutil.which, NVIDIA_HOOKS))
 
 
 def future_models_dir(query: Query) -> str:

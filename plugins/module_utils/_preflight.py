@@ -56,6 +56,10 @@ class Host:
     stored: frozenset[str] = frozenset()
     # What the image itself said, where its tag does not.
     ollama_version: str = ""
+    # The device nodes of AMD's GPUs, each with the group that alone may open it; None where everybody may.
+    amd_devices: t.Mapping[str, int | None] = field(default_factory=dict)
+    # Whether the Engine can hand NVIDIA's GPUs to a container.
+    nvidia: bool | None = None
 
 
 Inputs = t.Mapping[str, t.Any]
@@ -68,6 +72,7 @@ def find_refusals(inputs: Inputs, document: Document, host: Host) -> list[str]:
         *_refuse_inputs(inputs),
         *_refuse_images(inputs, host),
         *_refuse_host(host),
+        *_refuse_gpu(inputs, host),
         *_refuse_services(document),
         *_refuse_memory(document, host),
         *_refuse_disk(host),
@@ -140,6 +145,9 @@ def _refuse_numbers(inputs: Inputs) -> t.Iterator[str]:
     for variable, (least, most) in _LIMITS.items():
         if variable in inputs and not least <= float(inputs[variable]) <= most:
             yield _refuse(variable, inputs[variable], f"give a number from {least} to {most}")
+    groups = list(inputs.get("ollama_stack_gpu_groups", ()))
+    if not all(0 <= int(group) < 2**32 - 1 for group in groups):
+        yield _refuse("ollama_stack_gpu_groups", groups, "give the numbers of groups, from 0 to 4294967294")
 
 
 def _refuse_models(models: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
@@ -201,6 +209,37 @@ def _refuse_host(host: Host) -> t.Iterator[str]:
         )
     for path in host.missing_files:
         yield _refuse("ollama_stack_ca_file", path, "there is no such file on the host")
+
+
+def _refuse_gpu(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    kind = inputs.get("ollama_stack_gpu")
+    if kind == "nvidia" and host.nvidia is False:
+        right = (
+            "nothing on the host says that Docker can hand out such a GPU: install NVIDIA's driver and its container"
+            " toolkit there and restart Docker, or take none"
+        )
+        yield _refuse("ollama_stack_gpu", kind, right)
+    elif kind == "amd":
+        nodes = ("/dev/kfd", "/dev/dri/renderD")
+        missing = [node for node in nodes if not any(path.startswith(node) for path in host.amd_devices)]
+        if missing:
+            lacks = " and no ".join(missing).replace("renderD", "renderD*")
+            right = f"the host has no {lacks}, which the kernel's driver amdgpu makes: load it, or take none"
+            yield _refuse("ollama_stack_gpu", kind, right)
+        else:
+            yield from _refuse_groups(inputs, host)
+
+
+def _refuse_groups(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    needed = {path: group for path, group in host.amd_devices.items() if group is not None}
+    user = _USER.fullmatch(str(inputs.get("ollama_stack_user", "")))
+    given = {int(group) for group in inputs.get("ollama_stack_gpu_groups", ())}
+    if set(needed.values()) - given - {int(user.group(2)) if user else -1}:
+        owners = ", ".join(f"{path} to group {group}" for path, group in needed.items()).replace(
+            " to", " belongs to", 1
+        )
+        right = f"{owners}, and the server must be in each of them: write {sorted(set(needed.values()))} for this host"
+        yield _refuse("ollama_stack_gpu_groups", list(inputs.get("ollama_stack_gpu_groups", ())), right)
 
 
 def _refuse_services(document: Document) -> t.Iterator[str]:

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.integration.conftest import Play
 from tests.lab import engine, model, registry
-from tests.lab.settings import ROOT
 
 WANTED = model.MODELS[0]
-Play = Callable[..., str]
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Play:
-    """Run a playbook on staging with a lock file of our own; its output, once its exit code is as expected."""
-    lock = tmp_path / "folder" / "lock.yml"
-
-    def call(name: str, *options: str, code: int = 0) -> str:
-        tool = Path(sys.executable).with_name("ansible-playbook")
-        done = subprocess.run(
-            [str(tool), f"playbooks/{name}.yml", "-l", "staging", "-e", f"ollama_stack_lock_file={lock}", *options],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
-        return done.stdout
-
-    return call
+def play(play: Play, tmp_path: Path) -> Callable[..., str]:
+    """The same with a lock file of our own."""
+    lock = f"ollama_stack_lock_file={tmp_path}/folder/lock.yml"
+    return lambda name, *options, code=0: play(name, "-e", lock, *options, code=code)
 
 
 def publish(seed: str) -> str:

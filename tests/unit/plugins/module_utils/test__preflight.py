@@ -62,6 +62,7 @@ def test_sound_deploy_is_refused_nothing() -> None:
         ("ollama_stack_dir", "/opt/the archive", "without blanks"),
         ("ollama_stack_dir", "/opt/100%", "without blanks"),
         ("ollama_stack_models_dir", "models", "absolute path"),
+        ("ollama_stack_gpu_groups", [109, -1], "from 0 to 4294967294"),
         ("ollama_stack_mem_limit", "eight", "size such as 8g"),
         ("ollama_stack_mem_limit", "0", "size such as 8g"),
         ("ollama_stack_backend_port", 70000, "from 1 to 65535"),
@@ -122,6 +123,50 @@ def test_image_whose_tag_says_nothing_is_judged_by_its_own_version() -> None:
 def test_host_that_cannot_carry_it_is_refused(host: _preflight.Host, says: str) -> None:
     found = refusals(host)
     assert [says in refusal for refusal in found] == [True]
+
+
+AMD = {"/dev/kfd": 993, "/dev/dri/renderD128": 992, "/dev/dri/renderD129": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "host", "says"),
+    [
+        ("amd", HOST, "is 'amd': the host has no /dev/kfd and no /dev/dri/renderD*"),
+        ("amd", replace(HOST, amd_devices={"/dev/kfd": 993}), "is 'amd': the host has no /dev/dri/renderD*"),
+        ("nvidia", replace(HOST, nvidia=False), "is 'nvidia': nothing on the host"),
+    ],
+)
+def test_gpu_that_is_not_there_is_refused(kind: str, host: _preflight.Host, says: str) -> None:
+    [refusal] = refusals(host, ollama_stack_gpu=kind)
+    assert refusal.startswith(f"ollama_stack_gpu {says}")
+
+
+@pytest.mark.parametrize("groups", [[], [44], [992], ["993", 44]])
+def test_groups_that_may_not_open_the_gpu_are_refused_with_the_right_ones(groups: list[Any]) -> None:
+    [refusal] = refusals(replace(HOST, amd_devices=AMD), ollama_stack_gpu="amd", ollama_stack_gpu_groups=groups)
+    assert refusal.startswith(f"ollama_stack_gpu_groups is {groups}: ")
+    assert "/dev/kfd belongs to group 993, /dev/dri/renderD128 to group 992" in refusal
+    assert refusal.endswith("write [992, 993] for this host")
+
+
+@pytest.mark.parametrize(
+    ("kind", "groups", "user", "host"),
+    [
+        ("amd", [992, 993], "10434:10434", replace(HOST, amd_devices=AMD)),
+        ("amd", ["993", "992", 44], "10434:10434", replace(HOST, amd_devices=AMD)),
+        # The server's own group needs no second mention, and a device that all may open none.
+        ("amd", [993], "10434:992", replace(HOST, amd_devices=AMD)),
+        ("amd", [], "10434:10434", replace(HOST, amd_devices=dict.fromkeys(AMD))),
+        ("nvidia", [], "10434:10434", replace(HOST, nvidia=True)),
+        # An Engine that cannot be asked is a refusal of its own.
+        ("nvidia", [], "10434:10434", HOST),
+        ("none", [], "10434:10434", replace(HOST, nvidia=False)),
+    ],
+)
+def test_gpu_that_the_server_can_open_is_accepted(
+    kind: str, groups: list[Any], user: str, host: _preflight.Host
+) -> None:
+    assert refusals(host, ollama_stack_gpu=kind, ollama_stack_gpu_groups=groups, ollama_stack_user=user) == []
 
 
 def test_model_in_the_store_needs_no_room() -> None:

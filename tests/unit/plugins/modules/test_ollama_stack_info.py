@@ -187,6 +187,41 @@ def test_compose_that_fails_to_tell_its_version_is_told(
     assert kinds(verdict)[0] in ("engine_missing", "compose_refused") and not verdict["clean"]
 
 
+def test_device_is_a_device_with_the_group_that_may_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_observe, "DEVICES", str(tmp_path))
+    (tmp_path / "dri").mkdir()
+    (tmp_path / "dri" / "renderD128").write_text("no device")
+    (tmp_path / "dri" / "card0").symlink_to("/dev/null")
+    assert _observe.find_amd_devices() == {}
+    # Everybody may open it; nodes of a group are made on a real host.
+    (tmp_path / "kfd").symlink_to("/dev/null")
+    assert _observe.find_amd_devices() == {f"{tmp_path}/kfd": None}
+
+
+@pytest.mark.parametrize(
+    ("info", "hook", "found"),
+    [
+        ({"Runtimes": {"runc": {}}}, "", False),
+        ({"Runtimes": {"runc": {}, "nvidia": {}}}, "", True),
+        ({"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}]}, "", True),
+        ({"DiscoveredDevices": [{"Source": "cdi", "ID": "vendor.com/nic=0"}], "CDISpecDirs": ["{here}"]}, "", False),
+        ({"CDISpecDirs": ["{here}/cdi"]}, "", True),
+        ({}, "nvidia-container-runtime-hook", True),
+        ({}, "nvidia-cdi-hook", True),
+    ],
+)
+def test_nvidia_is_seen_by_any_of_its_signs(
+    info: dict[str, Any], hook: str, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cdi").mkdir()
+    (tmp_path / "cdi" / "nvidia.yaml").touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if hook:
+        (tmp_path / hook).touch(mode=0o755)
+    folders = [folder.format(here=tmp_path) for folder in info.get("CDISpecDirs", ())]
+    assert _observe.has_nvidia({**info, "CDISpecDirs": folders}) is found
+
+
 def test_folder_that_may_not_be_opened_says_nothing_of_locks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(path: str, flags: int) -> int:
         raise PermissionError(errno.EACCES, "Permission denied", path)
