@@ -363,6 +363,27 @@ SABOTAGES = (
         "AssertionError",
     ),
     Sabotage(
+        "gpu-unasked",
+        "a GPU that the host does not have is let through",
+        [Edit(f"{UTILS}/_preflight.py", "        if missing:\n", "        if not nodes:\n")],
+        f"{UNIT}/module_utils/test__preflight.py::test_gpu_that_is_not_there_is_refused",
+        "not enough values to unpack|assert False",
+    ),
+    Sabotage(
+        "look-strays",
+        "the look has Compose ask the Engine that root's variables and context name",
+        [Edit(f"{UTILS}/_observe.py", ', "DOCKER_HOST": docker_host}', "}")],
+        f"{UNIT}/modules/test_ollama_stack_info.py::test_commands_ask_the_named_engine_whatever_its_user_has_chosen",
+        "DOCKER_HOST=unix://",
+    ),
+    Sabotage(
+        "wrapper-strays",
+        "a deploy's commands go to the Engine of root's context",
+        [Edit("roles/ollama_stack/templates/docker.sh.j2", "DOCKER_HOST={{ __ollama_stack_engine }} ", "")],
+        "tests/unit/roles/test_engine.py::test_wrapper_asks_the_hosts_engine_whatever_its_caller_has_set",
+        "KeyError: 'DOCKER_HOST'",
+    ),
+    Sabotage(
         "manifest-first",
         "a model is named before its bytes are there",
         [
