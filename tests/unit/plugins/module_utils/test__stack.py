@@ -134,7 +134,7 @@ def test_every_container_that_is_recreated_is_removed_first() -> None:
 
 def test_what_is_to_start_again_with_a_recreated_service_is_removed_with_it() -> None:
     seen = change("ollama", image="sha256:other")
-    assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-ollama-1", "archiv-ollama-warm-1"]
+    assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-ollama-warm-1", "archiv-ollama-1"]
 
 
 def test_volumes_without_a_name_are_left_to_compose() -> None:

@@ -119,8 +119,7 @@ def engine(tmp_path: Path, ollama: FakeOllama) -> Iterator[FakeEngine]:
         fake.inspect.update({"State": recorded["State"], "NetworkSettings": {"Networks": networks}})
         fake.inspect["HostConfig"]["Memory"] = 0
         fake.inspect["Config"]["Labels"] = recorded["Config"]["Labels"]
-        image = recorded["Config"]["Labels"]["com.docker.compose.image"]
-        fake.answers["/images/ollama/ollama:0.34.2/json"] = (200, {"Id": image})
+        fake.answers["/images/ollama/ollama:0.34.2/json"] = (200, {"Id": fake.inspect["Image"]})
         fake.answers["/networks"] = (200, [{"Name": "archiv_archiv-net", "Id": "n1", "Internal": True}])
         fake.answers["/info"] = (200, {"MemTotal": 2**34, "MemoryLimit": True, "DockerRootDir": str(tmp_path)})
         yield fake
