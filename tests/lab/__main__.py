@@ -13,7 +13,7 @@ import docker
 from docker.errors import APIError
 
 from tests.lab import containers, demo, engine, hosts, images, index, network, ollama_image, registry
-from tests.lab.settings import PREFIX, STATE_DIR, LabError
+from tests.lab.settings import HOST_IMAGES, IMAGE_VARIABLE, PREFIX, STATE_DIR, LabError, host_image
 from tests.lab.steps import say, warn
 
 
@@ -49,7 +49,9 @@ def parse() -> argparse.Namespace:
     host = commands.add_parser("host", help="one more throwaway host, or one less")
     host.add_argument("action", choices=["up", "down"])
     host.add_argument("name")
-    host.add_argument("--image", choices=["host", "bare"], default="host")
+    host.add_argument(
+        "--image", choices=HOST_IMAGES, help=f"what it is made of; else {IMAGE_VARIABLE}, else today's Docker"
+    )
     return parser.parse_args()
 
 
@@ -90,11 +92,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 def up() -> None:
     began = time.monotonic()
+    image = host_image()
     say(f"Lab {PREFIX}:")
     client = engine.ensure()
-    images.ensure_all(client)
+    images.ensure_all(client, image)
     registry.ensure(client)
-    hosts.ensure_lab_hosts(client)
+    hosts.ensure_lab_hosts(client, image)
     say(f"Lab {PREFIX} is up ({time.monotonic() - began:.1f} s).")
 
 
@@ -102,10 +105,11 @@ def change_host(arguments: argparse.Namespace) -> None:
     if arguments.action == "down":
         hosts.remove(engine.require(), arguments.name)
         return
+    image = arguments.image or host_image()
     client = engine.ensure()
-    images.ensure_all(client)
+    images.ensure_all(client, image)
     registry.ensure(client)
-    hosts.ensure_molecule_host(client, arguments.name, arguments.image)
+    hosts.ensure_molecule_host(client, arguments.name, image)
 
 
 def status() -> None:
@@ -115,10 +119,10 @@ def status() -> None:
         return
     info = client.info()
     say(f"Engine: {info['ServerVersion']}, cgroup v{info['CgroupVersion']}, {info['Driver']}")
-    for name in [*images.BUILT, "ollama"]:
+    for name in [*images.BUILT, *images.PROVEN]:
         tag = images.tag_of(name)
         built = images.exists(client, tag)
-        say(f"Image {tag}: {described(name, tag) if built else 'to be built'}")
+        say(f"Image {tag}: {described(client, name, tag) if built else 'built when it is needed'}")
     found = network.find(client)
     say(f"Network: {found.attrs['IPAM']['Config'][0]['Subnet'] if found else 'none'}")
     for container in client.containers.list(all=True, filters=engine.ours()):
@@ -126,10 +130,15 @@ def status() -> None:
         say(f"{kind} {container.name}: {container.status} at {hosts.address_of(container)}")
 
 
-def described(name: str, tag: str) -> str:
-    if name != "ollama":
-        return "there"
-    return f"there, with llama.cpp {ollama_image.llama_cpp_version(tag) or 'as upstream ships it'}"
+def described(client: docker.DockerClient, name: str, tag: str) -> str:
+    match name:
+        case "ollama":
+            return f"there, with llama.cpp {ollama_image.llama_cpp_version(tag) or 'as upstream ships it'}"
+        case "today" | "host":
+            versions = images.docker_versions(client, tag)
+            return f"there, with {', '.join(f'{part} {version}' for part, version in versions.items())}"
+        case _:
+            return "there"
 
 
 def down(stop_engine: bool) -> None:

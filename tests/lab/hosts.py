@@ -12,8 +12,9 @@ import docker
 import yaml
 from docker.models.containers import Container
 
-from tests.lab import containers, engine, images, network, tls
+from tests.lab import containers, engine, images, machine, network, tls
 from tests.lab.settings import (
+    HOST_IMAGES,
     KIND_LABEL,
     LAB_HOSTS,
     LABELS,
@@ -29,48 +30,8 @@ from tests.lab.steps import say
 KEY_FILE = STATE_DIR / "ssh" / "id_ed25519"
 READY_TIMEOUT = 60
 
-# What systemd and an inner Engine need, spelled out: `--privileged` is refused on machines without CAP_SYS_RESOURCE.
-CAPABILITIES = [
-    "AUDIT_CONTROL",
-    "AUDIT_READ",
-    "AUDIT_WRITE",
-    "BLOCK_SUSPEND",
-    "DAC_READ_SEARCH",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "LEASE",
-    "LINUX_IMMUTABLE",
-    "MAC_ADMIN",
-    "MKNOD",
-    "NET_ADMIN",
-    "NET_BROADCAST",
-    "NET_RAW",
-    "SETFCAP",
-    "SYSLOG",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_CHROOT",
-    "SYS_MODULE",
-    "SYS_NICE",
-    "SYS_PACCT",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "WAKE_ALARM",
-]
 
-# systemd 257 refuses cgroup v1 unless told twice; on v2 both must be absent.
-CGROUP_V1_ENVIRONMENT = {
-    "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE": "1",
-    "SYSTEMD_PROC_CMDLINE": "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
-}
-
-# What the docker CLI calls systempaths=unconfined; the SDK has no name for either of the three.
-UNMASKED = {"MaskedPaths": [], "ReadonlyPaths": [], "CgroupnsMode": "private"}
-
-
-def ensure_lab_hosts(client: docker.DockerClient) -> None:
+def ensure_lab_hosts(client: docker.DockerClient, image: str) -> None:
     lab_network = network.ensure(client)
     ensure_key()
     with ThreadPoolExecutor(len(LAB_HOSTS)) as pool:
@@ -81,6 +42,7 @@ def ensure_lab_hosts(client: docker.DockerClient) -> None:
                 host,
                 network.address(lab_network, number),
                 ROOT / "inventory" / "lab",
+                image,
             )
             for host, number in LAB_HOSTS.items()
         ]
@@ -88,17 +50,18 @@ def ensure_lab_hosts(client: docker.DockerClient) -> None:
             job.result()
 
 
-def ensure_molecule_host(client: docker.DockerClient, host: str, image: str = "host") -> None:
+def ensure_molecule_host(client: docker.DockerClient, host: str, image: str) -> None:
     ensure_key()
     existing = containers.find(client, container_name(host))
     address = address_of(existing) if existing else free_address(client)
     ensure(client, host, address, ROOT / "molecule" / "inventory", image)
 
 
-def ensure(client: docker.DockerClient, host: str, address: str, inventory: Path, image: str = "host") -> None:
+def ensure(client: docker.DockerClient, host: str, address: str, inventory: Path, image: str) -> None:
     name = container_name(host)
-    volume = f"{name}-docker"
-    client.volumes.create(volume, labels=LABELS)
+    volumes = {volume_name(host, image, kind): path for kind, path in machine.ENGINE_ROOTS.items()}
+    for volume in volumes:
+        client.volumes.create(volume, labels=LABELS)
     began = time.monotonic()
     made = containers.ensure_running(
         client,
@@ -111,26 +74,18 @@ def ensure(client: docker.DockerClient, host: str, address: str, inventory: Path
         ],
         image=images.tag_of(image),
         hostname=host,
-        environment=CGROUP_V1_ENVIRONMENT if client.info()["CgroupVersion"] == "1" else {},
-        host_config={**machine_config(client, volume), **UNMASKED},
+        environment=machine.environment(client),
+        host_config=machine.host_config(
+            client,
+            binds=[f"{volume}:{path}" for volume, path in volumes.items()],
+            # `systemctl reboot` inside ends the container; this is the power supply that starts it again.
+            restart_policy={"Name": "always"},
+        ),
     )
-    wait_ready(client, host, with_engine=image == "host")
+    wait_ready(client, host, with_engine=image != "bare")
     write_host_vars(inventory, host, address)
     took = f"started in {time.monotonic() - began:.1f} s" if made else "there already"
     say(f"  Host {host} {address}: {took}")
-
-
-def machine_config(client: docker.DockerClient, volume: str) -> dict[str, Any]:
-    config: dict[str, Any] = client.api.create_host_config(
-        cap_add=CAPABILITIES,
-        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
-        device_cgroup_rules=["a *:* rwm"],
-        tmpfs={"/run": "exec", "/tmp": "exec"},
-        binds=[f"{volume}:/var/lib/docker"],
-        # `systemctl reboot` inside ends the container; this is the power supply that starts it again.
-        restart_policy={"Name": "always"},
-    )
-    return config
 
 
 def wait_ready(client: docker.DockerClient, host: str, with_engine: bool) -> None:
@@ -175,11 +130,16 @@ def remove(client: docker.DockerClient, host: str) -> None:
     container = containers.find(client, container_name(host))
     if container is not None:
         containers.remove(container)
-    volume = f"{container_name(host)}-docker"
+    volumes = {volume_name(host, image, kind) for image in HOST_IMAGES for kind in machine.ENGINE_ROOTS}
     for found in client.volumes.list(filters=engine.ours()):
-        if found.name == volume:
+        if found.name in volumes:
             found.remove()
     forget_host_vars(host)
+
+
+def volume_name(host: str, image: str, kind: str) -> str:
+    """With the image, because no Engine starts over what a much older or newer one has left."""
+    return f"{container_name(host)}-{image}-{kind}"
 
 
 def forget_host_vars(host: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound
 
-from tests.lab import engine, ollama_image
+from tests.lab import engine, ollama_image, today_image
 from tests.lab.settings import IMAGES_DIR, LOG_DIR, OLLAMA_VERSION, LabError
 from tests.lab.steps import say, step
 
@@ -26,10 +26,25 @@ BUILT = {
 }
 
 
+# Those that are not only what a Dockerfile says, and get their tag when they have shown that they work.
+PROVEN = ("ollama", "today")
+# What every lab needs, whatever its hosts are.
+COMMON = ("registry", "backend", "ollama")
+
+ASK_VERSIONS = """
+echo Engine $(dockerd --version | sed 's/.*version //; s/, build.*//')
+echo Compose $(docker compose version --short)
+echo runc $(runc --version | sed -n 's/^runc version //p')
+echo containerd $(containerd --version | cut -d' ' -f3)
+"""
+
+
 def tag_of(name: str) -> str:
     """The image's full name; it changes with its recipe or with that of the image below it."""
     if name == "ollama":
         return f"{REPOSITORY}/ollama:{short_hash(ollama_image.recipe().encode())}"
+    if name == "today":
+        return f"{REPOSITORY}/today:{short_hash(today_image.recipe(tag_of('bare')).encode())}"
     context, _argument, below = BUILT[name]
     parts = [BASE.encode(), (tag_of(below) if below else "").encode()]
     for path in recipe_files(name, context):
@@ -51,8 +66,9 @@ def short_hash(*parts: bytes) -> str:
     return digest.hexdigest()[:12]
 
 
-def ensure_all(client: docker.DockerClient) -> None:
-    wanted = [*BUILT, "ollama"]
+def ensure_all(client: docker.DockerClient, host_image: str) -> None:
+    """Have what a lab of such hosts needs, and no image more."""
+    wanted = [*COMMON, *(["bare"] if host_image != "bare" else []), host_image]
     missing = [name for name in wanted if not exists(client, tag_of(name))]
     if not missing:
         say(f"  {len(wanted)} images: there already")
@@ -63,10 +79,13 @@ def ensure_all(client: docker.DockerClient) -> None:
             fetch_base(client)
     for name in missing:
         with step(f"Image {tag_of(name).rpartition(':')[0]}"):
-            if name == "ollama":
-                ollama_image.build_ollama_image(tag_of(name), OLLAMA_VERSION, say)
-            else:
-                build(client, name)
+            match name:
+                case "ollama":
+                    ollama_image.build_ollama_image(tag_of(name), OLLAMA_VERSION, say)
+                case "today":
+                    today_image.build_today_image(client, tag_of(name), tag_of("bare"), say)
+                case _:
+                    build(client, name)
 
 
 def exists(client: docker.DockerClient, tag: str) -> bool:
@@ -75,6 +94,12 @@ def exists(client: docker.DockerClient, tag: str) -> bool:
     except ImageNotFound:
         return False
     return True
+
+
+def docker_versions(client: docker.DockerClient, tag: str) -> dict[str, str]:
+    """The versions of what a host of this image runs, by its own programs."""
+    output = client.containers.run(tag, ["-c", ASK_VERSIONS], entrypoint="sh", network_mode="none", remove=True)
+    return dict(line.split(" ", 1) for line in output.decode().splitlines())
 
 
 def fetch_base(client: docker.DockerClient) -> None:

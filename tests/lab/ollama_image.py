@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tests.lab import engine, model
-from tests.lab.settings import IMAGES_DIR, LABEL, LOG_DIR, OLLAMA_VERSION, PREFIX, LabError
+from tests.lab.parts import ANY_AGE, LOG, SUITE, Log, docker_build, go, mmdebstrap, need_go, run, unproven
+from tests.lab.settings import IMAGES_DIR, LABEL, OLLAMA_VERSION, PREFIX, LabError
 
 UPSTREAM = "ollama/ollama"
 MODULE = "github.com/ollama/ollama"
 LDFLAGS = f"-s -w -X {MODULE}/version.Version={{version}} -X {MODULE}/server.mode=release"
-# Ollama runs models in llama.cpp's server since 0.30; the first Debian release with it is this one.
-SUITE = "forky"
+# Ollama runs models in llama.cpp's server since 0.30; the first Debian release with it is the next one.
 LLAMA_PACKAGE = "llama.cpp-tools"
-BASE_OPTIONS = (
-    "--variant=minbase",
-    # A mirror may be a snapshot older than its own index allows.
-    '--aptopt=Acquire::Check-Valid-Until "false"',
-    f"--include=ca-certificates,{LLAMA_PACKAGE}",
-)
-# The first Go that fetches the newer one a module asks for by itself.
-MIN_GO = (1, 21)
+BASE_OPTIONS = ("--variant=minbase", ANY_AGE, f"--include=ca-certificates,{LLAMA_PACKAGE}")
 DOCKERFILE = IMAGES_DIR / "ollama" / "Dockerfile"
-LOG = LOG_DIR / "image-ollama.log"
 LLAMA_LABEL = "archiv.lab.llama-cpp"
 PULL_TIMEOUT = 1800
-BUILD_TIMEOUT = 1800
 SMOKE_TIMEOUT = 90
-
-Log = Callable[[str], None]
 
 
 def recipe(version: str = OLLAMA_VERSION) -> str:
@@ -45,15 +29,13 @@ def recipe(version: str = OLLAMA_VERSION) -> str:
 
 def build_ollama_image(tag: str, version: str = OLLAMA_VERSION, log: Log = print) -> None:
     """Have Ollama of this version under this tag; nothing has the tag until it is proven to work."""
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    LOG.write_bytes(b"")
     upstream = f"{UPSTREAM}:{version}"
     log(f"    pulling {upstream}")
     if pull(upstream):
         run(["docker", "tag", upstream, tag])
         return
     log("    no image registry answers: building Ollama with Go and llama.cpp from Debian")
-    candidate = tag.rpartition(":")[0] + ":unproven"
+    candidate = unproven(tag)
     with tempfile.TemporaryDirectory(prefix="archiv-lab-") as folder:
         build(candidate, version, Path(folder), log)
         smoke(candidate, version, Path(folder), log)
@@ -81,75 +63,28 @@ def build(tag: str, version: str, folder: Path, log: Log) -> None:
     log(f"    compiling Ollama {version}")
     compile_ollama(version, context)
     log(f"    making a base of Debian {SUITE} with {LLAMA_PACKAGE}")
-    base = tag.rpartition(":")[0] + ":base"
+    base = f"{tag}-base"
     make_base(base, folder / "base.tar")
     llama = run(["docker", "run", "--rm", base, "dpkg-query", "-W", "-f", "${Version}", LLAMA_PACKAGE])
     options = ["--label", f"{LLAMA_LABEL}={llama}", "--build-arg", f"BASE={base}"]
-    run(
-        ["docker", "build", "-f", str(DOCKERFILE), "-t", tag, *options, str(context)],
-        # Debian 12's client has no buildx, and says so in a warning with every build.
-        env={"DOCKER_BUILDKIT": "0"},
-    )
+    docker_build(DOCKERFILE, context, tag, options)
     run(["docker", "rmi", base])
 
 
 def compile_ollama(version: str, target: Path) -> None:
-    need_compilers()
-    run(
-        ["go", "install", "-ldflags", LDFLAGS.format(version=version), f"{MODULE}@v{version}"],
-        env={
-            "GOBIN": str(target),
-            # Without this nobody but root can remove the module cache.
-            "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),
-            "CGO_ENABLED": "1",
-        },
-    )
-
-
-def need_compilers() -> None:
     engine.need("gcc", "gcc")
     engine.need("g++", "g++")
-    engine.need("go", "golang-go")
-    refusal = why_not_go(run(["go", "version"]))
-    if refusal:
-        raise LabError(refusal)
-
-
-def why_not_go(version_line: str) -> str | None:
-    """The sentence that says why this Go cannot build Ollama, or None."""
-    found = re.search(r"go(\d+)\.(\d+)", version_line)
-    if found and (int(found[1]), int(found[2])) >= MIN_GO:
-        return None
-    return (
-        f"Go {MIN_GO[0]}.{MIN_GO[1]} or newer must be first on the PATH to build Ollama where its "
-        f"image cannot be pulled, and there is {version_line.strip() or 'none'}; install a newer Go."
+    need_go()
+    go(
+        ["install", "-ldflags", LDFLAGS.format(version=version), f"{MODULE}@v{version}"],
+        env={"GOBIN": str(target), "CGO_ENABLED": "1"},
     )
 
 
 def make_base(tag: str, archive: Path) -> None:
-    engine.need("mmdebstrap", "mmdebstrap")
-    mirror = debian_mirror(apt_sources(Path("/etc/apt")))
-    run(["mmdebstrap", *BASE_OPTIONS, SUITE, str(archive), *([mirror] if mirror else [])])
+    mmdebstrap(BASE_OPTIONS, archive)
     run(["docker", "import", str(archive), tag])
     archive.unlink()
-
-
-def apt_sources(folder: Path) -> list[str]:
-    files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
-    return [
-        file.read_text(errors="replace") for file in files if file.is_file() and file.suffix in (".list", ".sources")
-    ]
-
-
-def debian_mirror(sources: Iterable[str]) -> str | None:
-    """The mirror that apt itself uses for Debian's main archive, so that no other host is asked."""
-    for text in sources:
-        for line in text.splitlines():
-            found = re.match(r"(?:URIs:|deb\s+(?:\[[^]]*\]\s*)?)\s*(.+)", line.strip())
-            for word in found[1].split() if found else []:
-                if re.fullmatch(r"https?://.+/debian/?", word):
-                    return word
-    return None
 
 
 def smoke(tag: str, version: str, folder: Path, log: Log) -> None:
@@ -175,34 +110,3 @@ def smoke(tag: str, version: str, folder: Path, log: Log) -> None:
         ) from error
     finally:
         run(["docker", "rm", "-f", container])
-
-
-def run(command: list[str], timeout: float = BUILD_TIMEOUT, env: Mapping[str, str] | None = None) -> str:
-    """Run a command, keep what it prints in the log, return what it prints to stdout."""
-    if shutil.which(command[0]) is None:
-        raise LabError(f"`{command[0]}` is missing; install it and run the same command again.")
-    with LOG.open("ab") as log:
-        log.write(f"+ {' '.join(command)}\n".encode())
-        log.flush()
-        try:
-            done = subprocess.run(
-                command,
-                env={**os.environ, **(env or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(
-                f"`{' '.join(command[:2])}` did not end within {timeout:g} s (see {LOG}); "
-                "look there for what it waits for, then run the same command again."
-            ) from None
-        log.write(done.stdout)
-    if done.returncode:
-        raise LabError(
-            f"`{' '.join(command[:2])}` failed (its output is in {LOG}); check that Debian's "
-            "packages and the Go module proxy can be reached, then run the same command again."
-        )
-    return done.stdout.decode(errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,10 @@ REGISTRY_NAMES = ("registry.lab", "registry.ollama.ai", "blobs.lab")
 OLLAMA_VERSION = "0.34.2"
 BACKEND_VERSION = "1.0.0"
 
+# What a host can be made of: today's Docker, Debian's own, and none. The first is the lab's, unless this says another.
+HOST_IMAGES = ("today", "host", "bare")
+IMAGE_VARIABLE = "ARCHIV_LAB_IMAGE"
+
 # The addresses end in these numbers; hosts of Molecule get the first free one from MOLECULE_FROM up.
 REGISTRY_ADDRESS = 2
 LAB_HOSTS = {"staging-1": 11, "production-1": 21, "production-2": 22}
@@ -34,6 +39,13 @@ MIN_FREE_GB = 6
 
 class LabError(Exception):
     """What went wrong, where, and what to do about it, in one sentence."""
+
+
+def host_image() -> str:
+    chosen = os.environ.get(IMAGE_VARIABLE, HOST_IMAGES[0])
+    if chosen not in HOST_IMAGES:
+        raise LabError(f"{IMAGE_VARIABLE}={chosen} names no image of the lab's hosts; say {' or '.join(HOST_IMAGES)}.")
+    return chosen
 
 
 def container_name(host: str) -> str:

@@ -1,4 +1,4 @@
-"""What the Ollama image is built from: the mirror, the Go, and the recipe that names it."""
+"""What images are built from: the mirror, the Go, and commands that say what went wrong."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import ollama_image
+from tests.lab import parts
 from tests.lab.settings import LabError
 
 DEB822 = """\
@@ -35,7 +35,7 @@ Suites: trixie trixie-updates
     ],
 )
 def test_mirror_is_the_one_apt_uses(sources: list[str], mirror: str | None) -> None:
-    assert ollama_image.debian_mirror(sources) == mirror
+    assert parts.debian_mirror(sources) == mirror
 
 
 def test_sources_are_read_from_list_and_sources_files(tmp_path: Path) -> None:
@@ -44,22 +44,17 @@ def test_sources_are_read_from_list_and_sources_files(tmp_path: Path) -> None:
     (tmp_path / "sources.list").write_text("one")
     (folder / "debian.sources").write_text("two")
     (folder / "old.list.save").write_text("never")
-    assert ollama_image.apt_sources(tmp_path) == ["one", "two"]
+    assert parts.apt_sources(tmp_path) == ["one", "two"]
 
 
 @pytest.mark.parametrize("line", ["go version go1.21.0 linux/amd64", "go version go1.26.8 linux"])
 def test_go_that_fetches_newer_ones_is_accepted(line: str) -> None:
-    assert ollama_image.why_not_go(line) is None
+    assert parts.why_not_go(line) is None
 
 
 @pytest.mark.parametrize("line", ["go version go1.19.8 linux/amd64", "", "gibberish"])
 def test_older_go_is_refused_with_what_was_found(line: str) -> None:
-    assert (line or "there is none") in (ollama_image.why_not_go(line) or "")
-
-
-def test_recipe_changes_with_the_version_only() -> None:
-    assert ollama_image.recipe("0.34.2") == ollama_image.recipe("0.34.2")
-    assert ollama_image.recipe("0.34.2") != ollama_image.recipe("0.34.3")
+    assert (line or "there is none") in (parts.why_not_go(line) or "")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +68,6 @@ def test_recipe_changes_with_the_version_only() -> None:
 def test_command_that_fails_is_one_sentence(
     command: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ollama_image, "LOG", tmp_path / "log")
+    monkeypatch.setattr(parts, "LOG", tmp_path / "log")
     with pytest.raises(LabError, match=sentence):
-        ollama_image.run(command, timeout=0.5)
+        parts.run(command, timeout=0.5)
