@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,6 +30,21 @@ GRACE_SECONDS = 20
 FAST = ("lint", "types", "sanity", "unit", "build")
 # The plain scenario, because when it fails the others tell nothing new; then the longest, so that none ends alone.
 BEFORE_OTHERS = ("default", "memory", "offline", "interrupted", "damaged", "power", "drifted")
+
+# What a scenario's host is made of here, where it is not today's Docker: `python -m tests.matrix.scenarios` runs all
+# on both. On both here too, where it is the answers of Engine and Compose that are judged.
+TODAY = "today"
+BOTH = (TODAY, "host")
+HOST_IMAGES = {
+    "bare": ("bare",),
+    "damaged": ("host",),
+    "default": BOTH,
+    # Compose 5 makes a container anew that lost a network, and the loaded model goes with it.
+    "degraded": ("host",),
+    "drifted": BOTH,
+    "offline": ("host",),
+    "reboot": BOTH,
+}
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 VERIFY = re.compile(r"> verify\] Executing\n(.*?)> verify\] Executed", re.DOTALL)
@@ -60,6 +76,8 @@ class Step:
     group: str
     command: Sequence[str]
     needs: str | None = None
+    # What no other step may use meanwhile: a scenario's host, which has its name whatever it is made of.
+    alone: str | None = None
     timeout: int = 600
     judge: Callable[[str], str | None] = accept
     env: dict[str, str] = field(default_factory=dict)
@@ -111,18 +129,33 @@ def lab_steps(root: Path) -> list[Step]:
     if any((root / "tests/integration").glob("**/test_*.py")):
         command = [sys.executable, "-m", "pytest", "-q", "tests/integration"]
         steps.append(Step("integration", "integration", command, needs="lab", timeout=1800))
+    runs = [(name, image) for name in scenarios(root) for image in images_of(name)]
+    # A scenario's second host comes after all the first ones: it waits for the first, which has the same name.
+    runs.sort(key=lambda run: run[1] != images_of(run[0])[0])
+    return steps + [scenario_step(name, image) for name, image in runs]
+
+
+def scenarios(root: Path) -> list[str]:
     names = sorted(file.parent.name for file in root.glob("molecule/*/molecule.yml"))
-    names.sort(key=lambda name: BEFORE_OTHERS.index(name) if name in BEFORE_OTHERS else len(BEFORE_OTHERS))
-    return steps + [scenario_step(name) for name in names]
+    return sorted(names, key=lambda name: BEFORE_OTHERS.index(name) if name in BEFORE_OTHERS else len(BEFORE_OTHERS))
 
 
-def scenario_step(name: str) -> Step:
+def images_of(scenario: str) -> tuple[str, ...]:
+    return HOST_IMAGES.get(scenario, (TODAY,))
+
+
+def scenario_step(scenario: str, image: str | None = None) -> Step:
+    """The scenario on a host of this image, which is in the step's name where it is one more than the usual."""
+    usual = images_of(scenario)[0]
+    image = image or usual
+    name = scenario if image == usual else f"{scenario}@{image}"
     return Step(
         f"molecule-{name}",
         "molecule",
         # Named, because molecule looks for it at the root of a git checkout only.
-        ["molecule", "-c", ".config/molecule/config.yml", "test", "-s", name],
+        ["molecule", "-c", ".config/molecule/config.yml", "test", "-s", scenario],
         needs="lab",
+        alone=scenario,
         timeout=1200,
         judge=judge_molecule,
         env={
@@ -130,6 +163,7 @@ def scenario_step(name: str) -> Step:
             "MOLECULE_GLOB": "molecule/*/molecule.yml",
             # Molecule's own choice is shared by all checkouts whose folder has the same name.
             "MOLECULE_EPHEMERAL_DIRECTORY": str(STATE / "molecule" / name),
+            "ARCHIV_LAB_IMAGE": image,
         },
     )
 
@@ -226,11 +260,13 @@ def run_all(steps: Iterable[Step]) -> Iterator[Outcome]:
     """Runs the steps in order, those that may two at a time; what needs a failed step is not run."""
     failed: set[str] = set()
     children = Children()
+    locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def attempt(step: Step) -> Outcome:
         if step.needs in failed:
             return Outcome(step, 0.0, f"not run, because {step.needs} failed")
-        outcome = run(step, children)
+        with locks[step.alone or step.name]:
+            outcome = run(step, children)
         if outcome.problem:
             failed.add(step.name)
         return outcome

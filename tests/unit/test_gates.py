@@ -11,6 +11,7 @@ import pytest
 
 from tests import gates
 from tests.gates import Outcome, Step
+from tests.lab.settings import HOST_IMAGES, IMAGE_VARIABLE
 
 GOOD_VERIFY = """\
 INFO     [default > verify] Executing
@@ -184,10 +185,35 @@ def test_lab_steps_are_what_is_found_on_disk(tmp_path: Path) -> None:
         (tmp_path / "molecule" / name).mkdir(parents=True)
         (tmp_path / "molecule" / name / "molecule.yml").touch()
     names = [one.name for one in gates.lab_steps(tmp_path)]
-    assert names == ["lab", "molecule-default", "molecule-adopted"]
+    assert names == ["lab", "molecule-default", "molecule-adopted", "molecule-default@host"]
     (tmp_path / "tests/integration").mkdir(parents=True)
     (tmp_path / "tests/integration/test_one.py").touch()
     assert gates.lab_steps(tmp_path)[1].name == "integration"
+
+
+def test_two_runs_of_a_scenario_differ_in_host_image_and_folder_and_not_in_host() -> None:
+    first, second = gates.scenario_step("drifted"), gates.scenario_step("drifted", "host")
+    assert (first.name, second.name) == ("molecule-drifted", "molecule-drifted@host")
+    assert (first.env[IMAGE_VARIABLE], second.env[IMAGE_VARIABLE]) == ("today", "host")
+    assert first.env["MOLECULE_EPHEMERAL_DIRECTORY"] != second.env["MOLECULE_EPHEMERAL_DIRECTORY"]
+    assert first.command == second.command
+    assert first.alone == second.alone == "drifted"
+
+
+def test_host_images_name_scenarios_and_images_that_there_are() -> None:
+    assert set(gates.HOST_IMAGES) <= set(gates.scenarios(gates.ROOT))
+    assert {image for images in gates.HOST_IMAGES.values() for image in images} <= set(HOST_IMAGES)
+    assert HOST_IMAGES[0] == gates.TODAY
+
+
+def test_steps_that_need_the_same_host_do_not_overlap(tmp_path: Path) -> None:
+    code = f"""
+import os, time
+os.mkdir({str(tmp_path / "host")!r})
+time.sleep(1)
+os.rmdir({str(tmp_path / "host")!r})
+"""
+    assert problems(*(step(name, code, alone="one") for name in "ab")) == {"a": None, "b": None}
 
 
 def test_main_exits_nonzero_and_keeps_the_count(
