@@ -21,7 +21,7 @@ import requests
 
 from tests.benchmarks.store import GIGABYTE, Row, show
 from tests.lab import engine, images, model, network, registry, tls
-from tests.lab.settings import ROOT, STATE_DIR
+from tests.lab.settings import ROOT, STATE_DIR, host_image
 
 RESULTS = STATE_DIR / "benchmarks" / "fetch.json"
 REPOSITORY = "library/benchmark"
@@ -96,7 +96,7 @@ def run_fetch(client: docker.DockerClient, store: Path, tag: str, connections: i
         "PYTHONPATH": "/repo/.collections:/site",
     }
     volumes = [f"{ROOT}:/repo:ro", f"{Path(ansible.__file__).parent}:/site/ansible:ro"]
-    said = run(client, images.tag_of("host"), FETCH, store, environment, volumes)
+    said = run(client, images.tag_of(host_image()), FETCH, store, environment, volumes)
     return int(value(said, "took")) / 1e9, int(value(said, "peak"))
 
 
