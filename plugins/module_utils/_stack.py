@@ -226,6 +226,8 @@ def write_verdict(
     report = [f"{project} is not as wanted:", *(f"- {reason}" for reason in reasons)]
     report = report if reasons else [f"{project} is as wanted"]
     report += [f"{name} | {line}" for name, lines in logs.items() for line in lines]
+    # What is made anew is neither there to be restarted nor in need of it.
+    removals = find_removals(seen, reasons)
     return {
         "clean": not reasons,
         "reasons": [vars(reason) for reason in reasons],
@@ -235,10 +237,10 @@ def write_verdict(
         "foreign": find_foreign(seen),
         "engine": not (seen.engine_missing or seen.compose_refused),
         "start": any(reason.action not in ("install", "prove", "wait") for reason in reasons),
-        "restart": find_restarts(seen, reasons),
+        "restart": [name for name in find_restarts(seen, reasons) if name not in removals],
         "rebuild": find_rebuilds(seen, reasons),
-        "connect": find_connections(seen, reasons),
-        "remove": find_removals(seen, reasons),
+        "connect": [lost for lost in find_connections(seen, reasons) if lost["container"] not in removals],
+        "remove": removals,
         "pull": find_missing_images(seen),
         "models_dir": seen.models_dir,
         "models": [

@@ -132,6 +132,20 @@ def test_every_container_that_is_recreated_is_removed_first() -> None:
         assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-backend-1"]
 
 
+@pytest.mark.parametrize(("values", "action"), [({"state": "paused"}, "restart"), ({"networks": {}}, "connect")])
+def test_what_is_removed_with_another_is_neither_restarted_nor_connected(values: dict[str, Any], action: str) -> None:
+    seen = change("ollama-warm", **values)
+    services = seen.wanted.services
+    services = {**services, "ollama-warm": replace(services["ollama-warm"], restarts_with=("ollama",))}
+    containers = tuple(replace(one, memory=1) if one.service == "ollama" else one for one in seen.containers)
+    seen = replace(seen, containers=containers, wanted=replace(seen.wanted, services=services))
+    reasons = _stack.judge_stack(seen)
+    assert [reason.subject for reason in reasons if reason.action == action] == ["ollama-warm"]
+    verdict = _stack.write_verdict("archiv", seen, reasons, {}, [])
+    assert "archiv-ollama-warm-1" in verdict["remove"]
+    assert verdict[action] == []
+
+
 def test_what_is_to_start_again_with_a_recreated_service_is_removed_with_it() -> None:
     seen = change("ollama", image="sha256:other")
     assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-ollama-warm-1", "archiv-ollama-1"]
