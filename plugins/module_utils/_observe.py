@@ -30,7 +30,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
-from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, StoreError
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import parse_version
 
 VOLUME = "ollama-models"
@@ -81,6 +81,8 @@ class Query:
     # The sha256 of each secret by its name, and the uid that is to own their files.
     secrets: t.Mapping[str, str] = field(default_factory=dict)
     secrets_owner: int = 0
+    # How registries are asked for what is not in the store, as a module's options; None not to.
+    registry: t.Mapping[str, t.Any] | None = None
 
 
 def observe(query: Query) -> tuple[_stack.Observation, Document]:
@@ -360,11 +362,10 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
         store_problem=seen.store_problem,
         ollama_version=_version_of(inputs.get("ollama_stack_image", ""), seen, query.docker_host),
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
-        model_bytes={model.name.display: model.manifest.size for model in seen.models if model.manifest is not None},
-        stored=frozenset(model.name.display for model in seen.models if model.cached),
         missing_images=tuple(_stack.find_missing_images(seen)),
         amd_devices=find_amd_devices(),
     )
+    host = replace(host, models=_look_at_needs(query, seen, inputs, host))
     with contextlib.suppress(ComposeMissing, ComposeRefused):
         host = replace(host, compose_version=compose_version(query.docker_host))
     try:
@@ -401,6 +402,28 @@ def has_nvidia(info: t.Mapping[str, t.Any]) -> bool:
     # Where devices are described for it, /etc/cdi and /var/run/cdi.
     told += [os.path.basename(path) for folder in info.get("CDISpecDirs") or () for path in glob.glob(f"{folder}/*")]
     return any("nvidia" in word for word in told) or any(map(shutil.which, NVIDIA_HOOKS))
+
+
+def _look_at_needs(
+    query: Query, seen: _stack.Observation, inputs: t.Mapping[str, t.Any], host: _preflight.Host
+) -> tuple[_preflight.Model, ...]:
+    # Loaded here, because a clean host needs neither it nor all it takes to speak with a registry.
+    from ansible_collections.archiv.ollama.plugins.module_utils import _wanted
+
+    try:
+        wishes = read_wishes(query.models)
+    except InputInvalid:
+        return ()
+    return _wanted.measure(
+        wishes,
+        seen.models,
+        Store(seen.models_dir or query.models_dir or os.path.join(os.devnull, "models")),
+        # A CA that is missing is a refusal of its own.
+        None if host.missing_files else query.registry,
+        _preflight.ollama_version(inputs, host),
+        query.context_length,
+        int(inputs.get("ollama_stack_num_parallel", 1)),
+    )
 
 
 def future_models_dir(query: Query) -> str:

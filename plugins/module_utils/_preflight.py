@@ -31,6 +31,26 @@ _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
 _SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _USER = re.compile(r"([1-9]\d*):(\d+)")
+# How a registry fails that may answer in a moment. All else it says of a model, it will say to the fetch as well.
+MAY_PASS = ("cut", "deadline", "offline", "server_error", "stalled")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What one wanted model takes, as far as anybody could say."""
+
+    name: str
+    # Bytes of memory: its files, and what its context adds to them.
+    size: int = 0
+    context: int = 0
+    # Bytes of the disk that are yet to come.
+    to_fetch: int = 0
+    warm: bool = True
+    # Models that share their weights are loaded once.
+    weights: str = ""
+    # How its registry failed to name its files, and the same in words.
+    trouble: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,9 +71,7 @@ class Host:
     images_device: int = 0
     missing_images: tuple[str, ...] = ()
     missing_files: tuple[str, ...] = ()
-    # Bytes of each wanted model that is known, and whether it lies in the store already.
-    model_bytes: t.Mapping[str, int] = field(default_factory=dict)
-    stored: frozenset[str] = frozenset()
+    models: tuple[Model, ...] = ()
     # What the image itself said, where its tag does not.
     ollama_version: str = ""
     # The device nodes of AMD's GPUs, each with the group that alone may open it; None where everybody may.
@@ -73,8 +91,9 @@ def find_refusals(inputs: Inputs, document: Document, host: Host) -> list[str]:
         *_refuse_images(inputs, host),
         *_refuse_host(host),
         *_refuse_gpu(inputs, host),
+        *_refuse_unknown(inputs, host),
         *_refuse_services(document),
-        *_refuse_memory(document, host),
+        *_refuse_memory(inputs, document, host),
         *_refuse_disk(host),
     ]
 
@@ -92,6 +111,11 @@ def split_image(image: str) -> tuple[str, str, str]:
     if not colon or "/" in tag:
         repository, tag = name, ""
     return repository, tag, digest
+
+
+def ollama_version(inputs: Inputs, host: Host) -> str:
+    """What the image says of itself, else its tag."""
+    return host.ollama_version or split_image(str(inputs.get("ollama_stack_image", "")))[1]
 
 
 def _refuse(variable: str, value: object, what: str) -> str:
@@ -178,8 +202,7 @@ def _refuse_images(inputs: Inputs, host: Host) -> t.Iterator[str]:
             yield _refuse(variable, image, "name the image and its tag; it has no default")
         elif not digest and tag in ("", "latest"):
             yield _refuse(variable, image, "it changes under a running archive; give an exact tag or a digest")
-    _, tag, _ = split_image(str(inputs.get("ollama_stack_image", "")))
-    version = host.ollama_version or tag
+    version = ollama_version(inputs, host)
     old = is_too_old(version)
     if old:
         yield _refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {version} {old}")
@@ -276,15 +299,35 @@ def _refuse_cut_off(backend: Document) -> t.Iterator[str]:
             )
 
 
-def _refuse_memory(document: Document, host: Host) -> t.Iterator[str]:
+def _refuse_unknown(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    for model in host.models:
+        if model.trouble == "needs_newer_ollama":
+            yield _refuse("ollama_stack_image", inputs.get("ollama_stack_image", ""), model.why)
+        elif model.trouble and model.trouble not in MAY_PASS:
+            yield _refuse("ollama_stack_models", model.name, model.why)
+
+
+def loaded_together(models: t.Iterable[Model]) -> list[Model]:
+    """What the server may hold at once: every warm model, and beside them the largest of the others, one at a time."""
+    each: dict[str, Model] = {}
+    # The warm ones last, so that they are what stays of models that share their weights.
+    for model in sorted(models, key=lambda one: (one.warm, one.size + one.context)):
+        each[model.weights or model.name] = model
+    cold = [model for model in each.values() if not model.warm]
+    return [model for model in each.values() if model.warm] + cold[-1:]
+
+
+def _refuse_memory(inputs: Inputs, document: Document, host: Host) -> t.Iterator[str]:
     services = document.get("services") or {}
     limits = {name: int(service.get("mem_limit") or 0) for name, service in services.items()}
     limit = limits.get("ollama", 0)
-    largest = max(host.model_bytes.values(), default=0)
-    if limit and limit < largest:
+    together = loaded_together(host.models)
+    needed = sum(model.size + model.context for model in together)
+    # A GPU holds the weights in memory of its own, of which nothing is known here.
+    if limit and limit < needed and inputs.get("ollama_stack_gpu", "none") == "none":
         yield (
-            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: the largest model alone has"
-            f" {sized(largest)}, so the kernel would kill it at every load"
+            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: {_needs(together)} at every"
+            " load; raise the limit, or name fewer or smaller models"
         )
     if host.memory is None or not limit:
         return
@@ -298,18 +341,30 @@ def _refuse_memory(document: Document, host: Host) -> t.Iterator[str]:
         yield f"the memory limits together ({others}) are more than the host's {sized(host.memory)}"
 
 
+def _needs(models: t.Sequence[Model]) -> str:
+    """Why it cannot fit, in words; a context that nobody could tell goes without saying."""
+    parts = [
+        f"{model.name} ({sized(model.size)}" + (f" and {sized(model.context)} of context)" if model.context else ")")
+        for model in models
+    ]
+    if len(parts) == 1:
+        return f"{parts[0]} alone needs more, so the kernel would kill it"
+    total = sized(sum(model.size + model.context for model in models))
+    return f"{' and '.join(parts)} are loaded together and need {total}, so the kernel would kill one"
+
+
 def _refuse_disk(host: Host) -> t.Iterator[str]:
     needed: dict[int, int] = {}
-    for name, size in host.model_bytes.items():
-        if name not in host.stored:
-            needed[host.store_device] = needed.get(host.store_device, 0) + size
+    for model in host.models:
+        if model.to_fetch:
+            needed[host.store_device] = needed.get(host.store_device, 0) + model.to_fetch
     for image in host.missing_images:
         size = OLLAMA_IMAGE_BYTES if "ollama" in image.rpartition("/")[2] else OTHER_IMAGE_BYTES
         needed[host.images_device] = needed.get(host.images_device, 0) + size
     for device, size in needed.items():
         free = host.free.get(device)
         if free is not None and free < size:
-            what = ", ".join([*sorted(set(host.model_bytes) - host.stored), *host.missing_images])
+            what = ", ".join([*(model.name for model in host.models if model.to_fetch), *host.missing_images])
             yield f"the host's disk has {sized(free)} free, and about {sized(size)} are needed for {what}"
 
 

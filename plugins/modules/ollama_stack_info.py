@@ -17,6 +17,8 @@ description:
   - Compares a compose file, and what Compose makes of it, with what is on the host, its models and their answers.
   - All of that is one call that changes nothing.
   - A host without Docker, or without anything of the stack, gets a verdict like any other.
+extends_documentation_fragment:
+  - archiv.ollama._options.registry
 attributes:
   check_mode:
     support: full
@@ -91,6 +93,13 @@ options:
     description: The role's inputs by their names, from which RV(refusals) are found.
     type: dict
     default: {}
+  upstream:
+    description:
+      - Whether the registries are asked for the manifests of models that are not in the store, so that RV(refusals)
+        can tell what they will take and which of them no registry has.
+      - A clean host asks nobody, and a registry that does not answer within some seconds is no refusal.
+    type: bool
+    default: false
   wait:
     description: Seconds to look again and again, as long as O(wait_for) asks for it.
     type: int
@@ -238,6 +247,12 @@ ARGUMENTS: dict[str, t.Any] = {
     "context_length": {"type": "int", "default": 0},
     "docker_host": {"type": "str", "default": DEFAULT_HOST},
     "inputs": {"type": "dict", "default": {}},
+    "upstream": {"type": "bool", "default": False},
+    "mirror": {"type": "str"},
+    "insecure": {"type": "bool", "default": False},
+    "ca_path": {"type": "path"},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
     "wait": {"type": "int", "default": 0},
     "wait_for": {"type": "str", "choices": ["settled", "clean"], "default": "settled"},
 }
@@ -257,6 +272,7 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
         docker_host=params["docker_host"],
         secrets=params["secrets"],
         secrets_owner=params["owner"],
+        registry=params if params["upstream"] else None,
     )
     deadline = time.monotonic() + params["wait"]
     while True:
@@ -277,7 +293,7 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_by={"password": ["username"]})
     for mistake in find_remote(module.params["docker_host"]):
         module.fail_json(msg=mistake)
     verdict, notes = look(module.params)

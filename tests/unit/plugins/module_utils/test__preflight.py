@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.archiv.ollama.plugins.module_utils import _preflight
 
 ROOT = Path(__file__).parents[4]
-GIB = 1024**3
+GIB, MIB = 1024**3, 1024**2
 HOST = _preflight.Host(
     memory=16 * GIB,
     engine_version="26.1.5+dfsg1",
@@ -22,7 +22,7 @@ HOST = _preflight.Host(
     free={1: 100 * GIB, 2: 100 * GIB},
     store_device=1,
     images_device=2,
-    model_bytes={"qwen2.5:7b-instruct-q4_K_M": 5 * GIB},
+    models=(_preflight.Model("qwen2.5:7b-instruct-q4_K_M", 5 * GIB, 224 * MIB, to_fetch=5 * GIB),),
 )
 
 
@@ -115,7 +115,7 @@ def test_image_whose_tag_says_nothing_is_judged_by_its_own_version() -> None:
         (replace(HOST, store_locks=False), "knows no locks"),
         (replace(HOST, store_problem="volume x: nfs"), "volume x: nfs"),
         (replace(HOST, missing_files=("/etc/ca.pem",)), "/etc/ca.pem"),
-        (replace(HOST, model_bytes={"big:70b": 40 * GIB}), "kill it at every load"),
+        (replace(HOST, models=(_preflight.Model("big:70b", 40 * GIB),)), "kill it at every load"),
         (replace(HOST, free={1: GIB, 2: 100 * GIB}), "5.0 GiB are needed"),
         (replace(HOST, free={1: 100 * GIB, 2: GIB}, missing_images=("ollama/ollama:0.34.2",)), "6.0 GiB are needed"),
     ],
@@ -170,14 +170,71 @@ def test_gpu_that_the_server_can_open_is_accepted(
 
 
 def test_model_in_the_store_needs_no_room() -> None:
-    host = replace(HOST, free={1: GIB, 2: GIB}, stored=frozenset(HOST.model_bytes))
+    host = replace(HOST, free={1: GIB, 2: GIB}, models=(replace(HOST.models[0], to_fetch=0),))
     assert refusals(host) == []
 
 
-def test_models_and_images_on_one_disk_share_its_room() -> None:
-    host = replace(
-        HOST, free={1: 8 * GIB}, images_device=1, missing_images=("ollama/ollama:0.34.2",), stored=frozenset()
+def of(*sizes: int, cold: int = 0, **same: Any) -> _preflight.Host:
+    """A host for models of so many GiB, the last ones not warm."""
+    warm = [True] * (len(sizes) - cold) + [False] * cold
+    models = [_preflight.Model(f"m{n}:1", size * GIB, warm=warm[n], **same) for n, size in enumerate(sizes)]
+    return replace(HOST, models=tuple(models))
+
+
+def test_two_models_that_stay_loaded_and_do_not_fit_together_are_refused_by_name() -> None:
+    [refusal] = refusals(of(4, 5))
+    assert refusal == (
+        "ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is 8.0 GiB: m0:1 (4.0 GiB) and m1:1 (5.0 GiB) are loaded"
+        " together and need 9.0 GiB, so the kernel would kill one at every load; raise the limit, or name fewer or"
+        " smaller models"
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "fits"),
+    [
+        (of(4, 4), True),
+        (of(4, 4, context=1), False),
+        (of(4, 3, 2), False),
+        # Not pinned: one at a time, beside all that are.
+        (of(4, 4, 4, cold=2), True),
+        (of(4, 4, 5, cold=2), False),
+        (of(4, 5, 3, cold=2), False),
+        (of(8, 8, 8, cold=3), True),
+        # The same weights under two names are loaded once.
+        (of(5, 5, weights="sha256:1"), True),
+        (of(5, 5, cold=1, weights="sha256:1"), True),
+    ],
+)
+def test_memory_is_counted_for_what_may_be_loaded_at_once(host: _preflight.Host, fits: bool) -> None:
+    assert (refusals(host) == []) is fits
+
+
+def test_weights_on_a_gpu_are_not_counted() -> None:
+    assert refusals(of(40), ollama_stack_gpu="nvidia") == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "variable"),
+    [
+        ("not_found", "ollama_stack_models is 'm:1'"),
+        ("unauthorized", "ollama_stack_models is 'm:1'"),
+        ("digest_mismatch", "ollama_stack_models is 'm:1'"),
+        ("needs_newer_ollama", "ollama_stack_image is 'ollama/ollama:0.34.2'"),
+    ],
+)
+def test_model_that_no_registry_gives_is_refused(trouble: str, variable: str) -> None:
+    host = replace(HOST, models=(_preflight.Model("m:1", trouble=trouble, why="it is so; do this"),))
+    assert refusals(host) == [f"{variable}: it is so; do this"]
+
+
+@pytest.mark.parametrize("trouble", ["offline", "deadline", "server_error", "cut", "stalled"])
+def test_registry_that_does_not_answer_refuses_nothing(trouble: str) -> None:
+    assert refusals(replace(HOST, models=(_preflight.Model("m:1", trouble=trouble, why="it is away"),))) == []
+
+
+def test_models_and_images_on_one_disk_share_its_room() -> None:
+    host = replace(HOST, free={1: 8 * GIB}, images_device=1, missing_images=("ollama/ollama:0.34.2",))
     [refusal] = refusals(host)
     assert "11.0 GiB are needed" in refusal
 

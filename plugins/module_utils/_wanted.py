@@ -1,0 +1,118 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each wanted model will take of a host: told by the store, else by its registry's manifest alone. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import typing as t
+
+from ansible_collections.archiv.ollama.plugins.module_utils._fetch import held_bytes
+from ansible_collections.archiv.ollama.plugins.module_utils._gguf import HeaderInvalid, context_bytes, read_metadata
+from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import WEIGHTS, Layer, Manifest
+from ansible_collections.archiv.ollama.plugins.module_utils._preflight import MAY_PASS, Model
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
+    Deadline,
+    RegistryClient,
+    RegistryError,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
+from ansible_collections.archiv.ollama.plugins.module_utils._upstream import fetch_manifest, read_access
+from ansible_collections.archiv.ollama.plugins.module_utils._versions import dotted, parse_version
+
+# A look that somebody waits for: a registry that takes longer is left to the fetch, which has patience.
+ASK_SECONDS = 15.0
+STALL_SECONDS = 10.0
+# What Ollama takes by itself without a GPU.
+OWN_CONTEXT = 4096
+_PARAMETERS_LIMIT = 1024 * 1024
+
+
+def measure(
+    wishes: t.Sequence[Wish],
+    states: t.Sequence[ModelState],
+    store: Store,
+    registry: t.Mapping[str, t.Any] | None,
+    ollama_version: str,
+    context: int,
+    parallel: int,
+) -> tuple[Model, ...]:
+    """Every wanted model of which something is known; registry is how registries are asked, None not to."""
+    seen = {state.name.key: state for state in states}
+    client = _connect(registry, ollama_version) if registry is not None else None
+    silent: set[str] = set()
+    coming: set[str] = set()
+    models = []
+    for wish in wishes:
+        name = wish.name.display
+        manifest = _stored(wish, seen.get(wish.name.key))
+        if manifest is None and client is not None and wish.name.host not in silent:
+            try:
+                manifest = fetch_manifest(client, wish.name, wish.digest)
+            except RegistryError as error:
+                models.append(Model(name, trouble=error.kind, why=str(error)))
+                if error.kind in MAY_PASS:
+                    silent.add(wish.name.host)
+        if manifest is None:
+            continue
+        models.append(
+            Model(
+                name,
+                size=manifest.size,
+                context=_context(store, manifest, context or OWN_CONTEXT, parallel),
+                to_fetch=sum(_to_fetch(store, blob) for blob in manifest.blobs if blob.digest not in coming),
+                warm=wish.warm,
+                weights=",".join(layer.digest for layer in manifest.layers if layer.role == WEIGHTS),
+            )
+        )
+        coming.update(blob.digest for blob in manifest.blobs)
+    return tuple(models)
+
+
+def _connect(registry: t.Mapping[str, t.Any], ollama_version: str) -> RegistryClient:
+    version = parse_version(ollama_version)
+    access = read_access({**registry, "ollama_version": dotted(version) if version else None})
+    return RegistryClient(access, Deadline(ASK_SECONDS), STALL_SECONDS)
+
+
+def _stored(wish: Wish, state: ModelState | None) -> Manifest | None:
+    """The manifest in the store, unless another one is wanted."""
+    if state is None or wish.digest not in (None, state.digest):
+        return None
+    return state.manifest
+
+
+def _to_fetch(store: Store, blob: Layer) -> int:
+    """What is missing of a blob, in bytes of the disk."""
+    with contextlib.suppress(OSError):
+        if os.lstat(store.blob_path(blob.digest)).st_size == blob.size:
+            return 0
+    return max(0, blob.size - held_bytes(store.partials_dir, blob.digest))
+
+
+def _context(store: Store, manifest: Manifest, context: int, parallel: int) -> int:
+    """0 for a model that is yet to come: only its weights say how much a token takes."""
+    paths = {layer.role: store.blob_path(layer.digest) for layer in reversed(manifest.layers)}
+    try:
+        if "parameters" in paths:
+            # The model's own wish goes before the server's.
+            context = _own_context(paths["parameters"]) or context
+        return context_bytes(read_metadata(paths[WEIGHTS]), context, parallel)
+    except (OSError, KeyError, HeaderInvalid):
+        return 0
+
+
+def _own_context(path: str) -> int:
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        raw = file.read(_PARAMETERS_LIMIT)
+    try:
+        number = json.loads(raw)["num_ctx"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return 0
+    return number if isinstance(number, int) and number > 0 else 0
