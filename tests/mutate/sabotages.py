@@ -345,7 +345,7 @@ SABOTAGES = (
     Sabotage(
         "memory-unrefused",
         "a memory limit below the model's size is let through",
-        [Edit(f"{UTILS}/_preflight.py", "if limit and limit < largest:", "if limit < 0:")],
+        [Edit(f"{UTILS}/_preflight.py", "if limit and limit < needed and", "if limit < 0 and")],
         f"{UNIT}/module_utils/test__preflight.py::test_host_that_cannot_carry_it_is_refused",
         r"assert \[\] == \[True\]",
     ),
@@ -382,6 +382,35 @@ SABOTAGES = (
         [Edit("roles/ollama_stack/templates/docker.sh.j2", "DOCKER_HOST={{ __ollama_stack_engine }} ", "")],
         "tests/unit/roles/test_engine.py::test_wrapper_asks_the_hosts_engine_whatever_its_caller_has_set",
         "KeyError: 'DOCKER_HOST'",
+    ),
+    Sabotage(
+        "largest-alone",
+        "of the models that stay loaded only the largest must fit",
+        [
+            Edit(
+                f"{UTILS}/_preflight.py",
+                "needed = sum(model.size + model.context for model in together)",
+                "needed = max((model.size + model.context for model in together), default=0)",
+            )
+        ],
+        f"{UNIT}/modules/test_ollama_stack_info.py::test_models_in_the_store_that_do_not_fit_together_are_refused",
+        r"not enough values to unpack \(expected 1, got 0\)",
+    ),
+    Sabotage(
+        "places-dropped",
+        "the server is not told how many models are to stay loaded, so that a fourth would evict one",
+        [
+            Edit(TEMPLATE, "OLLAMA_MAX_LOADED_MODELS:", "# places:"),
+        ],
+        "tests/unit/roles/test_loaded_models.py",
+        r"assert \[\] == \['1'\]",
+    ),
+    Sabotage(
+        "typo-unasked",
+        "what the registry says of a model that is not in the store is not asked for",
+        [Edit("plugins/modules/ollama_stack_info.py", 'params if params["upstream"] else None', "None")],
+        f"{UNIT}/modules/test_ollama_stack_info.py::test_model_with_a_typo_is_refused",
+        r"not enough values to unpack \(expected 1, got 0\)",
     ),
     Sabotage(
         "manifest-first",

@@ -390,7 +390,8 @@ def ask(
 
 def limit_memory(cli: Path, size: int) -> None:
     """Have Compose say that the server may use so much."""
-    document = {**CONFIG, "services": {"ollama": {**CONFIG["services"]["ollama"], "mem_limit": str(size)}}}
+    document = json.loads(json.dumps(CONFIG))
+    document["services"]["ollama"]["mem_limit"] = str(size)
     (cli / "config.json").write_text(json.dumps(document))
 
 
