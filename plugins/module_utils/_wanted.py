@@ -11,7 +11,6 @@ import json
 import os
 import typing as t
 
-from ansible_collections.archiv.ollama.plugins.module_utils._fetch import held_bytes
 from ansible_collections.archiv.ollama.plugins.module_utils._gguf import HeaderInvalid, context_bytes, read_metadata
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
@@ -22,7 +21,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     RegistryClient,
     RegistryError,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, StoreError
 from ansible_collections.archiv.ollama.plugins.module_utils._upstream import fetch_manifest, read_access
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import dotted, parse_version
 
@@ -47,6 +46,7 @@ def measure(
     seen = {state.name.key: state for state in states}
     client = _connect(registry, ollama_version) if registry is not None else None
     silent: set[str] = set()
+    held = _held_bytes(store)
     coming: set[str] = set()
     models = []
     for wish in wishes:
@@ -66,7 +66,7 @@ def measure(
                 name,
                 size=manifest.size,
                 context=_context(store, manifest, context or OWN_CONTEXT, parallel),
-                to_fetch=sum(_to_fetch(store, blob) for blob in manifest.blobs if blob.digest not in coming),
+                to_fetch=sum(_to_fetch(store, blob, held) for blob in manifest.blobs if blob.digest not in coming),
                 warm=wish.warm,
                 weights=",".join(layer.digest for layer in manifest.layers if layer.role == WEIGHTS),
             )
@@ -88,12 +88,21 @@ def _stored(wish: Wish, state: ModelState | None) -> Manifest | None:
     return state.manifest
 
 
-def _to_fetch(store: Store, blob: Layer) -> int:
+def _held_bytes(store: Store) -> dict[str, int]:
+    """What interrupted downloads, which the fetch goes on with, already occupy."""
+    try:
+        partials = store.survey().partials
+    except StoreError:
+        return {}
+    return {one.digest: one.bytes for one in partials if os.path.dirname(one.path) == store.partials_dir}
+
+
+def _to_fetch(store: Store, blob: Layer, held: t.Mapping[str, int]) -> int:
     """What is missing of a blob, in bytes of the disk."""
     with contextlib.suppress(OSError):
         if os.lstat(store.blob_path(blob.digest)).st_size == blob.size:
             return 0
-    return max(0, blob.size - held_bytes(store.partials_dir, blob.digest))
+    return max(0, blob.size - held.get(blob.digest, 0))
 
 
 def _context(store: Store, manifest: Manifest, context: int, parallel: int) -> int:
