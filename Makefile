@@ -4,11 +4,11 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
 PYTHON := .venv/bin/python
-GATES := $(PYTHON) tests/gates.py
+GATES := $(PYTHON) -m tests.gates
 VENV := .venv/installed.txt
 
 .PHONY: help venv demo test test-fast lint types sanity unit build integration molecule \
-	mutate lab-up lab-status lab-down render bench sweep lock
+	matrix mutate lab-up lab-status lab-down render bench sweep lock
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -31,6 +31,10 @@ integration: ## The modules against the lab's hosts
 molecule: ## All molecule scenarios, one throwaway host each
 lint types sanity unit build integration molecule: $(VENV)
 	@$(GATES) --only $@
+
+matrix: $(VENV) ## Sanity, units and a scenario with each ansible-core, then all scenarios on both hosts; hours
+	@$(PYTHON) -m tests.matrix.controllers $(NAMES)
+	@if [ -f tests/matrix/scenarios.py ]; then $(PYTHON) -m tests.matrix.scenarios; fi
 
 mutate: $(VENV) ## Break a copy in named ways: does a test notice each? [NAMES="swap ..."] [NAMES=--quick]
 	@$(PYTHON) -m tests.mutate $(NAMES)
@@ -58,6 +62,9 @@ bench: $(VENV) ## Measure the no-op deploy and the model store against their bas
 sweep: $(VENV) ## Cut the power ROUNDS=30 times, fill the disk, kill the module; says what was lost and who noticed
 	@$(PYTHON) -m tests.reliability.sweep $(ROUNDS)
 
-lock: $(VENV) ## Lock requirements-dev.txt anew after a change in pyproject.toml
-	@$(PYTHON) -m uv pip compile --quiet --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements-dev.txt
+LOCK := $(PYTHON) -m uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock'
+
+lock: $(VENV) ## Lock requirements-dev.txt and tests/matrix anew after a change in pyproject.toml
+	@$(LOCK) --group dev --universal --python-version 3.11 --output-file requirements-dev.txt
+	@$(LOCK) --group matrix-docker5 --no-deps --python-version 3.13 --output-file tests/matrix/docker5.txt

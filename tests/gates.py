@@ -19,6 +19,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO
 
+from tests import deprecations
+
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
 LOGS = STATE / "logs"
@@ -65,7 +67,7 @@ def judge_molecule(output: str) -> str | None:
         return "no verify ran"
     if not all(HOST_WITH_TASKS.search(section) for section in verified):
         return "a verify ran no task on any host"
-    return None
+    return deprecations.complaint(output)
 
 
 @dataclass(frozen=True)
@@ -312,7 +314,7 @@ def report(outcomes: Sequence[Outcome]) -> str:
             f"FIRST FAILURE: {first.step.name}: {first.problem}",
             tail(first.step),
             f"Its whole output: {log_of(first.step)}",
-            f"It alone: .venv/bin/python tests/gates.py --only {first.step.name}",
+            f"It alone: .venv/bin/python -m tests.gates --only {first.step.name}",
         ]
     return "\n".join([*lines, f"{len(outcomes) - len(failures)} passed, {len(failures)} failed"])
 

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes an environment with exactly what a lock file locks. `make venv` calls it without arguments, the matrix with all:
-#   venv.sh [FOLDER] [LOCK_FILE] [PYTHON_VERSION]
+# Makes .venv with exactly what requirements-dev.txt locks. Called by `make venv`, and by the matrix for environments of its own:
+#   venv.sh [FOLDER PYTHON_VERSION [LOCK_FILE]]   LOCK_FILE takes the place of what it names in requirements-dev.txt
 set -eu
+lock_file=requirements-dev.txt
 folder=${1:-.venv}
-lock_file=${2:-requirements-dev.txt}
 # The newest that runs is taken. 3.14 was not tried.
-versions=${3:-3.13 3.12 3.11}
+versions=${2:-3.13 3.12 3.11}
+over=${3:-}
 
 fail() {
   echo "make venv: $1" >&2
@@ -69,9 +70,13 @@ if [ "$(interpreter "$folder/bin/python" "$("$python" -c 'import sys; print("%d.
   ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
   "$python" -m venv --clear "$folder"
 fi
+install() {
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes "$@" ||
+    fail "pip could not install what it was to take from the lock files; its reason stands above. What is installed stays, run again to go on."
+}
 echo "Installing the tools of $lock_file into $folder (about a minute) ..."
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock_file" ||
-  fail "pip could not install what $lock_file locks; its reason stands above. What is installed stays, run again to go on."
+install -r "$lock_file"
+[ -z "$over" ] || install --no-deps -r "$over"
 # Without it molecule warns that scenarios «should migrate» to extensions/molecule.
 grep -q MOLECULE_GLOB "$folder/bin/activate" ||
   echo "export MOLECULE_GLOB='molecule/*/molecule.yml'" >>"$folder/bin/activate"

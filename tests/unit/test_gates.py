@@ -67,6 +67,11 @@ def problems(*steps: Step) -> dict[str, str | None]:
             "a verify ran no task on any host",
             id="second-verify-empty",
         ),
+        pytest.param(
+            GOOD_VERIFY + "[DEPRECATION WARNING]: An option of archiv.ollama.ollama_model is old.\n",
+            "a deprecation warning names our own: An option of archiv.ollama.ollama_model is old.",
+            id="deprecation",
+        ),
     ],
 )
 def test_judge_molecule_sees_what_the_exit_code_hides(output: str, expected: str | None) -> None:
