@@ -1,6 +1,6 @@
 """Runs sanity, units and the scenario `default` with each ansible-core, and writes the table that says so.
 
-python -m tests.matrix.controllers [NAME ...]   Without names all; one that is named replaces its row of the last run.
+python -m tests.matrix.controllers [NAME ...] [--only GROUP]   What is not named keeps its cells of the last run.
 """
 
 from __future__ import annotations
@@ -58,20 +58,19 @@ PAIRS = (
 Result = dict[str, Any]
 
 
-def steps() -> list[gates.Step]:
-    light = [step for step in gates.light_steps() if step.group in GROUPS]
-    return [*light, gates.scenario_step("default")]
+def steps(groups: Sequence[str] = GROUPS) -> list[gates.Step]:
+    return [step for step in (*gates.light_steps(), gates.scenario_step("default")) if step.group in groups]
 
 
-def run_inside() -> Result:
+def run_inside(groups: Sequence[str]) -> Result:
     """What one pair's own interpreter runs: its versions, and each group's problem and seconds."""
     gates.LOGS.mkdir(parents=True, exist_ok=True)
     outcomes = []
     # The scenario makes its own host and what that needs, so no three hosts are waited for.
-    for outcome in gates.run_all(replace(step, needs=None) for step in steps()):
+    for outcome in gates.run_all(replace(step, needs=None) for step in steps(groups)):
         print(outcome.line(), file=sys.stderr, flush=True)
         outcomes.append(outcome)
-    return versions() | {"cells": {group: cell_of(group, outcomes) for group in GROUPS}}
+    return versions() | {"cells": {group: cell_of(group, outcomes) for group in groups}}
 
 
 def cell_of(group: str, outcomes: Sequence[gates.Outcome]) -> str:
@@ -94,13 +93,19 @@ def versions() -> Result:
     }
 
 
-def run_pair(pair: Pair) -> Result:
+def run_pair(pair: Pair, groups: Sequence[str]) -> Result:
     subprocess.run(
         ["sh", "tests/venv.sh", str(pair.interpreter.parents[1]), pair.python, *filter(None, [pair.over])],
         cwd=ROOT,
         check=True,
     )
-    command = [str(pair.interpreter), "-m", "tests.matrix.controllers", "--inside"]
+    command = [
+        str(pair.interpreter),
+        "-m",
+        "tests.matrix.controllers",
+        "--inside",
+        *(f"--only={group}" for group in groups),
+    ]
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     result: Result = json.loads(output)
     found, wanted = (result["core"], result["docker"]), (pair.core, pair.docker)
@@ -109,13 +114,20 @@ def run_pair(pair: Pair) -> Result:
     return result
 
 
+def merged(old: Result | None, new: Result) -> Result:
+    """Cells that were not run again stay, as long as it is the same that ran."""
+    if old is None or any(old[key] != new[key] for key in ("core", "python", "docker", "hosts")):
+        return new
+    return new | {"cells": old["cells"] | new["cells"]}
+
+
 def rows(results: Mapping[str, Result]) -> list[tuple[str, ...]]:
     ran = [
         (
             row["core"],
             row["python"],
             row["docker"],
-            *(row["cells"][group] for group in GROUPS),
+            *(row["cells"].get(group, "not run") for group in GROUPS),
             row["hosts"],
             row["date"],
         )
@@ -140,10 +152,12 @@ def failed(results: Mapping[str, Result]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--only", metavar="GROUP", action="append", choices=GROUPS, help=", ".join(GROUPS))
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    groups = options.only or GROUPS
     if options.inside:
-        print(json.dumps(run_inside()))
+        print(json.dumps(run_inside(groups)))
         return 0
     if unknown := sorted(set(options.names) - {pair.name for pair in PAIRS}):
         sys.exit(f"matrix: no pair is called {', '.join(unknown)}; there are {', '.join(pair.name for pair in PAIRS)}.")
@@ -151,7 +165,7 @@ def main() -> int:
     for pair in PAIRS:
         if not options.names or pair.name in options.names:
             print(f"{pair.name}, Python {pair.python}:", flush=True)
-            results[pair.name] = run_pair(pair)
+            results[pair.name] = merged(results.get(pair.name), run_pair(pair, groups))
             RESULTS.write_text(json.dumps(results, indent=2))
     text = markdown(HEAD, rows(results))
     print(text)

@@ -66,6 +66,20 @@ def test_every_row_fills_the_table() -> None:
     )
 
 
+def test_what_was_not_run_again_stays_unless_something_else_ran() -> None:
+    again = RESULT | {"cells": {"unit": "ok, 70 s"}}
+    assert controllers.merged(RESULT, again)["cells"] == {
+        "sanity": "ok, 4 s",
+        "unit": "ok, 70 s",
+        "molecule": "ok, 48 s",
+    }
+    newer = again | {"docker": "5.5.0"}
+    assert controllers.merged(RESULT, newer) == newer
+    assert controllers.merged(None, again) == again
+    [row] = controllers.rows({"core-2.21": newer})[:1]
+    assert "not run" in row
+
+
 def test_steps_are_sanity_units_and_the_plain_scenario() -> None:
     names = [step.name for step in controllers.steps()]
     assert names == [

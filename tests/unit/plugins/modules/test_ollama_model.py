@@ -422,7 +422,8 @@ def test_tries_before_the_first_byte_are_no_stall(
     host: Host, upstream: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest, read = sha256(MODEL.blobs["weights"]), RegistryClient.read
-    tries, reads = iter([0.45, 0.45]), iter([0.45])
+    # Together longer than the time of a stall, each well below the half of it that one answer may take.
+    tries, reads = iter([0.75, 0.75]), iter([0.75])
 
     def slowly(reply: Reply) -> Reply:
         pause = next(tries, 0)
@@ -435,7 +436,7 @@ def test_tries_before_the_first_byte_are_no_stall(
 
     monkeypatch.setattr(RegistryClient, "read", read_late)
     upstream.twist = weights_only(slowly)
-    host.ok(stall_timeout=1, connections=1)
+    host.ok(stall_timeout=2, connections=1)
 
 
 def test_one_stalled_connection_does_not_stop_the_others(host: Host, upstream: FakeRegistry) -> None:
