@@ -8,7 +8,7 @@ GATES := $(PYTHON) -m tests.gates
 VENV := .venv/installed.txt
 
 .PHONY: help venv demo test test-fast lint types sanity unit build integration molecule \
-	matrix mutate lab-up lab-status lab-down render bench sweep lock
+	mutate lab-up lab-status lab-down render bench sweep lock
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -32,6 +32,7 @@ molecule: ## All molecule scenarios, one throwaway host each
 lint types sanity unit build integration molecule: $(VENV)
 	@$(GATES) --only $@
 
+.PHONY: matrix
 matrix: $(VENV) ## Sanity, units and a scenario with each ansible-core, then all scenarios on both hosts; hours
 	@$(PYTHON) -m tests.matrix.controllers $(NAMES)
 	@if [ -f tests/matrix/scenarios.py ]; then $(PYTHON) -m tests.matrix.scenarios; fi
