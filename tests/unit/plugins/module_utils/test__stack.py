@@ -1,4 +1,4 @@
-"""A stack recorded with Compose 2.26.1 is clean; each single thing that differs is told by its name."""
+"""A stack recorded with each Compose is clean; each single thing that differs is told by its name."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from ansible_collections.archiv.ollama.plugins.module_utils import _stack
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, Problem
 from ansible_collections.archiv.ollama.plugins.module_utils._names import parse_name
 
-RECORDED = Path(__file__).parents[2] / "fixtures" / "compose_2.26.1"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+# Engine 26.1.5 knows an image by its id; Engine 29 with the containerd store by the digest of its index.
+OLD, TODAY = "compose_2.26.1", "compose_5.6.0"
 FILE = _stack.File("/opt/archiv/docker-compose.prod.yml", "aa", "0644", "aa", "0644")
 WHOLE = ModelState(parse_name("qwen2.5:7b-instruct-q4_K_M"), "sha256:" + "1" * 64, True, True)
 
 
-def recorded(name: str) -> Any:
-    return json.loads((RECORDED / name).read_text())
+def recorded(name: str, by: str = OLD) -> Any:
+    return json.loads((FIXTURES / by / name).read_text())
 
 
-def clean() -> _stack.Observation:
-    wanted = _stack.read_config(recorded("config.json"), _stack.read_hashes((RECORDED / "hashes.txt").read_text()))
-    containers = tuple(_stack.read_container(raw) for raw in recorded("containers.json"))
-    images = {wanted.services[item.service].image: frozenset([item.image]) for item in containers}
-    networks = {item["Name"]: _stack.NetworkSeen(item["Id"], item["Internal"]) for item in recorded("networks.json")}
+def clean(by: str = OLD) -> _stack.Observation:
+    hashes = _stack.read_hashes((FIXTURES / by / "hashes.txt").read_text())
+    wanted = _stack.read_config(recorded("config.json", by), hashes)
+    containers = tuple(_stack.read_container(raw) for raw in recorded("containers.json", by))
+    images = {name: _stack.read_image(raw) for name, raw in recorded("images.json", by).items()}
+    networks = {
+        item["Name"]: _stack.NetworkSeen(item["Id"], item["Internal"]) for item in recorded("networks.json", by)
+    }
     return _stack.Observation(
         files=(FILE,),
         wanted=wanted,
@@ -60,9 +65,33 @@ def on(service: str) -> dict[str, str]:
     return dict(next(item.networks for item in clean().containers if item.service == service))
 
 
-def test_recorded_stack_is_clean() -> None:
-    assert told(clean()) == []
-    assert {item.service for item in clean().containers} == {"backend", "ollama", "ollama-model-init", "ollama-warm"}
+@pytest.mark.parametrize("by", [OLD, TODAY])
+def test_recorded_stack_is_clean(by: str) -> None:
+    assert told(clean(by)) == []
+    assert {item.service for item in clean(by).containers} == {"backend", "ollama", "ollama-model-init", "ollama-warm"}
+
+
+def test_index_that_was_published_again_is_the_same_image() -> None:
+    raw = recorded("images.json", TODAY)
+    seen = clean(TODAY)
+    assert {item.image for item in seen.containers}.isdisjoint(image["Id"] for image in raw.values())
+    again = {name: _stack.read_image({**image, "Id": "sha256:another"}) for name, image in raw.items()}
+    assert told(replace(seen, images=again)) == []
+
+
+def test_platform_that_is_not_on_the_host_and_an_attestation_are_not_what_runs() -> None:
+    for raw in recorded("images.json", TODAY).values():
+        runs = [item["Descriptor"]["digest"] for item in raw["Manifests"] if item["Available"]]
+        assert len(raw["Manifests"]) == 3
+        assert _stack.read_image(raw) == {raw["Id"], runs[0]}
+
+
+@pytest.mark.parametrize("by", [OLD, TODAY])
+def test_name_that_means_another_image_is_noticed(by: str) -> None:
+    seen = clean(by)
+    [backend] = (name for name in seen.images if "backend" in name)
+    others = {**seen.images, backend: frozenset(["sha256:another"])}
+    assert told(replace(seen, images=others)) == [("image_retagged", "backend", "recreate")]
 
 
 @pytest.mark.parametrize(
