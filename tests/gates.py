@@ -41,8 +41,6 @@ HOST_IMAGES = {
     "bare": ("bare",),
     "damaged": ("host",),
     "default": BOTH,
-    # Compose 5 makes a container anew that lost a network, and the loaded model goes with it.
-    "degraded": ("host",),
     "drifted": BOTH,
     "offline": ("host",),
     "reboot": BOTH,
