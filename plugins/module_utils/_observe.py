@@ -45,6 +45,8 @@ CLI_SECONDS = 30
 # What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means, or who answers.
 KEPT_VARIABLES = ("PATH", "HOME", "DOCKER_CONFIG")
 LOG_LINES = 15
+# Where containerd keeps everything unless it is told otherwise.
+CONTAINERD_ROOT = "/var/lib/containerd"
 NOT_FOUND = 404
 # Where the docker command looks for its plugins, in its order; the user's own folder comes first.
 PLUGIN_FOLDERS = (
@@ -381,8 +383,24 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
             nvidia=has_nvidia(info),
         ),
         seen.models_dir or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
-        info["DockerRootDir"],
+        images_root(info),
     )
+
+
+def images_root(info: t.Mapping[str, t.Any]) -> str:
+    """Where this Engine keeps its images: with the containerd store below containerd's root, which is not its own."""
+    driver = dict(info.get("DriverStatus") or ()).get("driver-type", "")
+    address = (info.get("Containerd") or {}).get("Address", "")
+    # One that the Engine started itself lies below the Engine's root.
+    if "io.containerd.snapshotter" not in driver or "/docker/containerd/" in address:
+        return str(info["DockerRootDir"])
+    said = ""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        said = subprocess.run(
+            ["containerd", "config", "dump"], capture_output=True, text=True, timeout=CLI_SECONDS, check=False
+        ).stdout
+    found = re.search(r"""^root *= *['"](.+)['"]""", said, re.MULTILINE)
+    return found.group(1) if found else CONTAINERD_ROOT
 
 
 def find_amd_devices() -> dict[str, int | None]:
@@ -459,6 +477,7 @@ def _look_at_disks(host: _preflight.Host, store: str, images: str) -> _preflight
         store=store,
         store_locks=_has_locks(store),
         store_device=os.stat(store).st_dev,
+        images=images,
         images_device=os.stat(images).st_dev,
         free={device: shutil.disk_usage(folder).free for device, folder in devices.items()},
     )

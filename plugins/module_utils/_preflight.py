@@ -68,6 +68,8 @@ class Host:
     # Free bytes by filesystem (its device number), and which filesystem holds what.
     free: t.Mapping[int, int] = field(default_factory=dict)
     store_device: int = 0
+    # Where the Engine keeps its images.
+    images: str = ""
     images_device: int = 0
     missing_images: tuple[str, ...] = ()
     missing_files: tuple[str, ...] = ()
@@ -354,18 +356,19 @@ def _needs(models: t.Sequence[Model]) -> str:
 
 
 def _refuse_disk(host: Host) -> t.Iterator[str]:
-    needed: dict[int, int] = {}
+    needed: dict[int, dict[str, int]] = {}
     for model in host.models:
         if model.to_fetch:
-            needed[host.store_device] = needed.get(host.store_device, 0) + model.to_fetch
+            needed.setdefault(host.store_device, {})[model.name] = model.to_fetch
     for image in host.missing_images:
         size = OLLAMA_IMAGE_BYTES if "ollama" in image.rpartition("/")[2] else OTHER_IMAGE_BYTES
-        needed[host.images_device] = needed.get(host.images_device, 0) + size
-    for device, size in needed.items():
-        free = host.free.get(device)
+        needed.setdefault(host.images_device, {})[image] = size
+    for device, sizes in needed.items():
+        free, size = host.free.get(device), sum(sizes.values())
         if free is not None and free < size:
-            what = ", ".join([*(model.name for model in host.models if model.to_fetch), *host.missing_images])
-            yield f"the host's disk has {sized(free)} free, and about {sized(size)} are needed for {what}"
+            folder = host.store if device == host.store_device else host.images
+            what = ", ".join(sizes)
+            yield f"the disk of {folder} has {sized(free)} free, and about {sized(size)} are needed for {what}"
 
 
 def sized(size: int) -> str:

@@ -239,6 +239,16 @@ def test_models_and_images_on_one_disk_share_its_room() -> None:
     assert "11.0 GiB are needed" in refusal
 
 
+def test_disk_that_is_too_small_is_named_with_what_it_lacks_room_for() -> None:
+    free = {1: GIB, 2: GIB // 2}
+    host = replace(HOST, free=free, images="/var/lib/containerd", missing_images=("archiv/backend:1",))
+    models, images = refusals(host)
+    assert models.startswith("the disk of /var/lib/docker has 1.0 GiB free") and "archiv/backend" not in models
+    assert images == (
+        "the disk of /var/lib/containerd has 512.0 MiB free, and about 1.0 GiB are needed for archiv/backend:1"
+    )
+
+
 @pytest.mark.parametrize(
     ("service", "key", "value", "says"),
     [
