@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from tests import deprecations
+from tests.lab.settings import IMAGE_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
@@ -163,7 +164,7 @@ def scenario_step(scenario: str, image: str | None = None) -> Step:
             "MOLECULE_GLOB": "molecule/*/molecule.yml",
             # Molecule's own choice is shared by all checkouts whose folder has the same name.
             "MOLECULE_EPHEMERAL_DIRECTORY": str(STATE / "molecule" / name),
-            "ARCHIV_LAB_IMAGE": image,
+            IMAGE_VARIABLE: image,
         },
     )
 
