@@ -76,6 +76,8 @@ def measure(
 
 
 def _connect(registry: t.Mapping[str, t.Any], ollama_version: str) -> RegistryClient:
+    # No deadline reaches into a look-up of a name: without an answer each name server would take 10 s.
+    os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")
     version = parse_version(ollama_version)
     access = read_access({**registry, "ollama_version": dotted(version) if version else None})
     return RegistryClient(access, Deadline(ASK_SECONDS), STALL_SECONDS)

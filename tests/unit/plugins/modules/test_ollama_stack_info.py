@@ -477,6 +477,19 @@ def test_registry_that_is_away_refuses_nothing_and_is_asked_once(
     assert len(registry.seen) == 1
 
 
+@pytest.mark.usefixtures("bare")
+def test_name_server_that_is_away_is_not_waited_for_long(
+    run: Run, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RES_OPTIONS", "")
+    monkeypatch.delenv("RES_OPTIONS")
+    ask(run, registry, upstream=False)
+    assert "RES_OPTIONS" not in os.environ
+    ask(run, registry)
+    # Of glibc, which reads it at a process's first look-up.
+    assert os.environ["RES_OPTIONS"] == "timeout:2 attempts:1"
+
+
 def test_first_deploy_learns_sizes_from_the_registry(
     run: Run, cli: Path, registry: FakeRegistry, tmp_path: Path
 ) -> None:
