@@ -294,7 +294,8 @@ def free_port() -> int:
 
 def post(url: str, document: object) -> dict[str, Any]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 5
+    # The process has yet to start, which takes a busy machine many seconds.
+    deadline = time.monotonic() + 30
     while True:
         try:
             with opener.open(url, json.dumps(document).encode(), timeout=5) as reply:
