@@ -44,19 +44,36 @@ options:
     type: str
   insecure:
     description:
-      - Whether plain HTTP is allowed, for O(mirror) and for names with a host of their own (where it is then used).
-        It never turns off the check of a certificate.
+      - Whether plain HTTP is allowed, for O(mirror) or, without one, for names with a host of their own (where it is
+        then used). It never turns off the check of a certificate.
     type: bool
     default: false
   ca_path:
     description: File with certificates of authorities to trust beside those of the host.
     type: path
-  username:
-    description: Who to be at the registry. Sent to the registry's own host only.
-    type: str
-  password:
-    description: The password or token that goes with O(username).
-    type: str
+  registries:
+    description: Who to be at registries that ask for a login, one entry for each.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description: The registry as names carry it, V(host) or V(host:port). For O(mirror) that of its URL.
+        type: str
+        required: true
+      token_host:
+        description:
+          - Where the registry has its tokens given out, if that is another host. By default O(registries[].host).
+          - Username and password are sent to these two and to nobody else.
+        type: str
+      username:
+        description: Who to be there.
+        type: str
+        required: true
+      password:
+        description: The password or token that goes with O(registries[].username).
+        type: str
+        required: true
 notes:
   - Proxies are taken from the environment (C(https_proxy), C(no_proxy)), which the task can set.
 """

@@ -17,7 +17,7 @@ import socket
 import ssl
 import time
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any, Protocol, TypeVar
@@ -35,6 +35,8 @@ MANIFEST_TYPES = (
 )
 _TOKEN_LIMIT = 1024 * 1024
 _REDIRECTS = 5
+# A host as names of images carry it; what else a URL may hold has no meaning for a login.
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[0-9]{1,5})?")
 # Seconds between tries when a server answers 5xx or hangs up: 7 s in all, a restart of a registry.
 WAITS = (1.0, 2.0, 4.0)
 
@@ -118,14 +120,23 @@ class NoSpace(RegistryError):
 
 
 @dataclass(frozen=True)
+class Login:
+    """Who to be at one registry, host[:port], and at its token service; nobody else is told."""
+
+    host: str
+    token_host: str
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Access:
-    """How a registry may be reached, and as whom."""
+    """How registries may be reached, and as whom."""
 
     mirror: str | None = None
     insecure: bool = False
     ca_path: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    logins: tuple[Login, ...] = ()
     # The registry compares this with what a model requires, and answers 412 to an older Ollama.
     ollama_version: str | None = None
 
@@ -193,10 +204,41 @@ def origin(url: str) -> tuple[str, str, int]:
     return (parts.scheme, (parts.hostname or "").lower(), port)
 
 
+def read_logins(entries: Iterable[Mapping[str, Any]]) -> tuple[Login, ...]:
+    """The `registries` option, once find_login_mistakes has nothing against it."""
+    return tuple(
+        Login(one["host"], one.get("token_host") or one["host"], one["username"], one["password"]) for one in entries
+    )
+
+
+def find_login_mistakes(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Everything about the `registries` option that cannot be, without its secrets."""
+    mistakes, seen = [], set()
+    for one in entries:
+        for key in ("host", "token_host"):
+            host = str(one.get(key) or "")
+            if (host or key == "host") and _HOST.fullmatch(host) is None:
+                mistakes.append(f"{key} {host.rpartition('@')[2]!r}: write it as names of images do, host or host:port")
+        host = str(one["host"]).lower()
+        if host in seen:
+            mistakes.append(f"host {host!r} is there more than once: keep one of its logins")
+        seen.add(host)
+        mistakes += [f"{key} of {host} is empty" for key in ("username", "password") if not one[key]]
+        if ":" in str(one["username"]):
+            mistakes.append(f"username of {host} has a colon, which a login cannot carry")
+    return mistakes
+
+
+def is_at(host: str, url: str) -> bool:
+    """Whether a URL leads to host[:port]; without a port it is that of the URL's scheme."""
+    return origin(url) == origin(f"{urlsplit(url).scheme}://{host}")
+
+
 def base_url(name: ModelName, access: Access) -> str:
     """Where a model's registry answers; a mirror stands in for the default registry only."""
     if name.host.lower() != DEFAULT_HOST:
-        return f"{'http' if access.insecure else 'https'}://{name.host}"
+        # Where there is a mirror, it alone is meant to be insecure.
+        return f"{'http' if access.insecure and access.mirror is None else 'https'}://{name.host}"
     if access.mirror is None:
         return f"https://{DEFAULT_HOST}"
     check_mirror(access.mirror, access.insecure)
@@ -210,12 +252,13 @@ def check_mirror(url: str, insecure: bool) -> None:
         raise BadAnswer(f"mirror {url.rpartition('@')[2]!r} is not a URL; write https://host[:port][/path]")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise BadAnswer(
-            f"mirror {shown(url)} carries credentials or a query; give `username` and `password`"
-            " as options and the bare URL here"
+            f"mirror {shown(url)} carries credentials or a query; give its login in `registries`"
+            " (ollama_stack_registries) and the bare URL here"
         )
     if parts.scheme == "http" and not insecure:
         raise BadAnswer(
             f"mirror {shown(url)} is plain HTTP, which anyone on the way can change; use https, or say `insecure: true`"
+            " (ollama_stack_mirror_insecure)"
         )
 
 
@@ -289,8 +332,8 @@ def judge_status(status: int, url: str, what: str) -> None:
         return
     if status in (401, 403):
         raise Unauthorized(
-            f"{where} refuses {what} ({status}); check `username` and `password`, and the name:"
-            " some registries answer so for what they do not have"
+            f"{where} refuses {what} ({status}); check its login in `registries` (ollama_stack_registries),"
+            " and the name: some registries answer so for what they do not have"
         )
     if status == 404:
         raise NotFound(f"{where} has no {what} (404); check the name and the tag, or the `mirror`")
@@ -455,28 +498,31 @@ class RegistryClient:
         if challenge.scheme == "bearer":
             self._authorization[home] = "Bearer " + self._token(challenge, url)
             return True
-        basic = self._basic()
+        basic = self._basic(url, url)
         if basic is None or self._authorization.get(home) == basic:
             return False
         self._authorization[home] = basic
         return True
 
-    def _basic(self) -> str | None:
-        if self.access.username is None:
+    def _login(self, url: str) -> Login | None:
+        return next((login for login in self.access.logins if is_at(login.host, url)), None)
+
+    def _basic(self, registry: str, asking: str) -> str | None:
+        """What a registry's login says at the URL that asks; None where it must not be told."""
+        login = self._login(registry)
+        if login is None or not (is_at(login.host, asking) or is_at(login.token_host, asking)):
             return None
-        pair = f"{self.access.username}:{self.access.password or ''}"
-        return "Basic " + base64.b64encode(pair.encode()).decode()
+        return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
 
     def _token(self, challenge: Challenge, url: str) -> str:
-        """Ask the realm for a token: with credentials at the registry itself, else without."""
+        """Ask the realm for a token: as whom the registry's login allows, else as nobody."""
         where = f"the token service of {shown(url)}"
         parts = _split(challenge.realm)
         if parts is None or not parts.hostname or "@" in parts.netloc:
             raise Unauthorized(f"{where} is no address: {challenge.realm[:100]!r}")
-        ours = origin(challenge.realm) == origin(url)
-        if not ours and parts.scheme != "https":
+        if origin(challenge.realm) != origin(url) and parts.scheme != "https":
             raise Unauthorized(f"{where} is at {shown(challenge.realm)}, which is not https")
-        basic = self._basic() if ours else None
+        basic = self._basic(url, challenge.realm)
         asked = {"service": challenge.service, "scope": challenge.scope}
         query = urlencode({key: value for key, value in asked.items() if value})
         answer = self.exchange(
@@ -487,7 +533,7 @@ class RegistryClient:
             if is_ill(answer.status):
                 raise ServerError(f"{where} answers {answer.status}; it is ill, try later")
             if answer.status != 200:
-                raise Unauthorized(_no_token(where, answer.status, ours, parts.netloc))
+                raise Unauthorized(_no_token(where, answer.status, parts.netloc, self._login(url), basic is not None))
             raw = self._read_all(answer, _TOKEN_LIMIT, "a token")
         finally:
             answer.close()
@@ -596,12 +642,21 @@ def read_token(raw: bytes, where: str) -> str:
     return token
 
 
-def _no_token(where: str, status: int, ours: bool, host: str) -> str:
-    if ours:
-        return f"{where} refuses our credentials ({status}); check `username` and `password`"
+def _no_token(where: str, status: int, host: str, login: Login | None, told: bool) -> str:
+    if told and login is not None:
+        return (
+            f"{where} refuses the login of {login.host} ({status}); check its username and password in `registries`"
+            " (ollama_stack_registries)"
+        )
+    if login is not None:
+        return (
+            f"{where} is at {host}, which was not shown the login of {login.host}, and gives no token without"
+            f" ({status}); if it is that registry's own, say so in `registries` (ollama_stack_registries):"
+            f" token_host: {host}"
+        )
     return (
-        f"{where} is at {host} and gives no token without credentials ({status}); credentials are"
-        " sent to the registry's own host only"
+        f"{where} gives no token without a login ({status}); give one in `registries` (ollama_stack_registries),"
+        f" with token_host: {host}, or check the name: some registries answer so for what they do not have"
     )
 
 

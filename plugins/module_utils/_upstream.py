@@ -28,7 +28,17 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     ServerError,
     Unauthorized,
     check_mirror,
+    find_login_mistakes,
+    read_logins,
 )
+
+# What a module takes as `registries`.
+LOGIN: dict[str, t.Any] = {
+    "host": {"type": "str", "required": True},
+    "token_host": {"type": "str"},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+}
 
 # How registries say that they serve no manifest by its digest.
 _NOT_BY_DIGEST = (NotFound, BadAnswer, BadManifest, ServerError, Unauthorized)
@@ -40,15 +50,14 @@ def read_access(params: t.Mapping[str, t.Any]) -> Access:
         mirror=params["mirror"],
         insecure=params["insecure"],
         ca_path=params["ca_path"],
-        username=params["username"],
-        password=params["password"],
+        logins=read_logins(params["registries"]),
         ollama_version=params.get("ollama_version"),
     )
 
 
 def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
     """Everything about those options that cannot be."""
-    mistakes = []
+    mistakes = [f"registries: {mistake}" for mistake in find_login_mistakes(params["registries"])]
     if params["mirror"] is not None:
         try:
             check_mirror(params["mirror"], params["insecure"])

@@ -279,6 +279,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEF
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import RegistryError
 from ansible_collections.archiv.ollama.plugins.module_utils._run import kind_of, run, sentence_of
 from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
+from ansible_collections.archiv.ollama.plugins.module_utils._upstream import LOGIN
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},
@@ -299,8 +300,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "mirror": {"type": "str"},
     "insecure": {"type": "bool", "default": False},
     "ca_path": {"type": "path"},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
+    "registries": {"type": "list", "elements": "dict", "default": [], "options": LOGIN},
     "connections": {"type": "int", "default": 8},
     "timeout": {"type": "float", "default": 14400},
     "stall_timeout": {"type": "float", "default": 60},
@@ -312,11 +312,7 @@ FAILURES = (InputInvalid, NoStore, StoreError, EngineError, LockError, InstallEr
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENTS,
-        supports_check_mode=True,
-        required_by={"password": ["username"]},
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run(module.params, module.check_mode)
     except FAILURES as error:

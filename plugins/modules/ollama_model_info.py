@@ -414,7 +414,12 @@ from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelSt
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR, Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import Deadline, RegistryClient
 from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
-from ansible_collections.archiv.ollama.plugins.module_utils._upstream import ask_upstream, find_mistakes, read_access
+from ansible_collections.archiv.ollama.plugins.module_utils._upstream import (
+    LOGIN,
+    ask_upstream,
+    find_mistakes,
+    read_access,
+)
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},
@@ -439,8 +444,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "mirror": {"type": "str"},
     "insecure": {"type": "bool", "default": False},
     "ca_path": {"type": "path"},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
+    "registries": {"type": "list", "elements": "dict", "default": [], "options": LOGIN},
     "timeout": {"type": "float", "default": 60},
 }
 
@@ -488,7 +492,7 @@ def ask(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish], states: t.Seque
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_by={"password": ["username"]})
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         refuse_mistakes(module.params)
         wishes = read_wishes(module.params["models"])

@@ -25,9 +25,11 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     Unauthorized,
     base_url,
     explain_failure,
+    is_at,
     judge_status,
     next_hop,
     read_challenge,
+    read_logins,
     read_token,
     shown,
 )
@@ -44,6 +46,7 @@ HERE = "https://registry.example/v2/library/m/blobs/sha256:1"
         ("m:1", Access(mirror="http://mirror.example:5000", insecure=True), "http://mirror.example:5000"),
         ("own.example:5000/a/m:1", Access(mirror="https://mirror.example"), "https://own.example:5000"),
         ("own.example:5000/a/m:1", Access(insecure=True), "http://own.example:5000"),
+        ("own.example/a/m:1", Access(mirror="http://mirror.example", insecure=True), "https://own.example"),
         ("Registry.Ollama.AI/library/m:1", Access(mirror="https://mirror.example"), "https://mirror.example"),
     ],
 )
@@ -205,7 +208,25 @@ def test_signature_and_user_stay_out_of_what_is_shown() -> None:
 
 
 def test_access_never_shows_its_password() -> None:
-    assert "secret" not in repr(Access(username="me", password="secret"))
+    login = {"host": "reg.example", "username": "me", "password": "secret"}
+    assert "secret" not in repr(Access(logins=read_logins([login])))
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "expected"),
+    [
+        ("reg.example", "https://reg.example/v2/", True),
+        ("reg.example", "https://REG.example:443/token?x=1", True),
+        ("reg.example:5000", "http://reg.example:5000/v2/", True),
+        ("reg.example:5000", "https://reg.example/v2/", False),
+        ("reg.example", "https://reg.example:5000/", False),
+        ("reg.example", "https://reg.example.evil/", False),
+        ("reg.example", "https://evil.example/reg.example", False),
+        ("reg.example", "https://reg.example@evil.example/", False),
+    ],
+)
+def test_login_is_for_one_host_and_port(host: str, url: str, expected: bool) -> None:
+    assert is_at(host, url) is expected
 
 
 def test_deadline_passes() -> None:

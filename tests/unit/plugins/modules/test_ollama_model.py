@@ -227,10 +227,11 @@ def test_stored_spelling_of_a_name_is_kept(host: Host, upstream: FakeRegistry) -
     assert not host.ok(models=[NAME.upper().replace("QWEN", "qwen")])["changed"]
 
 
-def test_model_of_another_registry_does_not_use_the_mirror(host: Host, tmp_path: Path) -> None:
-    with registry() as own:
+def test_model_of_another_registry_does_not_use_the_mirror(host: Host, authority: Authority) -> None:
+    # The mirror is the one that is insecure.
+    with registry(authority.server_context()) as own:
         own.publish("team/m:1", MODEL)
-        host.ok(models=[f"{own.host}/team/m:1"])
+        host.ok(models=[f"{own.host}/team/m:1"], ca_path=str(authority.path))
     assert host.upstream.seen == []
     assert host.manifests() == [f"{own.host}/team/m/1"]
 
@@ -483,15 +484,19 @@ def expects(authorization: str, challenge: str) -> Twist:
 BASIC = "Basic " + base64.b64encode(f"me:{CANARY}".encode()).decode()
 
 
+def login(at: FakeRegistry, **given: str) -> dict[str, str]:
+    return {"host": at.host, "username": "me", "password": CANARY, **given}
+
+
 def test_basic_credentials_open_the_registry(host: Host, upstream: FakeRegistry) -> None:
     upstream.twist = expects(BASIC, 'Basic realm="models"')
-    host.ok(username="me", password=CANARY)
+    host.ok(registries=[login(upstream)])
     assert host.holds()
 
 
 def test_wrong_credentials_are_told_as_such(host: Host, upstream: FakeRegistry) -> None:
     upstream.twist = expects("Basic other", 'Basic realm="models"')
-    host.fails("unauthorized", username="me", password=CANARY)
+    host.fails("unauthorized", registries=[login(upstream)])
     assert len(upstream.seen) == 2
 
 
@@ -507,7 +512,7 @@ def test_token_service_of_the_registry_sees_credentials_and_scope(host: Host, up
         return guard(seen, reply)
 
     upstream.twist = twist
-    host.ok(username="me", password=CANARY)
+    host.ok(registries=[login(upstream)])
     asked = next(seen for seen in upstream.seen if seen.path == "/token")
     assert asked.headers["authorization"] == BASIC
     assert asked.query == "service=reg&scope=repository%3Alibrary%2Fqwen2.5%3Apull"
@@ -526,8 +531,73 @@ def test_token_service_that_is_ill_is_asked_again(host: Host, upstream: FakeRegi
 def test_token_service_elsewhere_must_be_https(host: Host, upstream: FakeRegistry) -> None:
     with registry() as thief:
         upstream.twist = expects("Bearer x", f'Bearer realm="{thief.url}/token"')
-        host.fails("unauthorized", username="me", password=CANARY)
+        host.fails("unauthorized", registries=[login(upstream)])
         assert thief.seen == []
+
+
+def token_service(tokens: FakeRegistry) -> None:
+    """Gives a token to who says BASIC, and to nobody else."""
+    tokens.twist = lambda seen, _reply: (
+        Reply(200, b'{"token": "t0ken"}') if seen.headers.get("authorization") == BASIC else Reply(401)
+    )
+
+
+def test_token_service_elsewhere_is_shown_the_login_where_it_is_named(host: Host, authority: Authority) -> None:
+    with registry(authority.server_context()) as secure, registry(authority.server_context()) as tokens:
+        secure.publish(PATH, MODEL)
+        secure.twist = expects("Bearer t0ken", f'Bearer realm="{tokens.url}/token"')
+        token_service(tokens)
+        asked = {"mirror": secure.url, "insecure": False, "ca_path": str(authority.path)}
+        message = host.fails("unauthorized", registries=[login(secure)], **asked)
+        assert f"token_host: {tokens.host}" in message
+        assert not any("authorization" in seen.headers for seen in tokens.seen)
+        host.ok(registries=[login(secure, token_host=tokens.host)], **asked)
+        assert host.holds()
+        assert BASIC not in [seen.headers.get("authorization") for seen in secure.seen]
+
+
+def test_token_service_that_refuses_the_login_is_told_as_such(host: Host, upstream: FakeRegistry) -> None:
+    guard = expects("Bearer t0ken", f'Bearer realm="{upstream.url}/token"')
+    upstream.twist = lambda seen, reply: Reply(401) if seen.path == "/token" else guard(seen, reply)
+    assert f"refuses the login of {upstream.host}" in host.fails("unauthorized", registries=[login(upstream)])
+    assert "give one in `registries`" in host.fails("unauthorized")
+
+
+def test_each_registry_of_a_list_sees_its_own_login_alone(host: Host, upstream: FakeRegistry) -> None:
+    with registry() as other:
+        other.publish("team/m:1", MODEL)
+        theirs = "Basic " + base64.b64encode(f"them:{CANARY}-2".encode()).decode()
+        upstream.twist, other.twist = expects(BASIC, 'Basic realm="a"'), expects(theirs, 'Basic realm="b"')
+        upstream.publish("team/m:2", MODEL)
+        logins = [login(upstream), login(other, username="them", password=f"{CANARY}-2")]
+        names = [f"{other.host}/team/m:1", f"{upstream.host}/team/m:2"]
+        host.ok(models=names, mirror=None, registries=logins)
+        assert {seen.headers.get("authorization") for seen in upstream.seen} == {None, BASIC}
+        assert {seen.headers.get("authorization") for seen in other.seen} <= {None, theirs}
+        host.fails("unauthorized", models=[f"{other.host}/team/m:3"], mirror=None, registries=logins[:1])
+        assert {seen.headers.get("authorization") for seen in other.seen} <= {None, theirs}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"host": "https://reg.example"}, "host 'https://reg.example'"),
+        ({"host": f"me:{CANARY}@reg.example"}, "host 'reg.example'"),
+        ({"token_host": "reg.example/token"}, "token_host 'reg.example/token'"),
+        ({"username": "a:b"}, "username of reg.example has a colon"),
+        ({"password": ""}, "password of reg.example is empty"),
+    ],
+)
+def test_login_that_cannot_be_meant_is_refused(host: Host, wrong: dict[str, str], says: str) -> None:
+    entry = {"host": "reg.example", "username": "me", "password": CANARY, **wrong}
+    message = host.fails("input", registries=[entry])
+    assert f"registries: {says}" in message
+    assert host.upstream.seen == []
+
+
+def test_registry_that_is_given_two_logins_is_refused(host: Host) -> None:
+    twice = [{"host": name, "username": "me", "password": CANARY} for name in ("reg.example", "REG.example")]
+    assert "host 'reg.example' is there more than once" in host.fails("input", registries=twice)
 
 
 def test_blob_host_is_found_once_and_never_sees_credentials(host: Host, upstream: FakeRegistry) -> None:
@@ -542,7 +612,7 @@ def test_blob_host_is_found_once_and_never_sees_credentials(host: Host, upstream
             return answer
 
         upstream.twist = twist
-        host.ok(username="me", password=CANARY)
+        host.ok(registries=[login(upstream)])
         assert host.holds()
         assert len(upstream.blob_requests(sha256(MODEL.blobs["weights"]))) == 1
         assert len(blobs.blob_requests(sha256(MODEL.blobs["weights"]))) == 10
