@@ -17,14 +17,15 @@ import socket
 import ssl
 import time
 import urllib.error
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from email.message import Message
 from typing import Any, Protocol, TypeVar
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 from ansible.module_utils.urls import Request, make_context
 
+from ansible_collections.archiv.ollama.plugins.module_utils._logins import Login
 from ansible_collections.archiv.ollama.plugins.module_utils._manifest import MANIFEST_LIMIT
 from ansible_collections.archiv.ollama.plugins.module_utils._names import DEFAULT_HOST, ModelName
 
@@ -35,8 +36,6 @@ MANIFEST_TYPES = (
 )
 _TOKEN_LIMIT = 1024 * 1024
 _REDIRECTS = 5
-# A host as names of images carry it; what else a URL may hold has no meaning for a login.
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[0-9]{1,5})?")
 # Seconds between tries when a server answers 5xx or hangs up: 7 s in all, a restart of a registry.
 WAITS = (1.0, 2.0, 4.0)
 
@@ -120,16 +119,6 @@ class NoSpace(RegistryError):
 
 
 @dataclass(frozen=True)
-class Login:
-    """Who to be at one registry, host[:port], and at its token service; nobody else is told."""
-
-    host: str
-    token_host: str
-    username: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Access:
     """How registries may be reached, and as whom."""
 
@@ -202,31 +191,6 @@ def origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     return (parts.scheme, (parts.hostname or "").lower(), port)
-
-
-def read_logins(entries: Iterable[Mapping[str, Any]]) -> tuple[Login, ...]:
-    """The `registries` option, once find_login_mistakes has nothing against it."""
-    return tuple(
-        Login(one["host"], one.get("token_host") or one["host"], one["username"], one["password"]) for one in entries
-    )
-
-
-def find_login_mistakes(entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Everything about the `registries` option that cannot be, without its secrets."""
-    mistakes, seen = [], set()
-    for one in entries:
-        for key in ("host", "token_host"):
-            host = str(one.get(key) or "")
-            if (host or key == "host") and _HOST.fullmatch(host) is None:
-                mistakes.append(f"{key} {host.rpartition('@')[2]!r}: write it as names of images do, host or host:port")
-        host = str(one["host"]).lower()
-        if host in seen:
-            mistakes.append(f"host {host!r} is there more than once: keep one of its logins")
-        seen.add(host)
-        mistakes += [f"{key} of {host} is empty" for key in ("username", "password") if not one[key]]
-        if ":" in str(one["username"]):
-            mistakes.append(f"username of {host} has a colon, which a login cannot carry")
-    return mistakes
 
 
 def is_at(host: str, url: str) -> bool:

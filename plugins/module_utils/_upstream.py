@@ -10,6 +10,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.archiv.ollama.plugins.module_utils import _logins
 from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
     WEIGHTS,
     Manifest,
@@ -28,17 +29,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     ServerError,
     Unauthorized,
     check_mirror,
-    find_login_mistakes,
-    read_logins,
 )
-
-# What a module takes as `registries`.
-LOGIN: dict[str, t.Any] = {
-    "host": {"type": "str", "required": True},
-    "token_host": {"type": "str"},
-    "username": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
-}
 
 # How registries say that they serve no manifest by its digest.
 _NOT_BY_DIGEST = (NotFound, BadAnswer, BadManifest, ServerError, Unauthorized)
@@ -50,14 +41,14 @@ def read_access(params: t.Mapping[str, t.Any]) -> Access:
         mirror=params["mirror"],
         insecure=params["insecure"],
         ca_path=params["ca_path"],
-        logins=read_logins(params["registries"]),
+        logins=_logins.read_logins(params["registries"]),
         ollama_version=params.get("ollama_version"),
     )
 
 
 def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
     """Everything about those options that cannot be."""
-    mistakes = [f"registries: {mistake}" for mistake in find_login_mistakes(params["registries"])]
+    mistakes = [f"registries: {mistake}" for mistake in _logins.find_mistakes(params["registries"])]
     if params["mirror"] is not None:
         try:
             check_mirror(params["mirror"], params["insecure"])

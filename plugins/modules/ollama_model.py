@@ -275,11 +275,11 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import Input
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockError
+from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import RegistryError
 from ansible_collections.archiv.ollama.plugins.module_utils._run import kind_of, run, sentence_of
 from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
-from ansible_collections.archiv.ollama.plugins.module_utils._upstream import LOGIN
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},

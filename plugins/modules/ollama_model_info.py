@@ -410,16 +410,12 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR, Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import Deadline, RegistryClient
 from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
-from ansible_collections.archiv.ollama.plugins.module_utils._upstream import (
-    LOGIN,
-    ask_upstream,
-    find_mistakes,
-    read_access,
-)
+from ansible_collections.archiv.ollama.plugins.module_utils._upstream import ask_upstream, find_mistakes, read_access
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.archiv.ollama.plugins.module_utils import _registry
+from ansible_collections.archiv.ollama.plugins.module_utils._logins import read_logins
 from ansible_collections.archiv.ollama.plugins.module_utils._names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     Access,
@@ -29,7 +30,6 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     judge_status,
     next_hop,
     read_challenge,
-    read_logins,
     read_token,
     shown,
 )

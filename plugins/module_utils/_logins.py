@@ -1,0 +1,57 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who to be at registries that ask for a login. Pure and private to this collection."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+# What a module takes as an entry of `registries`.
+LOGIN: dict[str, t.Any] = {
+    "host": {"type": "str", "required": True},
+    "token_host": {"type": "str"},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+}
+
+# A host as names of images carry it; what else a URL may hold has no meaning for a login.
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[0-9]{1,5})?")
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who to be at one registry, host[:port], and at its token service; nobody else is told."""
+
+    host: str
+    token_host: str
+    username: str
+    password: str = field(repr=False)
+
+
+def read_logins(entries: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Login, ...]:
+    """The `registries` option, once find_mistakes has nothing against it."""
+    return tuple(
+        Login(one["host"], one.get("token_host") or one["host"], one["username"], one["password"]) for one in entries
+    )
+
+
+def find_mistakes(entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """Everything about the `registries` option that cannot be, without its secrets."""
+    mistakes, seen = [], set()
+    for one in entries:
+        for key in ("host", "token_host"):
+            host = str(one.get(key) or "")
+            if (host or key == "host") and _HOST.fullmatch(host) is None:
+                mistakes.append(f"{key} {host.rpartition('@')[2]!r}: write it as names of images do, host or host:port")
+        host = str(one["host"]).rpartition("@")[2].lower()
+        if host in seen:
+            mistakes.append(f"host {host!r} is there more than once: keep one of its logins")
+        seen.add(host)
+        mistakes += [f"{key} of {host} is empty" for key in ("username", "password") if not one[key]]
+        if ":" in str(one["username"]):
+            mistakes.append(f"username of {host} has a colon, which a login cannot carry")
+    return mistakes
