@@ -12,7 +12,7 @@ import docker
 import yaml
 from docker.models.containers import Container
 
-from tests.lab import containers, engine, images, machine, network, tls
+from tests.lab import containers, engine, images, machine, network, passwords, tls
 from tests.lab.settings import (
     HOST_IMAGES,
     KIND_LABEL,
@@ -29,6 +29,18 @@ from tests.lab.steps import say
 
 KEY_FILE = STATE_DIR / "ssh" / "id_ed25519"
 READY_TIMEOUT = 60
+# Who logs in, and becomes root with a password. Only a server that a provider has just handed over lets root in.
+USER = "ops"
+LET_IN = """
+if [ "$USER" != root ]; then
+    id "$USER" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --groups sudo "$USER"
+    echo "$USER:$PASSWORD" | chpasswd
+fi
+home=$(getent passwd "$USER" | cut -d : -f 6)
+install -d -m 0700 -o "$USER" -g "$USER" "$home/.ssh"
+echo "$KEY" >"$home/.ssh/authorized_keys"
+chown "$USER:$USER" "$home/.ssh/authorized_keys"
+"""
 
 
 def ensure_lab_hosts(client: docker.DockerClient, image: str) -> None:
@@ -69,7 +81,6 @@ def ensure(client: docker.DockerClient, host: str, address: str, inventory: Path
         kind="host",
         address=address,
         files=[
-            ("/root/.ssh/authorized_keys", KEY_FILE.with_suffix(".pub").read_bytes(), 0o600),
             ("/usr/local/share/ca-certificates/lab.crt", tls.CA_FILE.read_bytes(), 0o644),
         ],
         image=images.tag_of(image),
@@ -82,10 +93,25 @@ def ensure(client: docker.DockerClient, host: str, address: str, inventory: Path
             restart_policy={"Name": "always"},
         ),
     )
+    let_in(client, host, "root" if image == "bare" else USER)
     wait_ready(client, host, with_engine=image != "bare")
     write_host_vars(inventory, host, address)
     took = f"started in {time.monotonic() - began:.1f} s" if made else "there already"
     say(f"  Host {host} {address}: {took}")
+
+
+def let_in(client: docker.DockerClient, host: str, user: str) -> None:
+    """Let the lab's key log in as that user."""
+    container = containers.find(client, container_name(host))
+    assert container is not None
+    given = {
+        "USER": user,
+        "KEY": KEY_FILE.with_suffix(".pub").read_text().strip(),
+        "PASSWORD": passwords.ensure(passwords.SUDO_FILE),
+    }
+    result = container.exec_run(["sh", "-euc", LET_IN], environment=given)
+    if result.exit_code:
+        raise LabError(f"Host {host} does not take the user {user}: {result.output.decode(errors='replace').strip()}")
 
 
 def wait_ready(client: docker.DockerClient, host: str, with_engine: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import requests
 
-from tests.lab import containers, images, index, model, network, tls
+from tests.lab import containers, images, index, model, network, passwords, tls
 from tests.lab.settings import (
     BACKEND_VERSION,
     LABELS,
@@ -16,6 +16,7 @@ from tests.lab.settings import (
     REGISTRY,
     REGISTRY_ADDRESS,
     REGISTRY_NAMES,
+    REGISTRY_USER,
     LabError,
 )
 from tests.lab.steps import say, step
@@ -41,6 +42,7 @@ def ensure(client: docker.DockerClient) -> None:
         files=[
             ("/etc/lab/registry.pem", tls.CERT_FILE.read_bytes(), 0o644),
             ("/etc/lab/registry.key", tls.KEY_FILE.read_bytes(), 0o600),
+            ("/etc/lab/login", f"{REGISTRY_USER}:{passwords.ensure(passwords.REGISTRY_FILE)}".encode(), 0o600),
         ],
         image=images.tag_of("registry"),
         ports=[5000],

@@ -20,7 +20,9 @@ SPEC_LABEL = "archiv.lab.spec"
 
 NETWORK = f"{PREFIX}-net"
 REGISTRY = f"{PREFIX}-registry"
-REGISTRY_NAMES = ("registry.lab", "registry.ollama.ai", "blobs.lab")
+# The last two ask for a login: the registry's second name, and its token service.
+REGISTRY_NAMES = ("registry.lab", "registry.ollama.ai", "blobs.lab", "private.lab", "auth.lab")
+REGISTRY_USER = "archive"
 
 OLLAMA_VERSION = "0.34.2"
 BACKEND_VERSION = "1.0.0"

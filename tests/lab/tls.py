@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,12 +30,20 @@ LIFETIME = datetime.timedelta(days=3650)
 
 
 def ensure() -> None:
-    if not KEY_FILE.exists():
+    if not KEY_FILE.exists() or names_in(CERT_FILE) != list(REGISTRY_NAMES):
         make()
+
+
+def names_in(file: Path) -> list[str]:
+    """The names a certificate is for."""
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return names.get_values_for_type(x509.DNSName)
 
 
 def make() -> None:
     CA_FILE.parent.mkdir(parents=True, exist_ok=True)
+    KEY_FILE.unlink(missing_ok=True)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "archiv lab CA")])
     ca = (
