@@ -14,6 +14,7 @@ PROJECT, REGISTRY = sys.argv[1:]
 GIB = 1 << 30
 # What molecule/inventory/hosts.yml gives the backend, and who it runs as.
 MOUNTED, SECRET, BACKEND = "/run/secrets/letter", "not for everybody", 10001
+LOGIN = ("/opt/archiv/.archiv/docker-config", "/opt/archiv/.archiv/docker-config/config.json")
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 443), 3).close()"
 
 
@@ -80,6 +81,8 @@ def secrecy(containers):
         "the backend reads its secret": docker(*read) == SECRET,
         "the secret is the backend's alone": (file.st_uid, file.st_mode & 0o777) == (BACKEND, 0o400),
         "the secrets' folder is root's alone": (folder.st_uid, folder.st_mode & 0o777) == (0, 0o700),
+        "the registry's login is root's alone": [(each.st_uid, each.st_mode & 0o777) for each in map(os.stat, LOGIN)]
+        == [(0, 0o700), (0, 0o600)],
         "no container shows the secret": SECRET not in json.dumps(containers),
     }
 

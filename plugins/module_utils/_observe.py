@@ -29,6 +29,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._logins import Login
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, StoreError
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import parse_version
@@ -36,6 +37,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._versions import par
 VOLUME = "ollama-models"
 # Below the stack's folder.
 SECRETS = ".archiv/secrets"
+LOGINS = ".archiv/docker-config/config.json"
 PROCESSES = "/proc"
 DEVICES = "/dev"
 # A container gets an NVIDIA GPU through one of them; Engine 26 knows the first alone.
@@ -48,6 +50,13 @@ LOG_LINES = 15
 # Where containerd keeps everything unless it is told otherwise.
 CONTAINERD_ROOT = "/var/lib/containerd"
 NOT_FOUND = 404
+# What an Engine answers when a registry wants another login; 26.1.5 makes an error 500 of it, so words count too.
+REFUSALS = (401, 403)
+_REFUSED = re.compile(
+    r"unauthorized|forbidden|access denied|access to the resource is denied|authentication (is )?required"
+    r"|no basic auth credentials",
+    re.IGNORECASE,
+)
 # Where the docker command looks for its plugins, in its order; the user's own folder comes first.
 PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -85,6 +94,9 @@ class Query:
     secrets_owner: int = 0
     # How registries are asked for what is not in the store, as a module's options; None not to.
     registry: t.Mapping[str, t.Any] | None = None
+    # The sha256 of the file with the logins for images, "" where there is to be none, and the logins themselves.
+    logins_file: str = ""
+    logins: tuple[Login, ...] = ()
 
 
 def observe(query: Query) -> tuple[_stack.Observation, Document]:
@@ -98,6 +110,7 @@ def observe(query: Query) -> tuple[_stack.Observation, Document]:
             for file in query.files
         )
         + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
+        + look_at_logins(query)
     )
     try:
         with reading(query.directory, query.files[0]["content"], query.docker_host) as read:
@@ -127,6 +140,13 @@ def look_at_secret(query: Query, name: str) -> _stack.File:
     """The file of one secret; what it should hold is known by its digest alone."""
     path = os.path.join(query.directory, SECRETS, name)
     return _read(_stack.File(path, query.secrets[name], "0400", wanted_owner=query.secrets_owner))[0]
+
+
+def look_at_logins(query: Query) -> tuple[_stack.File, ...]:
+    """The file with the logins for images, where it should be there or is."""
+    path = os.path.join(query.directory, LOGINS)
+    wanted = _stack.File(path, query.logins_file, "0600")
+    return (_read(wanted)[0],) if query.logins_file or os.path.lexists(path) else ()
 
 
 def find_outdated(pid: int, secrets: t.Mapping[str, str]) -> tuple[str, ...]:
@@ -287,6 +307,28 @@ class StackEngine(Engine):
             raw: bytes = self._client.logs(container, tail=LOG_LINES)
         return raw.decode(errors="replace").splitlines()
 
+    def try_login(self, login: Login) -> str:
+        """Why a registry does not take a login; "" where it does, or where nobody can tell."""
+        # What root's own configuration says of that registry must not count.
+        keys = {"registry": server_of(login.host), "reauth": True, "dockercfg_path": os.devnull}
+        return self._refusal(lambda: self._client.login(login.username, login.password, **keys))
+
+    def try_image(self, name: str, login: Login | None, own: bool) -> str:
+        """Why a registry does not give an image to a login, or to whom root's own configuration names (own)."""
+        known = {"username": login.username, "password": login.password} if login else None if own else {}
+        return self._refusal(lambda: self._client.inspect_distribution(name, auth_config=known))
+
+    def _refusal(self, ask: t.Callable[[], object]) -> str:
+        try:
+            with self._speaking():
+                ask()
+        except EngineError as error:
+            cause = error.__cause__
+            if isinstance(cause, self._docker.errors.APIError):
+                said = str(cause.explanation)
+                return said if cause.status_code in REFUSALS or _REFUSED.search(said) else ""
+        return ""
+
     def info(self) -> dict[str, t.Any]:
         """What the Engine says of itself and its host."""
         with self._speaking():
@@ -442,6 +484,36 @@ def _look_at_needs(
         query.context_length,
         int(inputs.get("ollama_stack_num_parallel", 1)),
     )
+
+
+def try_registries(query: Query, seen: _stack.Observation, document: Document) -> _preflight.Registries:
+    """Have the Engine try what a deploy would need of registries: logins that are not on the host yet, images."""
+    services = (document.get("services") or {}).values()
+    built = {service.get("image", "") for service in services if service.get("build")}
+    images = [name for name in _stack.find_missing_images(seen) if name not in built]
+    known = all(file.sha256 == file.wanted_sha256 for file in look_at_logins(query))
+    found = _preflight.Registries(own=not query.logins)
+    try:
+        engine = StackEngine(query.docker_host)
+    except EngineError:
+        return found
+    wrong = {login.host: engine.try_login(login) for login in ([] if known and not images else query.logins)}
+    logins = {login.host: login for login in query.logins}
+    hosts = {name: _preflight.registry_of(name) for name in images}
+    return replace(
+        found,
+        logins={host: why for host, why in wrong.items() if why},
+        images={
+            name: why
+            for name, host in hosts.items()
+            if not wrong.get(host) and (why := engine.try_image(name, logins.get(host), found.own))
+        },
+    )
+
+
+def server_of(host: str) -> str:
+    """What the docker command calls a registry: Docker's own has a name from before there were others."""
+    return "https://index.docker.io/v1/" if host in ("docker.io", "index.docker.io") else host
 
 
 def future_models_dir(query: Query) -> str:

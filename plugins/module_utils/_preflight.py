@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -82,14 +83,25 @@ class Host:
     nvidia: bool | None = None
 
 
+@dataclass(frozen=True)
+class Registries:
+    """What registries said of logins and images, each by its name; only refusals are told."""
+
+    logins: t.Mapping[str, str] = field(default_factory=dict)
+    images: t.Mapping[str, str] = field(default_factory=dict)
+    # Whether root's own `docker login` counts.
+    own: bool = True
+
+
 Inputs = t.Mapping[str, t.Any]
 Document = t.Mapping[str, t.Any]
 
 
-def find_refusals(inputs: Inputs, document: Document, host: Host) -> list[str]:
+def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Registries = Registries()) -> list[str]:
     """One sentence for each reason; document is the compose file as Compose reads it, {} if it does not."""
     return [
         *_refuse_inputs(inputs),
+        *_refuse_registries(registries),
         *_refuse_images(inputs, host),
         *_refuse_host(host),
         *_refuse_gpu(inputs, host),
@@ -118,6 +130,12 @@ def split_image(image: str) -> tuple[str, str, str]:
 def ollama_version(inputs: Inputs, host: Host) -> str:
     """What the image says of itself, else its tag."""
     return host.ollama_version or split_image(str(inputs.get("ollama_stack_image", "")))[1]
+
+
+def registry_of(image: str) -> str:
+    """The registry that an image's name leads to."""
+    first, slash, _ = image.partition("/")
+    return first if slash and (first == "localhost" or re.search("[.:]", first)) else "docker.io"
 
 
 def _refuse(variable: str, value: object, what: str) -> str:
@@ -153,6 +171,7 @@ def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
         yield _refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
     yield from _refuse_numbers(inputs)
     yield from _refuse_models(inputs.get("ollama_stack_models", []))
+    yield from _refuse_pulls(inputs)
 
 
 _LIMITS = {
@@ -196,6 +215,17 @@ def _refuse_models(models: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]
             yield _refuse("ollama_stack_models", model["name"], f"write it as Ollama shows it, {name.display}")
 
 
+def _refuse_pulls(inputs: Inputs) -> t.Iterator[str]:
+    """Ollama's own pull, which cannot log in."""
+    logins = {str(host).lower() for host in inputs.get("ollama_stack_registries", ())}
+    for model in inputs.get("ollama_stack_models", []):
+        with contextlib.suppress(NameInvalid):
+            host = parse_name(model["name"]).host.lower()
+            if host in logins and inputs.get("ollama_stack_model_method") == "engine":
+                right = f"`ollama pull` cannot log in to {host}, where {model['name']} is: take registry"
+                yield _refuse("ollama_stack_model_method", "engine", right)
+
+
 def _refuse_images(inputs: Inputs, host: Host) -> t.Iterator[str]:
     for variable in ("ollama_stack_image", "ollama_stack_backend_image"):
         image = str(inputs.get(variable, "x:1"))
@@ -208,6 +238,22 @@ def _refuse_images(inputs: Inputs, host: Host) -> t.Iterator[str]:
     old = is_too_old(version)
     if old:
         yield _refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {version} {old}")
+
+
+def _refuse_registries(registries: Registries) -> t.Iterator[str]:
+    for host, why in registries.logins.items():
+        yield (
+            f"ollama_stack_registries: {host} does not take the username and password given for it; correct them, or"
+            f" take them out where it needs none (it says: {why})"
+        )
+    for image, why in registries.images.items():
+        host = registry_of(image)
+        way = (
+            f"give a login for {host} in ollama_stack_registries, or `docker login {host}` as root on the host"
+            if registries.own
+            else f"see that ollama_stack_registries has a login for {host} that may read it"
+        )
+        yield f"the image {image} is not given out: {way}, and check the image's name (the registry says: {why})"
 
 
 def _refuse_host(host: Host) -> t.Iterator[str]:

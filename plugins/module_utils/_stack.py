@@ -33,6 +33,7 @@ _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 # What is done about a reason, in the words of the report. `wait` alone means that nothing is touched.
 ACTIONS = {
     "write": "it is written",
+    "remove": "it is removed",
     "create": "it is created",
     "recreate": "its container is recreated",
     "restart": "its container is restarted",
@@ -61,7 +62,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class File:
-    """A file of the stack as it should be and as it is; a sha256 of "" means that it is missing."""
+    """A file of the stack as it should be and as it is; a sha256 of "" means that it is missing, or should be."""
 
     path: str
     wanted_sha256: str
@@ -338,7 +339,9 @@ def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
 def _judge_files(seen: Observation) -> list[Reason]:
     reasons = []
     for file in seen.files:
-        if not file.sha256:
+        if not file.wanted_sha256:
+            reasons.append(Reason("file_unwanted", file.path, "nothing asks for it any more", "remove"))
+        elif not file.sha256:
             reasons.append(Reason("file_missing", file.path, "the file is missing", "write"))
         elif not file.ours:
             reasons.append(Reason("file_foreign", file.path, "it was not written by us", "write"))

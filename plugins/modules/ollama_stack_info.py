@@ -63,6 +63,12 @@ options:
     description: The uid that is to own the secrets' files.
     type: int
     default: 0
+  logins:
+    description:
+      - The sha256 of the file with the logins for images, C(.archiv/docker-config/config.json) below O(dir).
+      - Without it there is to be no such file.
+    type: str
+    default: ""
   models:
     description: The wanted models, each with its name and, where it is pinned, the digest of its manifest.
     type: list
@@ -223,8 +229,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _preflight, _stack
+from ansible_collections.archiv.ollama.plugins.module_utils import _logins, _observe, _preflight, _stack
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, find_remote
+from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -240,6 +247,8 @@ ARGUMENTS: dict[str, t.Any] = {
     # A digest of a weak secret could be guessed back.
     "secrets": {"type": "dict", "default": {}, "no_log": True},
     "owner": {"type": "int", "default": 0},
+    "registries": {"type": "list", "elements": "dict", "default": [], "options": LOGIN},
+    "logins": {"type": "str", "default": "", "no_log": True},
     "models": {"type": "list", "elements": "dict", "required": True},
     "models_dir": {"type": "path"},
     "receipts_dir": {"type": "path", "default": DEFAULT_DIR},
@@ -251,8 +260,6 @@ ARGUMENTS: dict[str, t.Any] = {
     "mirror": {"type": "str"},
     "insecure": {"type": "bool", "default": False},
     "ca_path": {"type": "path"},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
     "wait": {"type": "int", "default": 0},
     "wait_for": {"type": "str", "choices": ["settled", "clean"], "default": "settled"},
 }
@@ -260,6 +267,7 @@ ARGUMENTS: dict[str, t.Any] = {
 
 def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
     """Look until the host is as wanted, or nothing more is to be waited for: a verdict, and what is only odd."""
+    mistakes = _logins.find_mistakes(params["registries"])
     query = _observe.Query(
         project=params["project"],
         directory=params["dir"],
@@ -272,7 +280,9 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
         docker_host=params["docker_host"],
         secrets=params["secrets"],
         secrets_owner=params["owner"],
-        registry=params if params["upstream"] else None,
+        registry=params if params["upstream"] and not mistakes else None,
+        logins_file=params["logins"],
+        logins=() if mistakes else _logins.read_logins(params["registries"]),
     )
     deadline = time.monotonic() + params["wait"]
     while True:
@@ -286,14 +296,19 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
         time.sleep(LOOK_AGAIN_SECONDS)
     host = _observe.look_at_host(query, seen, params["inputs"])
     seen = dataclasses.replace(seen, models_dir=seen.models_dir or _observe.future_models_dir(query))
-    inputs = {**params["inputs"], "ollama_stack_backend_secrets": sorted(params["secrets"])}
-    refusals = _preflight.find_refusals(inputs, document, host)
+    inputs = {
+        **params["inputs"],
+        "ollama_stack_backend_secrets": sorted(params["secrets"]),
+        "ollama_stack_registries": [login.host for login in query.logins],
+    }
+    refusals = [f"ollama_stack_registries: {mistake}" for mistake in mistakes]
+    refusals += _preflight.find_refusals(inputs, document, host, _observe.try_registries(query, seen, document))
     logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
     return _stack.write_verdict(query.project, seen, reasons, logs, refusals), _stack.find_notes(seen)
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_by={"password": ["username"]})
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     for mistake in find_remote(module.params["docker_host"]):
         module.fail_json(msg=mistake)
     verdict, notes = look(module.params)

@@ -19,6 +19,8 @@ from pathlib import Path
 import yaml
 
 from tests.benchmarks.store import Row, load, show
+from tests.lab import passwords
+from tests.lab.hosts import USER
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESULTS = CHECKOUT / ".lab/benchmarks/no_op.json"
@@ -32,8 +34,11 @@ SSH_OPTIONS = {
     "UserKnownHostsFile": "/dev/null",
     "LogLevel": "ERROR",
 }
-COMPOSE = "docker compose --project-directory /opt/archiv -f /opt/archiv/docker-compose.prod.yml up -d --wait"
-INIT_TIMES = "docker inspect --format '{{json .State}}' archiv-ollama-model-init-1"
+# A person becomes root with the same password as Ansible.
+COMPOSE = (
+    "sudo -S -p '' docker compose --project-directory /opt/archiv -f /opt/archiv/docker-compose.prod.yml up -d --wait"
+)
+INIT_TIMES = "sudo -S -p '' docker inspect --format '{{json .State}}' archiv-ollama-model-init-1"
 EMPTY = [{"hosts": "all", "gather_facts": False, "tasks": []}]
 # What any play costs that asks its host one question: no deploy can be faster.
 PING = [{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}]}]
@@ -108,7 +113,7 @@ def ssh_to(host: str, folder: str) -> list[str]:
     known = yaml.safe_load((CHECKOUT / f"inventory/lab/host_vars/{host}.yml").read_text())
     options = {**SSH_OPTIONS, "ControlPath": f"{folder}/ssh"}
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    return ["ssh", "-i", str(KEY), *words, f"root@{known['ansible_host']}"]
+    return ["ssh", "-i", str(KEY), *words, f"{USER}@{known['ansible_host']}"]
 
 
 def expect_nothing_to_do(deploy: Sequence[str]) -> None:
@@ -129,7 +134,11 @@ def timed(command: Sequence[str]) -> float:
 def run(command: Sequence[str]) -> str:
     # Else a Python that keeps no bytecode compiles Ansible anew each time, and an empty play takes twice as long.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    ended = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+    # ssh hands it on to sudo; Ansible asks for nothing.
+    given = passwords.ensure(passwords.SUDO_FILE) + "\n"
+    ended = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, input=given, capture_output=True, text=True, check=False
+    )
     if ended.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{ended.stdout}{ended.stderr}")
     return ended.stdout

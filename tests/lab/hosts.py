@@ -111,7 +111,7 @@ def let_in(client: docker.DockerClient, host: str, user: str) -> None:
     }
     result = container.exec_run(["sh", "-euc", LET_IN], environment=given)
     if result.exit_code:
-        raise LabError(f"Host {host} does not take the user {user}: {result.output.decode(errors='replace').strip()}")
+        raise LabError(f"Host {host} does not take the user {user}: {result.output!r}")
 
 
 def wait_ready(client: docker.DockerClient, host: str, with_engine: bool) -> None:

@@ -32,6 +32,9 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.inspect: dict[str, Any] | None = recorded("inspect_ollama")
         self.volume = recorded("volume")
         self.asked: list[Any] = []
+        self.posted: list[Any] = []
+        # As whom a registry is to be asked, as it was sent.
+        self.registry_auth: list[str] = []
         self.answers: dict[str, tuple[int, Any]] = {
             "/version": (200, recorded("version")),
             "/containers/json": (200, recorded("containers")),
@@ -57,8 +60,14 @@ class Handler(BaseHTTPRequestHandler):
         """A unix socket's peer has no address."""
         return "unix"
 
+    def do_POST(self) -> None:
+        """Answer, and keep what was sent."""
+        self.server.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.do_GET()
+
     def do_GET(self) -> None:
         """Answer one question."""
+        self.server.registry_auth += self.headers.get_all("X-Registry-Auth", [])
         url = urlsplit(self.path)
         path = "/" + url.path.split("/", 2)[2] if url.path.startswith("/v1.") else url.path
         self.server.asked += parse_qs(url.query).get("filters", [])

@@ -266,6 +266,30 @@ def test_service_that_breaks_the_contract_is_refused(service: str, key: str, val
     assert says in refusal
 
 
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("archive/backend:1", "docker.io"),
+        ("backend", "docker.io"),
+        ("localhost/backend:1", "localhost"),
+        ("reg.example/backend:1", "reg.example"),
+        ("reg:5000/team/backend@sha256:0", "reg:5000"),
+    ],
+)
+def test_image_leads_to_its_registry(image: str, registry: str) -> None:
+    assert _preflight.registry_of(image) == registry
+
+
+def test_engines_own_pull_is_refused_what_asks_for_a_login() -> None:
+    given = {
+        "ollama_stack_models": [{"name": "qwen2.5:7b"}, {"name": "Reg.example/team/m:1"}],
+        "ollama_stack_registries": ["reg.example"],
+    }
+    [refusal] = refusals(**given, ollama_stack_model_method="engine")
+    assert "cannot log in to reg.example" in refusal and "Reg.example/team/m:1" in refusal
+    assert refusals(**given, ollama_stack_model_method="registry") == []
+
+
 def test_password_of_a_proxy_is_refused_and_not_repeated() -> None:
     [refusal] = refusals(ollama_stack_https_proxy="http://me:hunter2@proxy:3128")
     assert "ollama_stack_https_proxy" in refusal and "hunter2" not in refusal

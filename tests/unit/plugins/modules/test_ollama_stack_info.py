@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import errno
 import hashlib
@@ -261,6 +262,103 @@ def test_secret_is_compared_without_being_shown(run: Run, bare: None, tmp_path: 
 def test_secret_with_the_name_of_a_path_is_refused(run: Run, bare: None) -> None:
     refusals = run(secrets={"../../etc/passwd": digest("canary")})["refusals"]
     assert [line for line in refusals if line.startswith("ollama_stack_backend_secrets is '../../etc/passwd'")]
+
+
+def login(host: str) -> dict[str, str]:
+    return {"host": host, "username": "me", "password": "canary-password"}
+
+
+def test_logins_for_images_are_compared_without_being_shown(run: Run, bare: None, tmp_path: Path) -> None:
+    def told(logins: str) -> list[str]:
+        verdict = run(registries=[login("reg.example")], logins=logins)
+        assert not [word for word in ("canary", logins or "canary") if word in json.dumps(verdict)]
+        return [one["kind"] for one in verdict["reasons"] if one["subject"].endswith("docker-config/config.json")]
+
+    assert told(digest("canary-new")) == ["file_missing"]
+    folder = tmp_path / "stack" / ".archiv" / "docker-config"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("canary-old")
+    (folder / "config.json").chmod(0o600)
+    assert told(digest("canary-new")) == ["file_differs"]
+    assert told(digest("canary-old")) == []
+    assert told("") == ["file_unwanted"]
+    (folder / "config.json").chmod(0o644)
+    assert told(digest("canary-old")) == ["file_mode"]
+
+
+@pytest.fixture
+def missing(cli: Path) -> str:
+    """An image that Compose wants and the Engine does not have."""
+    image = "reg.example/archive/backend:1"
+    changed = {**CONFIG, "services": {**CONFIG["services"], "backend": {"image": image}}}
+    (cli / "config.json").write_text(json.dumps(changed))
+    return image
+
+
+# As Engine 26.1.5 answers what a registry refuses, and where no registry answers.
+REFUSED = (500, {"message": 'Get "https://reg.example/v2/": unauthorized: authentication required'})
+AWAY = (500, {"message": 'Get "https://reg.example/v2/": dial tcp: lookup reg.example: no such host'})
+
+
+def of_registries(verdict: dict[str, Any]) -> list[str]:
+    return [one for one in verdict["refusals"] if "reg.example" in one]
+
+
+def test_image_that_asks_for_a_login_is_refused_in_a_sentence(run: Run, engine: FakeEngine, missing: str) -> None:
+    engine.answers[f"/distribution/{missing}/json"] = REFUSED
+    [refusal] = of_registries(run(docker_host=engine.host))
+    assert refusal.startswith(f"the image {missing} is not given out: give a login for reg.example in")
+    assert "unauthorized: authentication required" in refusal
+    assert engine.posted == []
+
+
+def test_wrong_password_is_refused_in_a_sentence(run: Run, engine: FakeEngine, missing: str) -> None:
+    engine.answers["/auth"] = REFUSED
+    engine.answers[f"/distribution/{missing}/json"] = REFUSED
+    verdict = run(docker_host=engine.host, registries=[login("reg.example")], logins=digest("x"))
+    [refusal] = of_registries(verdict)
+    assert refusal.startswith("ollama_stack_registries: reg.example does not take the username and password given")
+    assert "canary" not in json.dumps(verdict)
+    assert [(one["serveraddress"], one["password"]) for one in engine.posted] == [("reg.example", "canary-password")]
+
+
+def test_registry_that_cannot_be_asked_refuses_nothing(run: Run, engine: FakeEngine, missing: str) -> None:
+    engine.answers["/auth"] = engine.answers[f"/distribution/{missing}/json"] = AWAY
+    assert of_registries(run(docker_host=engine.host, registries=[login("reg.example")], logins=digest("x"))) == []
+
+
+def test_login_is_told_to_the_registry_it_is_for(
+    run: Run, engine: FakeEngine, missing: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Root's own login, which counts as long as there is no other.
+    settings = tmp_path / "bin" / "settings"
+    settings.mkdir()
+    own = base64.b64encode(b"root:own").decode()
+    (settings / "config.json").write_text(json.dumps({"auths": {"reg.example": {"auth": own}}}))
+
+    def asked(*hosts: str) -> Any:
+        engine.registry_auth.clear()
+        engine.answers["/auth"] = (200, {"Status": "Login Succeeded"})
+        run(docker_host=engine.host, registries=[login(host) for host in hosts])
+        [sent] = engine.registry_auth
+        return json.loads(base64.urlsafe_b64decode(sent)).get("username")
+
+    assert asked() == "root"
+    assert asked("reg.example") == "me"
+    assert asked("other.example") is None
+
+
+def test_image_that_compose_builds_is_asked_of_nobody(run: Run, engine: FakeEngine, missing: str, cli: Path) -> None:
+    changed = json.loads((cli / "config.json").read_text())
+    changed["services"]["backend"]["build"] = {"context": "/srv"}
+    (cli / "config.json").write_text(json.dumps(changed))
+    engine.answers[f"/distribution/{missing}/json"] = REFUSED
+    assert of_registries(run(docker_host=engine.host)) == []
+
+
+def test_logins_that_cannot_be_meant_are_refused_under_the_inputs_name(run: Run, bare: None) -> None:
+    refusals = run(registries=[login("https://reg.example")])["refusals"]
+    assert [one for one in refusals if one.startswith("ollama_stack_registries: host 'https://reg.example'")]
 
 
 def test_container_that_runs_with_an_old_secret_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
