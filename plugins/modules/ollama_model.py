@@ -98,8 +98,8 @@ options:
     description:
       - V(registry) fetches from the registry itself.
       - V(engine) runs C(ollama pull) in a one-off container like that of O(init_service), with its image, network and
-        proxy, and proves the bytes afterwards. A way out where only Ollama itself is let through or can log in. The
-        options about the registry do not apply to it, it shows no progress, and it hashes every model first.
+        proxy, and proves the bytes afterwards. A way out where only Ollama itself is let through. The options
+        about registries do not apply to it, so it cannot log in; it shows no progress, and it hashes every model first.
     type: str
     choices: [registry, engine]
     default: registry

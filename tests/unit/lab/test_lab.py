@@ -10,7 +10,7 @@ import pytest
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from tests.lab import containers, engine, network
+from tests.lab import containers, engine, network, passwords, tls
 from tests.lab.settings import MIN_FREE_GB
 
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12"\nID=debian\n'
@@ -101,3 +101,26 @@ def test_container_that_may_not_be_removed_is_an_error_at_once() -> None:
     with pytest.raises(APIError, match="permission denied"):
         containers.remove(cast(Container, forbidden))
     assert len(forbidden.refusals) == 1
+
+
+def test_password_is_made_once_and_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "passwords" / "sudo"
+    first = passwords.ensure(file)
+    assert (len(first), passwords.ensure(file), file.stat().st_mode & 0o777) == (24, first, 0o600)
+    assert passwords.ensure(tmp_path / "passwords" / "other") != first
+
+
+def test_certificate_is_made_again_when_the_registry_gets_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CA_FILE", "CERT_FILE", "KEY_FILE"):
+        monkeypatch.setattr(tls, name, tmp_path / name)
+    monkeypatch.setattr(tls, "REGISTRY_NAMES", ("registry.lab",))
+    tls.ensure()
+    before = tls.CERT_FILE.read_bytes()
+    tls.ensure()
+    assert tls.CERT_FILE.read_bytes() == before
+    monkeypatch.setattr(tls, "REGISTRY_NAMES", ("registry.lab", "private.lab"))
+    tls.ensure()
+    assert tls.names_in(tls.CERT_FILE) == ["registry.lab", "private.lab"]
+    assert tls.KEY_FILE.stat().st_mode & 0o777 == 0o600

@@ -281,7 +281,7 @@ def test_image_leads_to_its_registry(image: str, registry: str) -> None:
 
 
 def test_engines_own_pull_is_refused_what_asks_for_a_login() -> None:
-    given = {
+    given: dict[str, Any] = {
         "ollama_stack_models": [{"name": "qwen2.5:7b"}, {"name": "Reg.example/team/m:1"}],
         "ollama_stack_registries": ["reg.example"],
     }

@@ -290,7 +290,8 @@ def test_logins_for_images_are_compared_without_being_shown(run: Run, bare: None
 def missing(cli: Path) -> str:
     """An image that Compose wants and the Engine does not have."""
     image = "reg.example/archive/backend:1"
-    changed = {**CONFIG, "services": {**CONFIG["services"], "backend": {"image": image}}}
+    changed = json.loads((cli / "config.json").read_text())
+    changed["services"]["backend"] = {"image": image}
     (cli / "config.json").write_text(json.dumps(changed))
     return image
 
