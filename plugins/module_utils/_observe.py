@@ -53,8 +53,7 @@ NOT_FOUND = 404
 # What an Engine answers when a registry wants another login; 26.1.5 makes an error 500 of it, so words count too.
 REFUSALS = (401, 403)
 _REFUSED = re.compile(
-    r"unauthorized|forbidden|access denied|access to the resource is denied|authentication (is )?required"
-    r"|no basic auth credentials",
+    r"unauthorized|forbidden|(?<!permission )denied|authentication (is )?required|no basic auth credentials",
     re.IGNORECASE,
 )
 # Where the docker command looks for its plugins, in its order; the user's own folder comes first.
@@ -307,26 +306,27 @@ class StackEngine(Engine):
             raw: bytes = self._client.logs(container, tail=LOG_LINES)
         return raw.decode(errors="replace").splitlines()
 
-    def try_login(self, login: Login) -> str:
-        """Why a registry does not take a login; "" where it does, or where nobody can tell."""
+    def try_login(self, login: Login) -> str | None:
+        """Why a registry does not take a login, "" where it does; None where nobody can tell."""
         # What root's own configuration says of that registry must not count.
         keys = {"registry": server_of(login.host), "reauth": True, "dockercfg_path": os.devnull}
         return self._refusal(lambda: self._client.login(login.username, login.password, **keys))
 
-    def try_image(self, name: str, login: Login | None, own: bool) -> str:
-        """Why a registry does not give an image to a login, or to whom root's own configuration names (own)."""
+    def try_image(self, name: str, login: Login | None, own: bool) -> str | None:
+        """The same of an image, asked for with a login or as whom root's own configuration names (own)."""
         known = {"username": login.username, "password": login.password} if login else None if own else {}
         return self._refusal(lambda: self._client.inspect_distribution(name, auth_config=known))
 
-    def _refusal(self, ask: t.Callable[[], object]) -> str:
+    def _refusal(self, ask: t.Callable[[], object]) -> str | None:
         try:
             with self._speaking():
                 ask()
         except EngineError as error:
             cause = error.__cause__
-            if isinstance(cause, self._docker.errors.APIError):
-                said = str(cause.explanation)
-                return said if cause.status_code in REFUSALS or _REFUSED.search(said) else ""
+            if not isinstance(cause, self._docker.errors.APIError):
+                return None
+            said = str(cause.explanation)
+            return said if cause.status_code in REFUSALS or _REFUSED.search(said) else None
         return ""
 
     def info(self) -> dict[str, t.Any]:
@@ -491,24 +491,27 @@ def try_registries(query: Query, seen: _stack.Observation, document: Document) -
     services = (document.get("services") or {}).values()
     built = {service.get("image", "") for service in services if service.get("build")}
     images = [name for name in _stack.find_missing_images(seen) if name not in built]
-    known = all(file.sha256 == file.wanted_sha256 for file in look_at_logins(query))
-    found = _preflight.Registries(own=not query.logins)
+    on_host = all(file.sha256 == file.wanted_sha256 for file in look_at_logins(query))
     try:
         engine = StackEngine(query.docker_host)
     except EngineError:
-        return found
-    wrong = {login.host: engine.try_login(login) for login in ([] if known and not images else query.logins)}
-    logins = {login.host: login for login in query.logins}
-    hosts = {name: _preflight.registry_of(name) for name in images}
-    return replace(
-        found,
-        logins={host: why for host, why in wrong.items() if why},
-        images={
-            name: why
-            for name, host in hosts.items()
-            if not wrong.get(host) and (why := engine.try_image(name, logins.get(host), found.own))
-        },
-    )
+        return _preflight.Registries()
+    logins = {server_of(login.host): login for login in query.logins}
+    # What each registry said last; one that has refused or not answered is not asked again.
+    told: dict[str, str | None] = {
+        server: engine.try_login(login) for server, login in ({} if on_host and not images else logins).items()
+    }
+    refused = {login.host: told[server] or "" for server, login in logins.items() if told.get(server)}
+    kept_back = {}
+    for name in images:
+        server = server_of(_preflight.registry_of(name))
+        if told.get(server, "") == "":
+            told[server] = engine.try_image(name, logins.get(server), own=not logins)
+            if told[server]:
+                kept_back[name] = told[server] or ""
+                # Another image there may be given out.
+                told[server] = ""
+    return _preflight.Registries(refused, kept_back, own=not logins)
 
 
 def server_of(host: str) -> str:

@@ -43,7 +43,7 @@ def deploy(tmp_path: Path) -> Iterator[Deploy]:
         # Not on the command line, as nobody should.
         (tmp_path / "variables.json").write_text(json.dumps(variables))
         done = subprocess.run(
-            [str(tool), "playbooks/deploy.yml", "-l", "staging", "-vv", "-e", f"@{tmp_path}/variables.json"],
+            [str(tool), "playbooks/deploy.yml", "-l", "staging", "-vvv", "-e", f"@{tmp_path}/variables.json"],
             cwd=ROOT,
             env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
             capture_output=True,

@@ -433,6 +433,20 @@ SABOTAGES = (
         "assert not True",
     ),
     Sabotage(
+        "login-for-all-tokens",
+        "any token service that a registry names is shown our login",
+        [Edit(f"{UTILS}/_registry.py", "or is_at(login.token_host, asking)", "or True")],
+        f"{UNIT}/modules/test_ollama_model.py::test_token_service_elsewhere_is_shown_the_login_where_it_is_named",
+        r"assert result.get\(.failed.\)",
+    ),
+    Sabotage(
+        "login-untried",
+        "a login is written before a registry has taken it",
+        [Edit(f"{UTILS}/_observe.py", "return said if cause.status_code", "return '' if cause.status_code")],
+        f"{UNIT}/modules/test_ollama_stack_info.py::test_wrong_password_is_refused_in_a_sentence",
+        "not enough values to unpack",
+    ),
+    Sabotage(
         "case-matters",
         "one model under two spellings is two",
         [Edit(f"{UTILS}/_names.py", "tuple(part.lower() for part in self.path_parts)", "tuple(self.path_parts)")],

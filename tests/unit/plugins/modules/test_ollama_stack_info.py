@@ -326,6 +326,8 @@ def test_wrong_password_is_refused_in_a_sentence(run: Run, engine: FakeEngine, m
 def test_registry_that_cannot_be_asked_refuses_nothing(run: Run, engine: FakeEngine, missing: str) -> None:
     engine.answers["/auth"] = engine.answers[f"/distribution/{missing}/json"] = AWAY
     assert of_registries(run(docker_host=engine.host, registries=[login("reg.example")], logins=digest("x"))) == []
+    # Each question may take the time-out of a dead connection.
+    assert engine.registry_auth == []
 
 
 def test_login_is_told_to_the_registry_it_is_for(
