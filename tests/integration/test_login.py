@@ -85,7 +85,8 @@ def test_model_of_a_registry_that_asks_for_a_login_is_installed_with_the_right_o
     models = {"ollama_stack_models": [{"name": "qwen2.5:7b-instruct-q4_K_M"}, {"name": MODEL, "warm": False}]}
     deploy({})
     assert "give one in `registries` (ollama_stack_registries), with token_host: auth.lab" in deploy(models, code=2)
-    assert "private.lab does not take the username and password" in deploy({**models, **login(password="canary-wrong")}, code=2)
+    wrong = deploy({**models, **login(password="canary-wrong")}, code=2)
+    assert "private.lab does not take the username and password" in wrong
     elsewhere = deploy({**models, **login(token_host="private.lab")}, code=2)
     assert "auth.lab, which was not shown the login of private.lab" in elsewhere
     assert changed(deploy({**models, **login()})) > 0
