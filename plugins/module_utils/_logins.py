@@ -20,7 +20,7 @@ LOGIN: dict[str, t.Any] = {
 }
 
 # A host as names of images carry it; what else a URL may hold has no meaning for a login.
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[0-9]{1,5})?")
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::([0-9]{1,5}))?")
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,18 @@ def read_logins(entries: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Login, ...]
     )
 
 
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    return found is not None and 0 < int(found.group(1) or 443) <= 65535
+
+
 def find_mistakes(entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
     """Everything about the `registries` option that cannot be, without its secrets."""
     mistakes, seen = [], set()
     for one in entries:
         for key in ("host", "token_host"):
             host = str(one.get(key) or "")
-            if (host or key == "host") and _HOST.fullmatch(host) is None:
+            if (host or key == "host") and not _is_host(host):
                 mistakes.append(f"{key} {host.rpartition('@')[2]!r}: write it as names of images do, host or host:port")
         host = str(one["host"]).rpartition("@")[2].lower()
         if host in seen:

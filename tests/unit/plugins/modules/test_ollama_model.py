@@ -584,6 +584,7 @@ def test_each_registry_of_a_list_sees_its_own_login_alone(host: Host, upstream: 
         ({"host": "https://reg.example"}, "host 'https://reg.example'"),
         ({"host": f"me:{CANARY}@reg.example"}, "host 'reg.example'"),
         ({"token_host": "reg.example/token"}, "token_host 'reg.example/token'"),
+        ({"token_host": "reg.example:70000"}, "token_host 'reg.example:70000'"),
         ({"username": "a:b"}, "username of reg.example has a colon"),
         ({"password": ""}, "password of reg.example is empty"),
     ],
