@@ -408,7 +408,13 @@ SABOTAGES = (
     Sabotage(
         "typo-unasked",
         "what the registry says of a model that is not in the store is not asked for",
-        [Edit("plugins/modules/ollama_stack_info.py", 'params if params["upstream"] else None', "None")],
+        [
+            Edit(
+                "plugins/modules/ollama_stack_info.py",
+                'params if params["upstream"] and not mistakes else None',
+                "None",
+            )
+        ],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_model_with_a_typo_is_refused",
         r"not enough values to unpack \(expected 1, got 0\)",
     ),
