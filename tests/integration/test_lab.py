@@ -13,7 +13,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.lab.settings import LABEL, ROOT
+from tests.lab import today_image
+from tests.lab.settings import LABEL, PREFIX, ROOT, LabError
 
 Lab = tuple[Path, str]
 
@@ -114,3 +115,14 @@ def test_up_heals_after_it_was_killed_halfway(clone: Lab) -> None:
     again = lab(checkout, "up")
     assert again.returncode == 0, again.stderr
     assert lab(checkout, "host", "up", "passenger").returncode == 0
+
+
+def test_host_image_whose_engine_does_not_start_is_refused_in_one_sentence(
+    client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(today_image, "SMOKE_TIMEOUT", 3)
+    before = {each.id for each in client.containers.list(all=True, filters={"label": f"{LABEL}={PREFIX}"})}
+    with pytest.raises(LabError, match=r"does not work with runc 1\.0 and containerd 2\.0 of Debian") as refused:
+        today_image.smoke(client, bare_image(client), {"runc": "1.0", "containerd": "2.0"}, print)
+    assert len(str(refused.value).splitlines()) == 1
+    assert {each.id for each in client.containers.list(all=True, filters={"label": f"{LABEL}={PREFIX}"})} <= before

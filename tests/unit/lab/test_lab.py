@@ -10,8 +10,9 @@ import pytest
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from tests.lab import containers, engine, network, passwords, tls
-from tests.lab.settings import MIN_FREE_GB
+from tests.lab import containers, engine, hosts, network, passwords, tls
+from tests.lab.machine import ENGINE_ROOTS
+from tests.lab.settings import HOST_IMAGES, IMAGE_VARIABLE, MIN_FREE_GB, LabError, host_image
 
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12"\nID=debian\n'
 
@@ -67,6 +68,21 @@ def test_spec_changes_with_a_file_that_the_container_gets() -> None:
     assert containers.spec_of(described, [("/etc/lab/key", b"old", 0o600)]) == before
     assert containers.spec_of(described, [("/etc/lab/key", b"new", 0o600)]) != before
     assert containers.spec_of(described, [("/etc/lab/key", b"old", 0o644)]) != before
+
+
+def test_hosts_are_of_todays_docker_unless_another_image_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(IMAGE_VARIABLE, raising=False)
+    assert host_image() == "today"
+    monkeypatch.setenv(IMAGE_VARIABLE, "host")
+    assert host_image() == "host"
+    monkeypatch.setenv(IMAGE_VARIABLE, "podman")
+    with pytest.raises(LabError, match=f"{IMAGE_VARIABLE}=podman names no image of the lab's hosts"):
+        host_image()
+
+
+def test_volumes_of_two_host_images_and_of_two_hosts_differ() -> None:
+    combinations = [(host, image, kind) for host in ("a", "a-b") for image in HOST_IMAGES for kind in ENGINE_ROOTS]
+    assert len({hosts.volume_name(*each) for each in combinations}) == len(combinations)
 
 
 class DyingContainer:
