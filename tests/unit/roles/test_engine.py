@@ -28,7 +28,7 @@ def tasks_of(listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def variables() -> dict[str, Any]:
     loaded: dict[str, Any] = DataLoader().load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True)
-    return {**loaded, "__ollama_stack_project": f"archiv-unit-{os.getpid()}"}
+    return {**loaded, "__ollama_stack_project": f"archiv-unit-{os.getpid()}", "ollama_stack_registries": []}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
