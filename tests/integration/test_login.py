@@ -81,9 +81,13 @@ def changed(output: str) -> int:
     return int(match.group(1))
 
 
-def test_model_of_a_registry_that_asks_for_a_login_is_installed_with_the_right_one(deploy: Deploy) -> None:
+def test_model_of_a_registry_that_asks_for_a_login_is_installed_with_the_right_one(
+    deploy: Deploy, host: Container
+) -> None:
     models = {"ollama_stack_models": [{"name": "qwen2.5:7b-instruct-q4_K_M"}, {"name": MODEL, "warm": False}]}
     deploy({})
+    # A run before this one may have left it, and what is there is asked of nobody.
+    on_host(host, "rm -rf /var/lib/docker/volumes/archiv_ollama-models/_data/models/manifests/private.lab")
     assert "give one in `registries` (ollama_stack_registries), with token_host: auth.lab" in deploy(models, code=2)
     wrong = deploy({**models, **login(password="canary-wrong")}, code=2)
     assert "private.lab does not take the username and password" in wrong
