@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 from tests import gates
 from tests.lab import engine, images
+from tests.lab.settings import IMAGE_VARIABLE
 from tests.matrix.table import markdown, write_section
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +70,11 @@ def run_inside(groups: Sequence[str]) -> Result:
     for outcome in gates.run_all(replace(step, needs=None) for step in steps(groups)):
         print(outcome.line(), file=sys.stderr, flush=True)
         outcomes.append(outcome)
-    return versions() | {"cells": {group: cell_of(group, outcomes) for group in groups}}
+    result = versions() | {"cells": {group: cell_of(group, outcomes) for group in groups}}
+    for outcome in outcomes:
+        if image := outcome.step.env.get(IMAGE_VARIABLE):
+            result["hosts"] = host_versions(image)
+    return result
 
 
 def cell_of(group: str, outcomes: Sequence[gates.Outcome]) -> str:
@@ -88,7 +92,6 @@ def versions() -> Result:
         "core": version("ansible-core"),
         "python": sys.version.split()[0],
         "docker": manifest["collection_info"]["version"],
-        "hosts": host_versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
 
@@ -116,9 +119,9 @@ def run_pair(pair: Pair, groups: Sequence[str]) -> Result:
 
 def merged(old: Result | None, new: Result) -> Result:
     """Cells that were not run again stay, as long as it is the same that ran."""
-    if old is None or any(old[key] != new[key] for key in ("core", "python", "docker", "hosts")):
+    if old is None or any(old[key] != new[key] for key in ("core", "python", "docker")):
         return new
-    return new | {"cells": old["cells"] | new["cells"]}
+    return old | new | {"cells": old["cells"] | new["cells"]}
 
 
 def rows(results: Mapping[str, Result]) -> list[tuple[str, ...]]:
@@ -128,7 +131,7 @@ def rows(results: Mapping[str, Result]) -> list[tuple[str, ...]]:
             row["python"],
             row["docker"],
             *(row["cells"].get(group, "not run") for group in GROUPS),
-            row["hosts"],
+            row.get("hosts", ""),
             row["date"],
         )
         for row in (results[pair.name] for pair in PAIRS if pair.name in results)
@@ -136,13 +139,11 @@ def rows(results: Mapping[str, Result]) -> list[tuple[str, ...]]:
     return [*ran, *NOT_RUN]
 
 
-def host_versions() -> str:
-    """What the scenario's host is made of, asked of its image."""
-    command = "dockerd --version && docker compose version"
+def host_versions(image: str) -> str:
+    """What the scenario's host is made of."""
     client = engine.ensure()
-    said = client.containers.run(images.tag_of("host"), ["-c", command], entrypoint="/bin/sh", remove=True).decode()
-    [engine_version, compose_version] = re.findall(r"version v?([\d.]+)", said)
-    return f"Docker Engine {engine_version} and Compose {compose_version}"
+    said = images.docker_versions(client, images.tag_of(image))
+    return f"Docker Engine {said['Engine']}, Compose {said['Compose']}"
 
 
 def failed(results: Mapping[str, Result]) -> bool:

@@ -76,6 +76,8 @@ def test_what_was_not_run_again_stays_unless_something_else_ran() -> None:
     newer = again | {"docker": "5.5.0"}
     assert controllers.merged(RESULT, newer) == newer
     assert controllers.merged(None, again) == again
+    without_host = {key: value for key, value in again.items() if key != "hosts"}
+    assert controllers.merged(RESULT, without_host)["hosts"] == RESULT["hosts"]
     [row] = controllers.rows({"core-2.21": newer})[:1]
     assert "not run" in row
 
