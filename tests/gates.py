@@ -318,6 +318,12 @@ def report(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, f"{len(outcomes) - len(failures)} passed, {len(failures)} failed"])
 
 
+def stop_when_told() -> None:
+    """Told to stop in any way, also where a shell's background job would ignore Ctrl-C, a run stops its steps."""
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="step or group")
@@ -330,9 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     LOGS.mkdir(parents=True, exist_ok=True)
     SUMMARY.unlink(missing_ok=True)
-    # Told to stop in any way, also where a shell's background job would ignore Ctrl-C, it stops its steps.
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, signal.default_int_handler)
+    stop_when_told()
     outcomes = []
     try:
         for outcome in run_all(steps):

@@ -67,12 +67,17 @@ def main(names: Sequence[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     results: list[Result] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     failed = False
+    gates.stop_when_told()
     # A scenario makes its own host and what that needs, so no three hosts are waited for.
-    for outcome in gates.run_all(replace(gates.scenario_step(*pair), needs=None) for pair in pairs):
-        gates.show(outcome)
-        failed |= bool(outcome.problem)
-        results = merged(results, result_of(outcome, docker_of(outcome.step.env[IMAGE_VARIABLE])))
-        RESULTS.write_text(json.dumps(results, indent=1))
+    try:
+        for outcome in gates.run_all(replace(gates.scenario_step(*pair), needs=None) for pair in pairs):
+            gates.show(outcome)
+            failed |= bool(outcome.problem)
+            results = merged(results, result_of(outcome, docker_of(outcome.step.env[IMAGE_VARIABLE])))
+            RESULTS.write_text(json.dumps(results, indent=1))
+    except KeyboardInterrupt:
+        print("matrix: interrupted; what is done is kept, the table in the documents is as it was.", file=sys.stderr)
+        return 130
     print(table(results))
     write_section(WHERE, "scenarios", table(results))
     return failed
