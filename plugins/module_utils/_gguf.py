@@ -57,7 +57,7 @@ def parse_metadata(raw: bytes) -> Metadata:
         raise HeaderInvalid("no GGUF file")
     try:
         return _Cursor(raw).metadata()
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise HeaderInvalid("the header ends early") from error
 
 
@@ -137,5 +137,6 @@ def context_bytes(metadata: Metadata, context: int, parallel: int) -> int:
     width = number("embedding_length") // heads if heads else 0
     per_token = (number("attention.key_length") or width) + (number("attention.value_length") or width)
     # Ollama gives no model more than it was trained with; a window may be all that is kept.
-    tokens = min(one for one in (context, number("context_length"), number("attention.sliding_window")) if one > 0)
+    limits = [one for one in (context, number("context_length"), number("attention.sliding_window")) if one > 0]
+    tokens = min(limits, default=0)
     return _F16 * stored * per_token * tokens * parallel

@@ -80,6 +80,11 @@ def test_context_is_never_counted_too_high(changed: dict[str, Any], expected: in
     assert size({**QWEN, **changed}) == expected
 
 
+def test_context_that_nobody_knows_is_not_counted() -> None:
+    trained = {key: value for key, value in QWEN.items() if key != "qwen2.context_length"}
+    assert size(trained, context=-1) == 0
+
+
 def test_vocabulary_before_the_numbers_is_stepped_over() -> None:
     words = {"tokenizer.ggml.tokens": [f"word{n}" for n in range(150_000)], "tokenizer.ggml.scores": [1] * 150_000}
     raw = header({**words, "general.alignment": 1.5, **QWEN})
@@ -107,6 +112,9 @@ def test_header_that_ends_early_is_refused_wherever_it_ends() -> None:
         b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("a") + struct.pack("<IIQ", 9, 9, 1),
         b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("a") + struct.pack("<I", 99),
         b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + text("a") + struct.pack("<IIQ", 9, 5, 2**60) + text("b"),
+        # Steps that no offset can be as large as.
+        b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + text("a") + struct.pack("<IIQ", 9, 5, 2**63) + text("b"),
+        b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("a") + struct.pack("<IIQQ", 9, 8, 2, 2**63),
     ],
 )
 def test_damaged_header_is_refused_at_once(raw: bytes) -> None:
