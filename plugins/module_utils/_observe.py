@@ -560,6 +560,7 @@ def _look_at_disks(host: _preflight.Host, store: str, images: str) -> _preflight
 
 def _nearest(path: str) -> str:
     """The folder itself, or the one it will be made in."""
+    path = os.path.abspath(path)
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
