@@ -360,7 +360,10 @@ def loaded_together(models: t.Iterable[Model]) -> list[Model]:
     each: dict[str, Model] = {}
     # The warm ones last, so that they are what stays of models that share their weights.
     for model in sorted(models, key=lambda one: (one.warm, one.size + one.context)):
-        each[model.weights or model.name] = model
+        weights = model.weights or model.name
+        # Taken out first, so that it stands where it is sorted.
+        each.pop(weights, None)
+        each[weights] = model
     cold = [model for model in each.values() if not model.warm]
     return [model for model in each.values() if model.warm] + cold[-1:]
 

@@ -210,6 +210,15 @@ def test_memory_is_counted_for_what_may_be_loaded_at_once(host: _preflight.Host,
     assert (refusals(host) == []) is fits
 
 
+def test_largest_of_those_loaded_in_turn_counts_whatever_shares_its_weights() -> None:
+    small, other, large = (
+        _preflight.Model("small", size=1, warm=False, weights="shared"),
+        _preflight.Model("other", size=2, warm=False, weights="own"),
+        _preflight.Model("large", size=1, context=9, warm=False, weights="shared"),
+    )
+    assert _preflight.loaded_together([small, other, large]) == [large]
+
+
 def test_weights_on_a_gpu_are_not_counted() -> None:
     assert refusals(of(40), ollama_stack_gpu="nvidia") == []
 
