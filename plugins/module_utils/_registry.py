@@ -265,6 +265,8 @@ def explain_failure(error: Exception, url: str, patience: float) -> RegistryErro
     """Turn what urllib raises into one of our sentences."""
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     where = "{}://{}".format(*urlsplit(shown(url))[:2])
+    if isinstance(reason, UnicodeError):
+        return NotFound(f"{where} can be no host, a part of its name is empty or too long; check the name")
     if isinstance(reason, socket.gaierror):
         return Offline(
             f"cannot look up the address of {where} ({reason.strerror}); check DNS and the"
@@ -524,7 +526,8 @@ class RegistryClient:
             )
         except urllib.error.HTTPError as error:
             return Answer(url, error.code, error.headers, error)
-        except (OSError, http.client.HTTPException) as error:
+        # Python encodes the name of a host itself, before anybody looks it up.
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise explain_failure(error, url, patience) from error
         return Answer(url, response.status, response.headers, response)
 

@@ -175,6 +175,7 @@ def test_each_status_has_its_own_error(status: int, kind: str) -> None:
         (http.client.RemoteDisconnected("closed"), "cut", "hung up"),
         (ConnectionResetError(errno.ECONNRESET, "reset"), "cut", "hung up"),
         (http.client.IncompleteRead(b""), "cut", "hung up"),
+        (UnicodeEncodeError("idna", "a..b", 2, 3, "label empty"), "not_found", "check the name"),
     ],
 )
 def test_each_failure_has_its_own_words(error: Exception, kind: str, words: str) -> None:

@@ -548,6 +548,13 @@ def test_model_with_a_typo_is_refused(run: Run, registry: FakeRegistry) -> None:
     assert [seen.headers["user-agent"] for seen in registry.seen] == ["ollama/0.34.2 (archiv.ollama)"]
 
 
+@pytest.mark.parametrize("host", ["reg..example", "a" * 64 + ".example"])
+@pytest.mark.usefixtures("bare")
+def test_host_that_no_registry_can_have_is_refused(run: Run, registry: FakeRegistry, host: str) -> None:
+    [refusal] = ask(run, registry, [{"name": f"{host}/archive/llama:1"}])
+    assert refusal.startswith(f"ollama_stack_models is '{host}/archive/llama:1': ")
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [(401, [REFUSAL]), (403, [REFUSAL]), (412, ["ollama_stack_image is 'ollama/ollama:0.34.2': "]), (503, [])],
