@@ -420,6 +420,7 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
         replace(
             host,
             memory=info.get("MemTotal"),
+            cpus=info.get("NCPU"),
             memory_limits=bool(info.get("MemoryLimit", True)),
             engine_version=info.get("ServerVersion", ""),
             nvidia=has_nvidia(info),

@@ -60,6 +60,7 @@ class Host:
 
     root: bool = True
     memory: int | None = None
+    cpus: int | None = None
     memory_limits: bool = True
     engine_version: str = ""
     compose_version: str = ""
@@ -107,6 +108,7 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *_refuse_gpu(inputs, host),
         *_refuse_unknown(inputs, host),
         *_refuse_services(document),
+        *_refuse_cpus(document, host),
         *_refuse_memory(inputs, document, host),
         *_refuse_disk(host),
     ]
@@ -331,6 +333,18 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
             yield (
                 f"service {name} publishes a port but is on internal networks only ({', '.join(own)}), where Docker"
                 " drops the port without a word: add the network edge to it"
+            )
+
+
+def _refuse_cpus(document: Document, host: Host) -> t.Iterator[str]:
+    """What the Engine says only once it is to make the container, when the old one is gone already."""
+    for name, service in (document.get("services") or {}).items():
+        cpus = float(service.get("cpus") or 0)
+        if host.cpus is not None and cpus > host.cpus:
+            variable = " (ollama_stack_cpus)" if name == "ollama" else ""
+            yield (
+                f"service {name} may use {cpus:g} CPUs{variable}, and the host has {host.cpus}: Docker makes no such"
+                f" container, so give at most {host.cpus}"
             )
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[4]
 GIB, MIB = 1024**3, 1024**2
 HOST = _preflight.Host(
     memory=16 * GIB,
+    cpus=8,
     engine_version="26.1.5+dfsg1",
     compose_version="2.26.1-4",
     store="/var/lib/docker",
@@ -95,6 +96,13 @@ def test_bad_input_is_refused_by_name_and_value(variable: str, value: Any, says:
 )
 def test_good_input_is_accepted(variable: str, value: Any) -> None:
     assert refusals(**{variable: value}) == []
+
+
+@pytest.mark.parametrize("host", [HOST, replace(HOST, cpus=None)])
+def test_service_may_use_all_cpus_that_are_known(host: _preflight.Host) -> None:
+    changed = document()
+    changed["services"]["ollama"]["cpus"] = host.cpus or 1000
+    assert _preflight.find_refusals(inputs(), changed, host) == []
 
 
 def test_image_whose_tag_says_nothing_is_judged_by_its_own_version() -> None:
@@ -266,6 +274,8 @@ def test_disk_that_is_too_small_is_named_with_what_it_lacks_room_for() -> None:
         ("backend", "networks", {"edge": None, "db": {"aliases": ["archive"]}}, "takes archiv-net from"),
         ("backend", "environment", {"TZ": "UTC"}, "takes APP_OLLAMA_BASEURL from"),
         ("backend", "depends_on", {"ollama": {"condition": "service_started"}}, "ADR-034 §1"),
+        ("ollama", "cpus", 8.5, "service ollama may use 8.5 CPUs (ollama_stack_cpus), and the host has 8"),
+        ("backend", "cpus", 16, "service backend may use 16 CPUs, and the host has 8"),
     ],
 )
 def test_service_that_breaks_the_contract_is_refused(service: str, key: str, value: Any, says: str) -> None:

@@ -499,6 +499,17 @@ def limit_memory(cli: Path, size: int) -> None:
 BOTH = [{"name": name} for name in NAMES]
 
 
+def test_more_cpus_than_the_host_has_are_refused(run: Run, cli: Path, engine: FakeEngine) -> None:
+    document = json.loads(json.dumps(CONFIG))
+    document["services"]["ollama"]["cpus"] = 4
+    (cli / "config.json").write_text(json.dumps(document))
+    engine.answers["/info"][1]["NCPU"] = 4
+    assert refused(run, docker_host=engine.host) == []
+    engine.answers["/info"][1]["NCPU"] = 2
+    [refusal] = refused(run, docker_host=engine.host)
+    assert "service ollama may use 4 CPUs" in refusal
+
+
 def test_models_in_the_store_that_do_not_fit_together_are_refused(
     run: Run, cli: Path, engine: FakeEngine, model: TinyModel, tmp_path: Path
 ) -> None:
