@@ -314,7 +314,7 @@ def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dic
         for container in seen.containers
         if container.state == "running" and container.service in services
         for network in seen.wanted.services[container.service].networks
-        if network not in container.networks
+        if network not in container.networks and network in seen.networks
     ]
 
 
@@ -403,6 +403,11 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
         reasons.append(Reason("secret_rotated", service.name, why, "restart" if service.name in STATELESS else "ask"))
     for network in service.networks:
         if container.state == "running" and network not in container.networks and not recreated:
+            if network not in seen.networks and service.name in STATELESS:
+                # Compose makes the network, after which there is nobody left to connect.
+                why = f"the network {network} it is to be on is gone"
+                reasons.append(Reason("network_gone", service.name, why, "recreate"))
+                continue
             why = f"its container is not on {network}"
             reasons.append(Reason("network_detached", service.name, why, "connect"))
         elif container.state != "running" and _is_stale(container, network, seen):

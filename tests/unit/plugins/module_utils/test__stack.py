@@ -214,6 +214,17 @@ def test_lost_network_is_given_back_to_the_running_container() -> None:
     ]
 
 
+def test_network_that_is_not_there_is_connected_to_by_making_the_container_anew() -> None:
+    # Compose makes the network, and that is after the connecting.
+    networks = {name: known for name, known in on("backend").items() if name != "archiv_edge"}
+    seen = change("backend", networks=networks)
+    seen = replace(seen, networks={name: item for name, item in seen.networks.items() if name != "archiv_edge"})
+    reasons = _stack.judge_stack(seen)
+    assert ("network_gone", "backend", "recreate") in told(seen)
+    assert _stack.find_connections(seen, reasons) == []
+    assert _stack.find_removals(seen, reasons) == ["archiv-backend-1"]
+
+
 def test_container_that_is_recreated_needs_no_connecting() -> None:
     seen = replace(change("backend", networks={}, config_hash="another"), compose_version="2.26.1")
     assert told(seen) == [("config_changed", "backend", "recreate")]
