@@ -35,7 +35,7 @@ lint types sanity unit build integration molecule: $(VENV)
 .PHONY: matrix
 matrix: $(VENV) ## Sanity, units and a scenario with each ansible-core, then all scenarios on both hosts; hours
 	@$(PYTHON) -m tests.matrix.controllers $(NAMES)
-	@if [ -f tests/matrix/scenarios.py ]; then $(PYTHON) -m tests.matrix.scenarios; fi
+	@$(PYTHON) -m tests.matrix.scenarios
 
 mutate: $(VENV) ## Break a copy in named ways: does a test notice each? [NAMES="swap ..."] [NAMES=--quick]
 	@$(PYTHON) -m tests.mutate $(NAMES)

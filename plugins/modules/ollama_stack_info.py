@@ -179,7 +179,7 @@ connect:
   type: list
   elements: dict
 remove:
-  description: Containers that hold nothing and that Compose would not make anew by itself.
+  description: Containers to be removed before Compose makes them anew.
   returned: always
   type: list
   elements: str
