@@ -61,3 +61,13 @@ def find_mistakes(entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
         if ":" in str(one["username"]):
             mistakes.append(f"username of {host} has a colon, which a login cannot carry")
     return mistakes
+
+
+def find_plain(entries: t.Iterable[t.Mapping[str, t.Any]], returned: str) -> list[str]:
+    """Passwords that stand in what a module returns, where Ansible blanks them out, names and paths included."""
+    return [
+        f"ollama_stack_registries: the password for {one['host']} is too plain: it is part of a name or path of this"
+        " deploy, where Ansible would hide it as well; take a longer one"
+        for one in entries
+        if one["password"] and one["password"] in returned
+    ]

@@ -224,6 +224,7 @@ services:
 """
 
 import dataclasses
+import json
 import time
 import typing as t
 
@@ -304,7 +305,9 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
     refusals = [f"ollama_stack_registries: {mistake}" for mistake in mistakes]
     refusals += _preflight.find_refusals(inputs, document, host, _observe.try_registries(query, seen, document))
     logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
-    return _stack.write_verdict(query.project, seen, reasons, logs, refusals), _stack.find_notes(seen)
+    verdict = _stack.write_verdict(query.project, seen, reasons, logs, refusals)
+    verdict["refusals"] += _logins.find_plain(params["registries"], json.dumps(verdict))
+    return verdict, _stack.find_notes(seen)
 
 
 def main() -> None:

@@ -364,6 +364,16 @@ def test_logins_that_cannot_be_meant_are_refused_under_the_inputs_name(run: Run,
     assert [one for one in refusals if one.startswith("ollama_stack_registries: host 'https://reg.example'")]
 
 
+def test_password_that_is_a_word_of_the_verdict_is_refused(run: Run, engine: FakeEngine, cli: Path) -> None:
+    # Ansible blanks it out of all that a module returns, and the role works with the names and paths that it returned.
+    word = {**login("reg.example"), "password": "archiv"}
+    verdict = run(docker_host=engine.host, registries=[word], logins=digest("x"))
+    assert verdict["services"][0]["name"] == "********-ollama-1"
+    assert [one for one in verdict["refusals"] if "the password for reg.example is too plain" in one]
+    verdict = run(docker_host=engine.host, registries=[login("reg.example")], logins=digest("x"))
+    assert not [one for one in verdict["refusals"] if "too plain" in one]
+
+
 def test_container_that_runs_with_an_old_secret_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A process in a root of its own is what the kernel shows under /proc; no process, no secret.
     monkeypatch.setattr(_observe, "PROCESSES", str(tmp_path))
