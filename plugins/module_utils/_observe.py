@@ -116,6 +116,7 @@ def observe(query: Query) -> tuple[_stack.Observation, Document]:
             seen = _look_at_engine(seen, query)
             document, hashes = read()
         seen = replace(seen, wanted=_stack.read_config(document, hashes))
+        seen = _look_at_other_images(seen, query)
         known = {service.config_hash for service in seen.wanted.services.values()}
         if not known.issuperset(container.config_hash for container in seen.containers):
             # Only a difference makes the version worth one more start of the CLI.
@@ -336,8 +337,8 @@ class StackEngine(Engine):
         return answer
 
 
-# The file's own word for it: images are asked for before Compose has read the file.
-_IMAGE = re.compile(r"^ *image: *[\"']?([^\s\"']+)", re.MULTILINE)
+# The file's own word for it: images are asked for before Compose has read the file, but for those with a variable.
+_IMAGE = re.compile(r"^ *image: *[\"']?([^\s\"'$]+)[\"']?(?=\s|$)", re.MULTILINE)
 
 
 def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observation:
@@ -351,6 +352,18 @@ def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observatio
             volumes=engine.volumes(),
         )
         return _look_at_models(seen, query, engine)
+    except EngineError as error:
+        return replace(seen, engine_missing=str(error))
+
+
+def _look_at_other_images(seen: _stack.Observation, query: Query) -> _stack.Observation:
+    """Those whose names only Compose knows, which puts the variables in."""
+    asked = set(_IMAGE.findall(query.files[0]["content"]))
+    others = {service.image for service in seen.wanted.services.values()} - asked - {""}
+    if seen.engine_missing or not others:
+        return seen
+    try:
+        return replace(seen, images={**seen.images, **StackEngine(query.docker_host).images(others)})
     except EngineError as error:
         return replace(seen, engine_missing=str(error))
 

@@ -183,6 +183,22 @@ def test_retagged_image_is_found(run: Run, engine: FakeEngine, tmp_path: Path) -
     assert kinds(run(docker_host=engine.host)) == ["image_retagged", "model_unproven"]
 
 
+def test_image_whose_name_is_made_of_variables_is_asked_for_as_compose_reads_it(
+    run: Run, cli: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    content = CONTENT + "  db:\n    image: db:${TAG}\n"
+    write(tmp_path, content)
+    document = json.loads(json.dumps(CONFIG))
+    document["services"]["db"] = {"image": "db:16"}
+    (cli / "config.json").write_text(json.dumps(document))
+    # What an Engine says of it as it is written.
+    engine.answers["/images/db:$%7BTAG%7D/json"] = (400, {"message": "invalid reference format"})
+    engine.answers["/images/db:16/json"] = (200, {"Id": "sha256:db"})
+    verdict = run(docker_host=engine.host, files=[{"path": "docker-compose.prod.yml", "content": content}])
+    assert verdict["engine"] is True
+    assert verdict["pull"] == []
+
+
 @pytest.mark.parametrize("said", ["docker: 'compose' is not a docker command.", "exec format error"])
 def test_compose_that_fails_to_tell_its_version_is_told(
     run: Run, cli: Path, engine: FakeEngine, tmp_path: Path, said: str
