@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass, field
 
@@ -27,8 +26,6 @@ SERVER = "ollama"
 SHOWN = ("name", "service", "state", "health", "exit_code", "started")
 
 _LABEL = "com.docker.compose."
-# The Engine's name for a volume that nobody named.
-_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
 # What is done about a reason, in the words of the report. `wait` alone means that nothing is touched.
 ACTIONS = {
@@ -138,8 +135,6 @@ class Container:
     outdated: tuple[str, ...] = ()
     # Whose process it runs, where secrets make that count.
     uid: int | None = None
-    # Has volumes without a name, which only Compose carries over to a new container.
-    anonymous_volumes: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,8 +222,9 @@ def write_verdict(
     report = [f"{project} is not as wanted:", *(f"- {reason}" for reason in reasons)]
     report = report if reasons else [f"{project} is as wanted"]
     report += [f"{name} | {line}" for name, lines in logs.items() for line in lines]
-    # What is made anew is neither there to be restarted nor in need of it.
-    removals = find_removals(seen, reasons)
+    recreated = find_recreations(seen, reasons)
+    # What is made anew needs neither.
+    gone = {item.name for item in seen.containers if item.service in recreated}
     return {
         "clean": not reasons,
         "reasons": [vars(reason) for reason in reasons],
@@ -238,10 +234,10 @@ def write_verdict(
         "foreign": find_foreign(seen),
         "engine": not (seen.engine_missing or seen.compose_refused),
         "start": any(reason.action not in ("install", "prove", "wait") for reason in reasons),
-        "restart": [name for name in find_restarts(seen, reasons) if name not in removals],
+        "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
         "rebuild": find_rebuilds(seen, reasons),
-        "connect": [lost for lost in find_connections(seen, reasons) if lost["container"] not in removals],
-        "remove": removals,
+        "connect": [lost for lost in find_connections(seen, reasons) if lost["container"] not in gone],
+        "recreate": recreated,
         "pull": find_missing_images(seen),
         "models_dir": seen.models_dir,
         "models": [
@@ -318,16 +314,13 @@ def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dic
     ]
 
 
-def find_removals(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Containers to be removed before Compose makes them anew: that it finds them changed as well is not assumed.
-
-    Those with volumes that have no name are left to Compose, which carries these over.
-    """
+def find_recreations(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
+    """Services that Compose is made to recreate: that it finds them changed as well is not assumed."""
     services = {reason.subject for reason in reasons if reason.action == "recreate"}
-    # Compose starts these again when it recreates a container, but not when it finds none.
+    # Compose starts these again with the others, but only where it was asked for both.
     while more := {item.name for item in seen.wanted.services.values() if services & {*item.restarts_with}} - services:
         services |= more
-    return [item.name for item in seen.containers if item.service in services and not item.anonymous_volumes]
+    return sorted(services)
 
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
@@ -528,10 +521,6 @@ def read_container(raw: t.Mapping[str, t.Any]) -> Container:
         config_files=labels.get(f"{_LABEL}project.config_files", ""),
         networks={name: network["NetworkID"] for name, network in (raw["NetworkSettings"]["Networks"] or {}).items()},
         memory=(raw.get("HostConfig") or {}).get("Memory", 0),
-        anonymous_volumes=any(
-            mount.get("Type") == "volume" and _ANONYMOUS.fullmatch(mount.get("Name", ""))
-            for mount in raw.get("Mounts") or []
-        ),
     )
 
 

@@ -178,8 +178,8 @@ connect:
   returned: always
   type: list
   elements: dict
-remove:
-  description: Containers to be removed before Compose makes them anew.
+recreate:
+  description: Services that Compose must be made to recreate, because it may find them unchanged.
   returned: always
   type: list
   elements: str

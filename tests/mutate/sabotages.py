@@ -359,7 +359,7 @@ SABOTAGES = (
                 'if reason.kind == "x"}\n    # Compose',
             )
         ],
-        f"{UNIT}/module_utils/test__stack.py::test_every_container_that_is_recreated_is_removed_first",
+        f"{UNIT}/module_utils/test__stack.py::test_compose_is_made_to_recreate_every_container_that_changed",
         "AssertionError",
     ),
     Sabotage(

@@ -154,15 +154,15 @@ def test_file_that_differs_is_named(file: _stack.File, expected: tuple[str, str,
     assert told(replace(clean(), files=(file,))) == [expected]
 
 
-def test_every_container_that_is_recreated_is_removed_first() -> None:
+def test_compose_is_made_to_recreate_every_container_that_changed() -> None:
     # Whether Compose finds a container changed depends on its version: one that stays would never be mended.
     for changed in ({"config_hash": "another"}, {"image": "sha256:other"}, {"memory": 1}):
         seen = change("backend", **changed)
-        assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-backend-1"]
+        assert _stack.find_recreations(seen, _stack.judge_stack(seen)) == ["backend"]
 
 
 @pytest.mark.parametrize(("values", "action"), [({"state": "paused"}, "restart"), ({"networks": {}}, "connect")])
-def test_what_is_removed_with_another_is_neither_restarted_nor_connected(values: dict[str, Any], action: str) -> None:
+def test_what_is_recreated_with_another_is_neither_restarted_nor_connected(values: dict[str, Any], action: str) -> None:
     seen = change("ollama-warm", **values)
     services = seen.wanted.services
     services = {**services, "ollama-warm": replace(services["ollama-warm"], restarts_with=("ollama",))}
@@ -171,19 +171,13 @@ def test_what_is_removed_with_another_is_neither_restarted_nor_connected(values:
     reasons = _stack.judge_stack(seen)
     assert [reason.subject for reason in reasons if reason.action == action] == ["ollama-warm"]
     verdict = _stack.write_verdict("archiv", seen, reasons, {}, [])
-    assert "archiv-ollama-warm-1" in verdict["remove"]
+    assert verdict["recreate"] == ["ollama", "ollama-warm"]
     assert verdict[action] == []
 
 
-def test_what_is_to_start_again_with_a_recreated_service_is_removed_with_it() -> None:
+def test_what_is_to_start_again_with_a_recreated_service_is_recreated_with_it() -> None:
     seen = change("ollama", image="sha256:other")
-    assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-ollama-warm-1", "archiv-ollama-1"]
-
-
-def test_volumes_without_a_name_are_left_to_compose() -> None:
-    seen = change("backend", config_hash="another", anonymous_volumes=True)
-    assert ("config_changed", "backend", "recreate") in told(replace(seen, compose_version="2.26.1"))
-    assert _stack.find_removals(seen, _stack.judge_stack(seen)) == []
+    assert _stack.find_recreations(seen, _stack.judge_stack(seen)) == ["ollama", "ollama-warm"]
 
 
 def test_network_that_is_not_internal_is_made_anew_with_its_containers() -> None:
@@ -203,7 +197,7 @@ def test_pruned_network_costs_the_stopped_container_only() -> None:
         ("network_missing", "archiv_egress", "create"),
         ("network_gone", "ollama-model-init", "recreate"),
     ]
-    assert _stack.find_removals(seen, _stack.judge_stack(seen)) == ["archiv-ollama-model-init-1"]
+    assert _stack.find_recreations(seen, _stack.judge_stack(seen)) == ["ollama-model-init"]
 
 
 def test_lost_network_is_given_back_to_the_running_container() -> None:
@@ -222,7 +216,7 @@ def test_network_that_is_not_there_is_connected_to_by_making_the_container_anew(
     reasons = _stack.judge_stack(seen)
     assert ("network_gone", "backend", "recreate") in told(seen)
     assert _stack.find_connections(seen, reasons) == []
-    assert _stack.find_removals(seen, reasons) == ["archiv-backend-1"]
+    assert _stack.find_recreations(seen, reasons) == ["backend"]
 
 
 def test_container_that_is_recreated_needs_no_connecting() -> None:
