@@ -8,7 +8,7 @@ GATES := $(PYTHON) -m tests.gates
 VENV := .venv/installed.txt
 
 .PHONY: help venv demo test test-fast lint types sanity unit build integration molecule \
-	mutate lab-up lab-status lab-down render bench sweep lock
+	mutate lab-up lab-status lab-down render bench sweep vm lock
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
@@ -62,6 +62,9 @@ bench: $(VENV) ## Measure the no-op deploy and the model store against their bas
 
 sweep: $(VENV) ## Cut the power ROUNDS=30 times, fill the disk, kill the module; says what was lost and who noticed
 	@$(PYTHON) -m tests.reliability.sweep $(ROUNDS)
+
+vm: $(VENV) ## Deploy, reboot and cut the power of a virtual machine with cgroup v2; 50 minutes without KVM
+	@$(PYTHON) -m tests.vm
 
 LOCK := $(PYTHON) -m uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock'
