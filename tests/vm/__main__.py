@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,8 @@ def main() -> int:
     parser.add_argument("--until", choices=[step.name for step in STEPS], help="end after this step")
     parser.add_argument("--stay", action="store_true", help="leave the machine running until Ctrl-C")
     options = parser.parse_args()
+    # Whoever ends us ends the play as well, and leaves no disk behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with alone():
             return run(options)
@@ -102,6 +105,8 @@ def seed_of(registry_address: str) -> bytes:
             ("/etc/hosts", names.encode(), 0o644),
             ("/root/.ssh/authorized_keys", hosts.KEY_FILE.with_suffix(".pub").read_bytes(), 0o600),
             ("/usr/local/share/ca-certificates/lab.crt", tls.CA_FILE.read_bytes(), 0o644),
+            # All that is trusted. update-ca-certificates would add it to the others, and take minutes for it.
+            ("/etc/ssl/certs/ca-certificates.crt", tls.CA_FILE.read_bytes(), 0o644),
         ]
     )
 

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,11 @@ class Played:
     @property
     def recap(self) -> dict[str, int]:
         return recap_of(self.output)
+
+    @property
+    def last_task(self) -> str:
+        tasks = re.findall(r"^TASK \[(.*)\] \*", self.output, re.MULTILINE)
+        return tasks[-1].rpartition(" : ")[2] if tasks else ""
 
     def must_pass(self) -> Played:
         # A play that matched no host ends with 0 too.
@@ -130,14 +134,8 @@ class Started:
                 stderr=kept,
             )
 
-    def wait_for(self, task: str) -> None:
-        """Until it is at the task, and no longer than a deploy may take."""
-        deadline = time.monotonic() + PLAY_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if f" : {task}]" in self.said():
-                return
-            time.sleep(0.1)
-        raise LabError(f"The deploy never came to {task!r} (see {self.log}): {self.said()[-SHOWN:]}")
+    def runs(self) -> bool:
+        return self.process.poll() is None
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -152,6 +150,6 @@ class Started:
         return Played(code, self.said(), self.log)
 
     def stop(self) -> None:
-        if self.process.poll() is None:
+        if self.runs():
             self.process.send_signal(signal.SIGINT)
             self.process.wait(30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,18 +11,22 @@ from functools import partial
 
 from tests.lab.settings import LabError
 from tests.vm import playbooks
-from tests.vm.machine import Machine
+from tests.vm.machine import BOOT_ID, Machine
 from tests.vm.settings import MEMORY_LIMIT
 
 MEGABYTE = 1 << 20
+VOLUME = "$(docker volume inspect --format '{{.Mountpoint}}' archiv_ollama-models)"
 CGROUP_OF_OLLAMA = "/proc/$(docker inspect --format '{{.State.Pid}}' archiv-ollama-1)/root/sys/fs/cgroup"
 
 # Gives every part of a deploy something to do: the file is changed, containers are gone, the weights too.
-SPOIL = """
+SPOIL = f"""
 echo '# edited by hand' >> /opt/archiv/docker-compose.prod.yml
 docker rm --force archiv-backend-1 archiv-ollama-1 >/dev/null
-find "$(docker volume inspect --format '{{.Mountpoint}}' archiv_ollama-models)"/models/blobs -size +100k -delete
+find {VOLUME}/models/blobs -size +100k -delete
 """
+# A quarter of the model is there.
+FETCHES = f'[ "$(du -sk {VOLUME}/.archiv/partials | cut -f1)" -gt 16000 ]'
+STARTS = "pgrep -f 'compose.*[ ]up' >/dev/null"
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def kills_in(output: str) -> int:
 
 
 def reboot(machine: Machine) -> str:
-    before = machine.ssh("cat /proc/sys/kernel/random/boot_id")
+    before = machine.ssh(BOOT_ID)
     qemu = machine.process
     # The connection may be gone before it has answered.
     machine.try_ssh("systemctl reboot", seconds=60)
@@ -101,27 +106,41 @@ def reboot(machine: Machine) -> str:
     return f"boot id {before[:8]} became {after[:8]}; nobody lent a hand"
 
 
-def power_cut(machine: Machine, task: str, after: float) -> str:
-    name = f"cut-{task.split()[0]}"
-    before = machine.ssh("cat /proc/sys/kernel/random/boot_id")
+def power_cut(machine: Machine, name: str, sign: str) -> str:
+    """Kill QEMU while a deploy has much to do, at the moment that a look from inside shows the sign."""
+    before = machine.ssh(BOOT_ID)
     machine.ssh(SPOIL)
     deploy = playbooks.Started(playbooks.DEPLOY, name)
     try:
-        deploy.wait_for(task)
-        time.sleep(after)
-        if deploy.process.poll() is not None:
-            raise LabError(f"The deploy was over before the cut (see {deploy.log}).")
+        wait_inside(machine, deploy, sign)
         machine.kill()
         cut = deploy.end()
     finally:
         deploy.stop()
     if not cut.recap.get("unreachable"):
-        raise LabError(f"The deploy did not lose its host (see {deploy.log}).")
+        raise LabError(f"The deploy did not lose its host (see {cut.log}).")
     machine.start()
     machine.wait_ready(not_boot=before)
     healed = playbooks.play(playbooks.DEPLOY, f"{name}-healed").must_pass().recap
     whole(name)
-    return f"cut {after:g} s into «{task}»; the next deploy: changed={healed['changed']}"
+    return f"cut at «{cut.last_task}»; the next deploy: changed={healed['changed']}"
+
+
+def wait_inside(machine: Machine, deploy: playbooks.Started, sign: str) -> None:
+    """Until the sign is there; a deploy that ends before shows nothing."""
+    watcher = subprocess.Popen(
+        machine.ssh_command(f"until {sign}; do sleep 0.2; done"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        while watcher.poll() is None:
+            if not deploy.runs():
+                raise LabError(f"The deploy was over before the cut (see {deploy.log}).")
+            time.sleep(0.1)
+    finally:
+        watcher.kill()
+        watcher.wait()
+    if watcher.returncode:
+        raise LabError(f"Waiting for `{sign}` inside ended with {watcher.returncode}.")
 
 
 def whole(name: str) -> None:
@@ -140,13 +159,13 @@ STEPS = (
     Step("memory", "scenario memory: refused below the model's size, then killed, then healed", memory),
     Step("reboot", "`systemctl reboot`", reboot),
     Step(
-        "cut-models",
-        "QEMU killed while a deploy fetches the model",
-        partial(power_cut, task="models | Have every model in the store", after=2),
+        "cut-fetch",
+        "QEMU killed (SIGKILL) while a deploy fetches the model",
+        partial(power_cut, name="cut-fetch", sign=FETCHES),
     ),
     Step(
-        "cut-up",
-        "QEMU killed while a deploy starts the services",
-        partial(power_cut, task="up | Run docker compose up", after=5),
+        "cut-start",
+        "QEMU killed (SIGKILL) while a deploy starts the services",
+        partial(power_cut, name="cut-start", sign=STARTS),
     ),
 )

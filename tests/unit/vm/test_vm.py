@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tarfile
+import threading
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -48,6 +49,14 @@ def test_play_that_changed_something_is_told_from_one_that_did_not() -> None:
     with pytest.raises(LabError, match="changed 6 things"):
         played(RECAP).must_change_nothing()
     assert played(RECAP.replace("changed=6", "changed=0")).must_change_nothing().recap["changed"] == 0
+
+
+def test_last_task_tells_how_far_a_play_came() -> None:
+    output = (
+        "TASK [archiv.ollama.ollama_stack : models | Have every model in the store] ****\nfatal: [vm-1]: UNREACHABLE!"
+    )
+    assert played("TASK [first] ***\n" + output).last_task == "models | Have every model in the store"
+    assert played(NOBODY).last_task == ""
 
 
 def host_variables() -> dict[str, Any]:
@@ -183,6 +192,7 @@ def test_seed_names_the_registry_and_lets_the_lab_in(tmp_path: Path, monkeypatch
     with tarfile.open(fileobj=BytesIO(vm.seed_of("10.64.0.2"))) as seed:
         contents = {member.name: seed.extractfile(member).read() for member in seed}  # type: ignore[union-attr]
     assert contents["root/.ssh/authorized_keys"] == b"ssh-ed25519 AAAA lab"
+    assert contents["etc/ssl/certs/ca-certificates.crt"] == b"certificate"
     assert f"10.64.0.2 {' '.join(REGISTRY_NAMES)}\n".encode() in contents["etc/hosts"]
 
 
@@ -203,6 +213,38 @@ def test_steps_end_with_the_first_that_fails(stopped: machine.Machine, monkeypat
         f"| deploys | {outcomes[1].seconds:g} | FAILED | it is degraded |",
     ]
     assert [each.name for each in vm.show_all(stopped, "boot")] == ["boot"]
+
+
+class Inside:
+    """Runs here what would run in the machine."""
+
+    def ssh_command(self, command: str) -> list[str]:
+        return ["sh", "-c", command]
+
+
+class Deploy:
+    log = "deploy.log"
+
+    def __init__(self, ends: bool) -> None:
+        self.ends = ends
+
+    def runs(self) -> bool:
+        return not self.ends
+
+
+def wait_inside(sign: str, ends: bool) -> None:
+    steps.wait_inside(cast(machine.Machine, Inside()), cast(playbooks.Started, Deploy(ends)), sign)
+
+
+def test_power_is_cut_once_the_sign_is_there(tmp_path: Path) -> None:
+    threading.Timer(0.3, (tmp_path / "sign").touch).start()
+    wait_inside(f"test -e {tmp_path}/sign", ends=False)
+    assert (tmp_path / "sign").exists()
+
+
+def test_deploy_that_was_over_before_the_cut_shows_nothing(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="over before the cut"):
+        wait_inside(f"test -e {tmp_path}/sign", ends=True)
 
 
 def test_kills_are_read_from_the_verdict() -> None:
