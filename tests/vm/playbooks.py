@@ -18,7 +18,7 @@ from tests.vm.settings import HOST, INVENTORY, MEMORY_LIMIT, MODEL, VM_DIR
 
 # A translated processor is ten to twenty times slower, and other work makes it slower still.
 SLOW_SECONDS = 600
-PLAY_SECONDS = 2400
+PLAY_SECONDS = 3600
 SHOWN = 1500
 
 DEPLOY = "playbooks/deploy.yml"
@@ -85,7 +85,7 @@ def inventory(ssh_port: int, web_port: int) -> dict[str, Any]:
         "question_within": SLOW_SECONDS,
         "ready_within": SLOW_SECONDS,
         "warm_within": 60,
-        "memory_patience": 180,
+        "memory_patience": 150,
         "ollama_stack_models": [{"name": MODEL}],
         "ollama_stack_mem_limit": MEMORY_LIMIT,
         "ollama_stack_backend_timeout": 300,
