@@ -66,9 +66,9 @@ def short_hash(*parts: bytes) -> str:
     return digest.hexdigest()[:12]
 
 
-def ensure_all(client: docker.DockerClient, host_image: str) -> None:
-    """Have what a lab of such hosts needs, and no image more."""
-    wanted = [*COMMON, *(["bare"] if host_image != "bare" else []), host_image]
+def ensure_all(client: docker.DockerClient, host_image: str | None) -> None:
+    """Have what a lab of such hosts needs (None: of no hosts), and no image more."""
+    wanted = [*COMMON, *(["bare"] if host_image not in ("bare", None) else []), *([host_image] if host_image else [])]
     missing = [name for name in wanted if not exists(client, tag_of(name))]
     if not missing:
         say(f"  {len(wanted)} images: there already")

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     made = image.ensure()
     with one_at_a_time():
         client = engine.ensure()
-        images.ensure_all(client)
+        images.ensure_all(client, None)
         registry.ensure(client)
         address = network.address(network.ensure(client), REGISTRY_ADDRESS)
         hosts.ensure_key()
