@@ -85,7 +85,9 @@ def inventory(ssh_port: int, web_port: int) -> dict[str, Any]:
         "question_within": SLOW_SECONDS,
         "ready_within": SLOW_SECONDS,
         "warm_within": 60,
+        # A model takes longer until it is too large; in that time the keeper tries twice more.
         "memory_patience": 150,
+        "memory_kills": 7,
         "ollama_stack_models": [{"name": MODEL}],
         "ollama_stack_mem_limit": MEMORY_LIMIT,
         "ollama_stack_backend_timeout": 300,
