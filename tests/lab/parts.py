@@ -49,11 +49,11 @@ def why_not_go(version_line: str) -> str | None:
     )
 
 
-def mmdebstrap(options: Iterable[str], target: Path) -> None:
-    """Packages of the next release, as a folder or as a tar file, from the mirror that this machine uses."""
+def mmdebstrap(options: Iterable[str], target: Path, suite: str = SUITE) -> None:
+    """Packages of a release, as a folder or as a tar file, from the mirror that this machine uses."""
     engine.need("mmdebstrap", "mmdebstrap")
     mirror = debian_mirror(apt_sources(Path("/etc/apt")))
-    run(["mmdebstrap", *options, SUITE, str(target), *([mirror] if mirror else [])])
+    run(["mmdebstrap", *options, suite, str(target), *([mirror] if mirror else [])])
 
 
 def apt_sources(folder: Path) -> list[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import engine, images, ollama_image
+from tests.lab import engine, images, parts
 from tests.lab.settings import LabError
 from tests.lab.steps import say, step
 from tests.vm.settings import CACHE_DIR
@@ -39,14 +38,12 @@ PACKAGES = (
 )
 OPTIONS = (
     "--variant=minbase",
-    # A mirror may be a snapshot older than its own index allows.
-    '--aptopt=Acquire::Check-Valid-Until "false"',
+    parts.ANY_AGE,
     f"--include={','.join(PACKAGES)}",
 )
 CUSTOMIZE = Path(__file__).with_name("customize.sh")
 # Sparse: it takes what is written.
 DISK_SIZE = "12G"
-LOG = "vm-image.log"
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "mke2fs": "e2fsprogs",
@@ -104,25 +101,20 @@ def build(folder: Path) -> None:
     made = Image(folder / "image")
     made.folder.mkdir()
     root = folder / "root"
-    mirror = ollama_image.debian_mirror(ollama_image.apt_sources(Path("/etc/apt")))
-    hook = f'--customize-hook=sh {CUSTOMIZE} "$1"'
-    images.run_logged(["mmdebstrap", *OPTIONS, hook, SUITE, str(root), *([mirror] if mirror else [])], LOG)
+    parts.mmdebstrap([*OPTIONS, f'--customize-hook=sh {CUSTOMIZE} "$1"'], root, SUITE)
     for pattern, target in (("vmlinuz-*", made.kernel), ("initrd.img-*", made.initrd)):
         shutil.copy(newest(root / "boot", pattern), target)
-    images.run_logged(["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(root), str(made.disk), DISK_SIZE], LOG)
+    parts.run(["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(root), str(made.disk), DISK_SIZE])
 
 
 def newest(folder: Path, pattern: str) -> Path:
     found = sorted(folder.glob(pattern))
     if not found:
-        raise LabError(f"mmdebstrap left no {pattern} in {folder.name}; its output in .lab/logs/{LOG} may say why.")
+        raise LabError(f"mmdebstrap left no {pattern} in {folder.name}; its output in {parts.LOG} may say why.")
     return found[-1]
 
 
 def create_overlay(base: Path, overlay: Path) -> None:
     """A fresh disk that starts as the base and leaves it clean."""
     overlay.unlink(missing_ok=True)
-    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(base), str(overlay)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise LabError(f"`qemu-img create` failed: {done.stderr.strip()}.")
+    parts.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(base), str(overlay)])
