@@ -19,7 +19,6 @@ from tests.vm.settings import HOST, INVENTORY, MEMORY_LIMIT, MODEL, VM_DIR
 # A translated processor is ten to twenty times slower, and other work makes it slower still.
 SLOW_SECONDS = 600
 PLAY_SECONDS = 3600
-SHOWN = 1500
 
 DEPLOY = "playbooks/deploy.yml"
 VERIFY = "playbooks/verify.yml"
@@ -48,7 +47,7 @@ class Played:
     def must_pass(self) -> Played:
         # A play that matched no host ends with 0 too.
         if self.code or not self.recap.get("ok"):
-            raise LabError(f"It ended with {self.code} (see {self.log}): {self.output[-SHOWN:]}")
+            raise LabError(f"It ended with {self.code} at «{self.last_task}»; {self.log} shows why.")
         return self
 
     def must_change_nothing(self) -> Played:
