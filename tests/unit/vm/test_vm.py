@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import tarfile
 import threading
+import time
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -245,6 +247,18 @@ def test_power_is_cut_once_the_sign_is_there(tmp_path: Path) -> None:
 def test_deploy_that_was_over_before_the_cut_shows_nothing(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="over before the cut"):
         wait_inside(f"test -e {tmp_path}/sign", ends=True)
+
+
+def test_deploy_of_a_dead_host_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playbooks, "VM_DIR", tmp_path)
+    monkeypatch.setattr(playbooks, "command", lambda playbook: ["sh", "-c", "echo TASK; sleep 300 & echo $!; wait"])
+    deploy = playbooks.Started(playbooks.DEPLOY, "cut")
+    while len(deploy.said().split()) < 2:
+        time.sleep(0.05)
+    ended = deploy.end()
+    child = Path("/proc", ended.output.split()[1], "stat")
+    assert (ended.code, ended.recap) == (-signal.SIGKILL, {})
+    assert not child.exists() or child.read_text().split()[2] == "Z"
 
 
 def test_kills_are_read_from_the_verdict() -> None:
