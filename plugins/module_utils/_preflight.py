@@ -47,7 +47,7 @@ class Model:
     # Bytes of the disk that are yet to come.
     to_fetch: int = 0
     warm: bool = True
-    # Models that share their weights are loaded once.
+    # The digests of its weights, which Ollama loads once for all names.
     weights: str = ""
     # How its registry failed to name its files, and the same in words.
     trouble: str = ""
@@ -107,6 +107,7 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *_refuse_host(host),
         *_refuse_gpu(inputs, host),
         *_refuse_unknown(inputs, host),
+        *_refuse_twins(host),
         *_refuse_services(document),
         *_refuse_cpus(document, host),
         *_refuse_memory(inputs, document, host),
@@ -369,17 +370,21 @@ def _refuse_unknown(inputs: Inputs, host: Host) -> t.Iterator[str]:
             yield _refuse("ollama_stack_models", model.name, model.why)
 
 
+def _refuse_twins(host: Host) -> t.Iterator[str]:
+    for weights in dict.fromkeys(model.weights for model in host.models if model.weights):
+        twins = [model for model in host.models if model.weights == weights]
+        if len(twins) > 1 and any(model.warm for model in twins):
+            # Tried with 0.34.2: the second is answered, and `ollama ps` still shows the first alone.
+            yield (
+                f"ollama_stack_models: {' and '.join(model.name for model in twins)} have the same weights, which"
+                " Ollama loads once and shows under one name, so the other would never be seen loaded: keep one of them"
+            )
+
+
 def loaded_together(models: t.Iterable[Model]) -> list[Model]:
-    """What the server may hold at once: every warm model, and beside them the largest of the others, one at a time."""
-    each: dict[str, Model] = {}
-    # The warm ones last, so that they are what stays of models that share their weights.
-    for model in sorted(models, key=lambda one: (one.warm, one.size + one.context)):
-        weights = model.weights or model.name
-        # Taken out first, so that it stands where it is sorted.
-        each.pop(weights, None)
-        each[weights] = model
-    cold = [model for model in each.values() if not model.warm]
-    return [model for model in each.values() if model.warm] + cold[-1:]
+    """What the server may hold at once: all that stay loaded, and the largest of those that take turns."""
+    each = sorted(models, key=lambda one: one.size + one.context)
+    return [model for model in each if model.warm] + [model for model in each if not model.warm][-1:]
 
 
 def _refuse_memory(inputs: Inputs, document: Document, host: Host) -> t.Iterator[str]:

@@ -209,9 +209,6 @@ def test_two_models_that_stay_loaded_and_do_not_fit_together_are_refused_by_name
         (of(4, 4, 5, cold=2), False),
         (of(4, 5, 3, cold=2), False),
         (of(8, 8, 8, cold=3), True),
-        # The same weights under two names are loaded once.
-        (of(5, 5, weights="sha256:1"), True),
-        (of(5, 5, cold=1, weights="sha256:1"), True),
     ],
 )
 def test_memory_is_counted_for_what_may_be_loaded_at_once(host: _preflight.Host, fits: bool) -> None:
@@ -225,6 +222,19 @@ def test_largest_of_those_loaded_in_turn_counts_whatever_shares_its_weights() ->
         _preflight.Model("large", size=1, context=9, warm=False, weights="shared"),
     )
     assert _preflight.loaded_together([small, other, large]) == [large]
+
+
+@pytest.mark.parametrize(("warm", "refused"), [((True, True), 1), ((True, False), 1), ((False, False), 0)])
+def test_two_names_of_the_same_weights_are_refused_where_one_is_to_stay_loaded(
+    warm: tuple[bool, bool], refused: int
+) -> None:
+    twins = tuple(
+        _preflight.Model(name, weights="w", warm=each) for name, each in zip(("a:1", "b:1"), warm, strict=True)
+    )
+    other = _preflight.Model("c:1", weights="v")
+    told = refusals(replace(HOST, models=(*twins, other)))
+    assert len(told) == refused
+    assert all(line.startswith("ollama_stack_models: a:1 and b:1 have the same weights") for line in told)
 
 
 def test_weights_on_a_gpu_are_not_counted() -> None:
