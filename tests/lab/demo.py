@@ -22,9 +22,9 @@ HEALED_TIMEOUT = 120
 
 NEXT = """
 What you could try next:
-  .venv/bin/ansible-playbook playbooks/verify.yml     is every model whole, loaded, pinned and answering?
-  .venv/bin/ansible-playbook playbooks/deploy.yml     all three hosts; a second run changes nothing
-  make test                                           every gate: lint, types, unit, integration, every event survived
+  .venv/bin/ansible-playbook playbooks/verify.yml -l staging  is every model whole, loaded, pinned and answering?
+  .venv/bin/ansible-playbook playbooks/deploy.yml             all three hosts; a second run changes nothing
+  make test                                                   every gate, every event survived
 """
 
 
