@@ -40,6 +40,11 @@ matrix: $(VENV) ## Sanity, units and a scenario with each ansible-core, then all
 mutate: $(VENV) ## Break a copy in named ways: does a test notice each? [NAMES="swap ..."] [NAMES=--quick]
 	@$(PYTHON) -m tests.mutate $(NAMES)
 
+.PHONY: mutants
+mutants: $(VENV) ## Change the judging and store code in one small place at a time: do unit tests notice? [NAMES="_store _look"]
+	@sh tests/venv.sh .lab/mutants/venv "$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')" tests/mutants/requirements.txt
+	@.lab/mutants/venv/bin/python -m tests.mutants $(NAMES)
+
 venv: $(VENV) ## The tools of requirements-dev.txt in .venv, made once
 
 $(VENV): requirements-dev.txt tests/venv.sh
@@ -72,3 +77,4 @@ LOCK := $(PYTHON) -m uv pip compile --quiet --generate-hashes --no-emit-index-ur
 lock: $(VENV) ## Lock requirements-dev.txt and tests/matrix anew after a change in pyproject.toml
 	@$(LOCK) --group dev --universal --python-version 3.11 --output-file requirements-dev.txt
 	@$(LOCK) --group matrix-docker5 --no-deps --python-version 3.13 --output-file tests/matrix/docker5.txt
+	@$(LOCK) --group mutants --constraints requirements-dev.txt --universal --python-version 3.11 --output-file tests/mutants/requirements.txt

@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests import gates
+from tests.checkout import copied
 from tests.lab.settings import OLLAMA_VERSION, ROOT, STATE_DIR
 from tests.mutate.judge import Red, reds_of_pytest, reds_of_scenario, why_not_caught
 from tests.mutate.sabotages import SABOTAGES, STANDING, Sabotage, Stale, sabotaged
@@ -82,7 +83,7 @@ def main() -> int:
     LOGS.mkdir()
     results: list[Result] = []
     try:
-        with copied() as checkout:
+        with copied(HOME / "checkout", end_lab) as checkout:
             for result in judge_all(checkout, chosen):
                 results.append(result)
     except KeyboardInterrupt:
@@ -114,34 +115,10 @@ def choose(options: argparse.Namespace) -> list[Sabotage]:
     ]
 
 
-@contextlib.contextmanager
-def copied() -> Iterator[Path]:
-    """This checkout once more, uncommitted changes included, with a lab of its own; both are gone afterwards."""
-    checkout = HOME / "checkout"
-    drop(checkout)
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if os.path.lexists(ROOT / name):
-            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, checkout / name, follow_symlinks=False)
-    # Git ignores the folder, and lists it where it is a link to another checkout's.
-    (checkout / ".venv").unlink(missing_ok=True)
-    (checkout / ".venv").symlink_to(Path(sys.executable).parents[1])
-    try:
-        yield checkout
-    finally:
-        drop(checkout)
-
-
-def drop(checkout: Path) -> None:
+def end_lab(checkout: Path) -> None:
+    """The copy's own; its name comes from where the copy lies."""
     if (checkout / ".lab").exists():
         call(checkout, ["python", "-m", "tests.lab", "down"], HOME / "lab-down.log")
-    shutil.rmtree(checkout, ignore_errors=True)
 
 
 def judge_all(checkout: Path, chosen: Sequence[Sabotage]) -> Iterator[Result]:

@@ -1,0 +1,154 @@
+"""Changes one comparison, number or word of the plugins' code at a time: does a unit test notice? `make mutants`
+
+Each mutant meets all unit tests of the plugins, its own file's first. What was caught stays in a session per file and
+version of it, so a run goes on where the last one ended; what was not is tried again, a larger --sample adds to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosmic_ray.commands.init import init
+from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.work_db import WorkDB, use_db
+from cosmic_ray.work_item import TestOutcome, WorkItem, WorkResult
+
+from tests.checkout import copied
+from tests.lab.settings import ROOT, STATE_DIR
+from tests.mutants.answered import ANSWERED, Answer
+
+HOME = STATE_DIR / "mutants"
+UTILS = Path("plugins/module_utils")
+TESTS = Path("tests/unit/plugins")
+# Twice as long as all unit tests take beside other work; a mutant that never ends is noticed as well.
+LIMIT_SECONDS = 300
+WANTED = 0.9
+# What people get wrong. Not the bar of `int | None`, which nothing evaluates, nor every other comparison for each.
+OPERATORS = re.compile(
+    r"core/(ReplaceComparisonOperator_"
+    r"(Eq_NotEq|NotEq_Eq|Lt_LtE|Lt_GtE|LtE_Lt|LtE_Gt|Gt_GtE|Gt_LtE|GtE_Gt|GtE_Lt|Is_IsNot|IsNot_Is)"
+    r"|ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_Add|FloorDiv_Mul|Div_Mul|Mod_Add|BitAnd_BitOr)"
+    r"|ReplaceUnaryOperator_Delete_Not|AddNot|ReplaceTrueWithFalse|ReplaceFalseWithTrue|ReplaceAndWithOr"
+    r"|ReplaceOrWithAnd|ReplaceBreakWithContinue|ReplaceContinueWithBreak|ExceptionReplacer|NumberReplacer"
+    r"|ZeroIterationForLoop)"
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change, and whether a test noticed it."""
+
+    file: str
+    text: str
+    operator: str
+    diff: str
+    caught: bool
+
+    @property
+    def answer(self) -> Answer | None:
+        return next((one for one in ANSWERED if (one.file, one.text, one.operator) == self.key), None)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.file, self.text, self.operator
+
+
+def main() -> int:
+    options = parse()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
+    HOME.mkdir(parents=True, exist_ok=True)
+    tried: list[Mutant] = []
+    try:
+        with copied(HOME / "checkout") as checkout:
+            os.chdir(checkout)
+            for name in options.names or slices():
+                for mutant in mutants_of(name, options.sample):
+                    tried.append(mutant)
+                    if not mutant.caught:
+                        print(f"{'answered' if mutant.answer else 'NOT CAUGHT'}:\n{mutant.diff}\n", flush=True)
+                print(line(name, [one for one in tried if one.file == name]), flush=True)
+    except KeyboardInterrupt:
+        print("mutants: interrupted; what was tried is kept, the copy is gone.", file=sys.stderr)
+        return 130
+    return report(tried)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="FILE", help="only these, e.g. _store _look")
+    parser.add_argument("--sample", type=int, default=25, help="so many of each file (default: %(default)s)")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.names) - set(slices())):
+        sys.exit(f"mutants: no file of {UTILS} is called {', '.join(unknown)}; there are {', '.join(slices())}.")
+    return options
+
+
+def slices() -> list[str]:
+    return sorted(file.stem for file in (ROOT / UTILS).glob("*.py") if file.stem != "__init__")
+
+
+def mutants_of(name: str, count: int) -> Iterator[Mutant]:
+    """The sample's mutants, tried now or before."""
+    file = UTILS / f"{name}.py"
+    lines = file.read_text().splitlines()
+    with use_db(str(HOME / f"{name}-{digest_of(file)}.sqlite"), WorkDB.Mode.create) as session:
+        if not session.num_work_items:
+            init([file], session, {})
+        results = dict(session.results)
+        for item in sample(session, count):
+            if item.job_id not in results or results[item.job_id].test_outcome is TestOutcome.SURVIVED:
+                results[item.job_id] = mutate_and_test(item.mutations, command(name), LIMIT_SECONDS)
+                session.set_result(item.job_id, results[item.job_id])
+            yield mutant(name, lines, item, results[item.job_id])
+
+
+def digest_of(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
+def sample(session: WorkDB, count: int) -> Sequence[WorkItem]:
+    """The same ones each time, and a larger sample holds every smaller one."""
+    items = [item for item in session.work_items if OPERATORS.fullmatch(item.mutations[0].operator_name)]
+    items.sort(key=lambda item: (item.mutations[0].start_pos, item.mutations[0].operator_name))
+    random.Random(0).shuffle(items)
+    return items[:count]
+
+
+def command(name: str) -> str:
+    own = [str(file) for file in sorted(TESTS.rglob(f"test_{name}.py"))]
+    options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
+    return shlex.join([sys.executable, "-m", "pytest", *options, *own, str(TESTS)])
+
+
+def mutant(name: str, lines: Sequence[str], item: WorkItem, result: WorkResult) -> Mutant:
+    change = item.mutations[0]
+    text = lines[change.start_pos[0] - 1].strip()
+    caught = result.test_outcome is TestOutcome.KILLED
+    return Mutant(name, text, change.operator_name.removeprefix("core/"), result.diff or result.output or "", caught)
+
+
+def line(name: str, tried: Sequence[Mutant]) -> str:
+    missed = [one for one in tried if not one.caught]
+    answered = sum(one.answer is not None for one in missed)
+    return f"{name:<14} {len(tried) - len(missed):4} of {len(tried):4} caught, {answered} of the others answered"
+
+
+def report(tried: Sequence[Mutant]) -> int:
+    caught = sum(one.caught for one in tried)
+    print(f"\n{line('together', tried)}: {caught / max(len(tried), 1):.0%}")
+    return caught < WANTED * len(tried)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
