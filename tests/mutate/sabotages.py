@@ -209,7 +209,7 @@ SABOTAGES = (
     Sabotage(
         "keeper-blind",
         "the keeper does not ask whether the model is there, and so pulls it",
-        [Edit(TEMPLATE, 'elif ! timeout 5 ollama show "$$cold" >/dev/null 2>&1 </dev/null; then', "elif false; then")],
+        [Edit(TEMPLATE, 'elif ! timeout 20 ollama show "$$cold" >/dev/null 2>&1 </dev/null; then', "elif false; then")],
         "warm",
         "/api/pull",
         "missing | Judge",
