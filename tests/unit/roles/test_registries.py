@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -37,3 +39,22 @@ def test_init_says_that_it_cannot_log_in_where_it_cannot() -> None:
     assert 'case "$$model" in reg.example:5000/team/m:1)' in script
     assert CANARY not in text
     assert "cannot log in" not in render("staging-1", {"ollama_stack_registries": LOGINS})
+
+
+def test_reading_containers_leaves_the_folder_of_the_logins_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "templates").symlink_to(Path(__file__).resolve().parents[3] / "roles/ollama_stack/templates")
+    folder = tmp_path / ".archiv" / "docker-config"
+    folder.mkdir(parents=True)
+    (tmp_path / "docker").write_text('#!/bin/sh\necho "$DOCKER_CONFIG"\n')
+    (tmp_path / "docker").chmod(0o755)
+    variables = {"ollama_stack_dir": str(tmp_path), "ollama_stack_project": "archiv-unit"}
+    hosts = {"one": {**variables, "ollama_stack_registries": LOGINS}}
+    wrapper = evaluate(tmp_path, hosts, "__ollama_stack_cli_content")["one"]["__ollama_stack_cli_content"]
+
+    def call(word: str) -> str:
+        env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(["sh", "-s", word], input=wrapper, env=env, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert (call("ps"), list(folder.iterdir())) == ("", [])
+    assert (call("compose"), [one.name for one in folder.iterdir()]) == (str(folder), ["cli-plugins"])
