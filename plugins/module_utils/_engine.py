@@ -71,6 +71,13 @@ class Engine:
         found = (self._inspect(entry["Id"]) for entry in listed)
         return sorted((one for one in found if one is not None), key=lambda one: (one.service, one.name))
 
+    def strangers_on(self, network: str, project: str) -> list[str]:
+        """The names of containers on a network, stopped ones too, that no service of this project runs."""
+        with self._speaking():
+            listed = self._client.containers(all=True, filters={"network": [network]})
+        own = {f"{_LABEL}project": project, f"{_LABEL}oneoff": "False"}.items()
+        return sorted(entry["Names"][0].lstrip("/") for entry in listed if not own <= (entry["Labels"] or {}).items())
+
     def volume(self, project: str, name: str) -> Volume | None:
         """A volume of a Compose project by the name its file gives it, or by its real name."""
         with self._speaking():

@@ -142,6 +142,7 @@ def _judge_model(seen: Observation, wish: Wish, answer_within: float, problems: 
     pinned = loaded is not None and _year(loaded.get("expires_at")) > _FOR_EVER
     fact = {
         "name": name,
+        "warm": wish.warm,
         "listed": listed is not None,
         "loaded": loaded is not None,
         "pinned": pinned,

@@ -30,6 +30,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._logins import Login
+from ansible_collections.archiv.ollama.plugins.module_utils._look import look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, StoreError
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import parse_version
@@ -109,7 +110,8 @@ def observe(query: Query) -> tuple[_stack.Observation, Document]:
             for file in query.files
         )
         + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
-        + look_at_logins(query)
+        + look_at_logins(query),
+        compose_file=os.path.realpath(os.path.join(query.directory, query.files[0]["path"])),
     )
     try:
         with reading(query.directory, query.files[0]["content"], query.docker_host) as read:
@@ -269,9 +271,11 @@ class StackEngine(Engine):
         """The containers of a project, those of `compose run` left out, and which of the secrets they hold outdated."""
         return tuple(
             replace(
-                _stack.read_container(container.raw),
+                item := _stack.read_container(container.raw),
                 outdated=find_outdated(container.pid, secrets),
                 uid=find_uid(container.pid) if secrets else None,
+                # Compose writes the way it came, through links or not.
+                config_files=",".join(map(os.path.realpath, filter(None, item.config_files.split(",")))),
             )
             for container in self.containers(project)
         )
@@ -310,7 +314,7 @@ class StackEngine(Engine):
     def try_login(self, login: Login) -> str | None:
         """Why a registry does not take a login, "" where it does; None where nobody can tell."""
         # What root's own configuration says of that registry must not count.
-        keys = {"registry": server_of(login.host), "reauth": True, "dockercfg_path": os.devnull}
+        keys = {"registry": registry_name(login.host), "reauth": True, "dockercfg_path": os.devnull}
         return self._refusal(lambda: self._client.login(login.username, login.password, **keys))
 
     def try_image(self, name: str, login: Login | None, own: bool) -> str | None:
@@ -400,7 +404,48 @@ def _assess(
         )
     except StoreError as error:
         return replace(seen, store_problem=str(error))
-    return replace(seen, models=assessment.states, healthy=assessment.healthy)
+    return replace(
+        seen,
+        models=assessment.states,
+        healthy=assessment.healthy,
+        unreferenced=sum(one.bytes for one in assessment.survey.unreferenced),
+        free=_free(models_dir),
+    )
+
+
+def _free(folder: str) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def hash_models(query: Query, seen: _stack.Observation) -> _stack.Observation:
+    """The same with every byte of the models read, whatever their receipts say."""
+    if not seen.models_dir:
+        return seen
+    pairs = [(wish.name, wish.digest) for wish in read_wishes(query.models)]
+    return replace(seen, models=tuple(look_at_all(Store(seen.models_dir), pairs)))
+
+
+def judge_adoption(query: Query, seen: _stack.Observation, document: Document, without: t.Sequence[str]) -> list[str]:
+    """What speaks against taking over a backend that a person made, as Compose reads it."""
+    # Loaded here, because only a stack of somebody else needs it.
+    from ansible_collections.archiv.ollama.plugins.module_utils import _adopt
+
+    container = _stack.find_adopted(seen)
+    files = [container.config_files] if container else [file.path for file in seen.files[:1] if not file.ours]
+    if not files or not document:
+        return []
+    words = [word for path in files[0].split(",") for word in ("-f", path)]
+    if container:
+        words += ["--project-name", query.project, "--project-directory", container.working_dir or query.directory]
+        words += [word for path in container.env_files.split(",") if path for word in ("--env-file", path)]
+    try:
+        old = json.loads(_answer(_ask([*words, "config", "--format", "json"], query.docker_host)))
+    except (ComposeMissing, ComposeRefused) as error:
+        return [_adopt.unreadable(files[0], str(error))]
+    return _adopt.find_refusals(old, document, without, files[0])
 
 
 def read_logs(query: Query, containers: t.Iterable[str]) -> dict[str, list[str]]:
@@ -421,6 +466,7 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
         missing_images=tuple(_stack.find_missing_images(seen)),
         amd_devices=find_amd_devices(),
+        network_users=_look_at_networks(query, seen),
     )
     host = replace(host, models=_look_at_needs(query, seen, inputs, host))
     with contextlib.suppress(ComposeMissing, ComposeRefused):
@@ -437,10 +483,22 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
             memory_limits=bool(info.get("MemoryLimit", True)),
             engine_version=info.get("ServerVersion", ""),
             nvidia=has_nvidia(info),
+            selinux=any("name=selinux" in option for option in info.get("SecurityOptions") or ()),
         ),
         seen.models_dir or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
         images_root(info),
     )
+
+
+def _look_at_networks(query: Query, seen: _stack.Observation) -> dict[str, tuple[str, ...]]:
+    """Who else hangs on a network that is to be made anew."""
+    try:
+        engine = StackEngine(query.docker_host)
+        users = {name: tuple(engine.strangers_on(name, query.project)) for name in _stack.find_wrong_networks(seen)}
+    except EngineError:
+        # A refusal of its own.
+        return {}
+    return {name: found for name, found in users.items() if found}
 
 
 def images_root(info: t.Mapping[str, t.Any]) -> str:
@@ -510,7 +568,7 @@ def try_registries(query: Query, seen: _stack.Observation, document: Document) -
         engine = StackEngine(query.docker_host)
     except EngineError:
         return _preflight.Registries()
-    logins = {server_of(login.host): login for login in query.logins}
+    logins = {registry_name(login.host): login for login in query.logins}
     # What each registry said last; one that has refused or not answered is not asked again.
     told: dict[str, str | None] = {
         server: engine.try_login(login) for server, login in ({} if on_host and not images else logins).items()
@@ -518,7 +576,7 @@ def try_registries(query: Query, seen: _stack.Observation, document: Document) -
     refused = {login.host: told[server] or "" for server, login in logins.items() if told.get(server)}
     kept_back = {}
     for name in images:
-        server = server_of(_preflight.registry_of(name))
+        server = _preflight.registry_of(name)
         if told.get(server, "") == "":
             told[server] = engine.try_image(name, logins.get(server), own=not logins)
             if told[server]:
@@ -528,9 +586,9 @@ def try_registries(query: Query, seen: _stack.Observation, document: Document) -
     return _preflight.Registries(refused, kept_back, own=not logins)
 
 
-def server_of(host: str) -> str:
-    """What the docker command calls a registry: Docker's own has a name from before there were others."""
-    return "https://index.docker.io/v1/" if host in ("docker.io", "index.docker.io") else host
+def registry_name(host: str) -> str:
+    """The one name of a registry: Docker's own has two."""
+    return "docker.io" if host == "index.docker.io" else host
 
 
 def future_models_dir(query: Query) -> str:

@@ -82,6 +82,10 @@ class Host:
     amd_devices: t.Mapping[str, int | None] = field(default_factory=dict)
     # Whether the Engine can hand NVIDIA's GPUs to a container.
     nvidia: bool | None = None
+    # Whether the Engine confines containers with SELinux.
+    selinux: bool = False
+    # Containers of others by the network that is to be made anew under them.
+    network_users: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *_refuse_images(inputs, host),
         *_refuse_host(host),
         *_refuse_gpu(inputs, host),
+        *_refuse_selinux(inputs, host),
+        *_refuse_networks(host),
         *_refuse_unknown(inputs, host),
         *_refuse_twins(host),
         *_refuse_services(document),
@@ -283,6 +289,27 @@ def _refuse_host(host: Host) -> t.Iterator[str]:
         )
     for path in host.missing_files:
         yield _refuse("ollama_stack_ca_file", path, "there is no such file on the host")
+
+
+def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    """Docker labels its own volumes, not what is mounted from the host; none of it was ever tried."""
+    variables = ("ollama_stack_models_dir", "ollama_stack_ca_file", "ollama_stack_backend_secrets")
+    mounted = [variable for variable in variables if inputs.get(variable)]
+    if host.selinux and mounted:
+        yield (
+            f"the host's Docker confines containers with SELinux, under which they could not read what"
+            f" {' and '.join(mounted)} mount{'s' if len(mounted) == 1 else ''} from the host: leave that out, or set"
+            " selinux-enabled to false in /etc/docker/daemon.json and restart Docker"
+        )
+
+
+def _refuse_networks(host: Host) -> t.Iterator[str]:
+    for network, users in host.network_users.items():
+        yield (
+            f"network {network} must be made anew, because Docker cannot change whether it is internal, and containers"
+            f" of others hang on it ({', '.join(users)}): take each off it with `docker network disconnect {network}"
+            f" {users[0]}`, and give it another network to reach the backend by, such as the stack's edge"
+        )
 
 
 def _refuse_gpu(inputs: Inputs, host: Host) -> t.Iterator[str]:

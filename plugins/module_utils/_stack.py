@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import calendar
+import time
 import typing as t
 from dataclasses import dataclass, field
 
@@ -27,26 +29,27 @@ SHOWN = ("name", "service", "state", "health", "exit_code", "started")
 
 _LABEL = "com.docker.compose."
 
-# What is done about a reason, in the words of the report. `wait` alone means that nothing is touched.
+# What mends a reason, in words that are true of a run that only looks as well. With `wait` nothing is touched, with `prove`
+# nothing is wrong.
 ACTIONS = {
-    "write": "it is written",
-    "remove": "it is removed",
-    "create": "it is created",
-    "recreate": "its container is recreated",
-    "restart": "its container is restarted",
-    "start": "it is started",
-    "rebuild": "the network is made anew and its containers are connected again",
-    "connect": "it is connected",
-    "install": "it is installed",
-    "prove": "its bytes are read and compared",
-    "wait": "it is waited for",
-    "ask": "a person has to look",
+    "write": "a deploy writes it",
+    "remove": "a deploy removes it",
+    "create": "a deploy creates it",
+    "recreate": "a deploy recreates its container",
+    "restart": "a deploy restarts its container",
+    "start": "a deploy starts it",
+    "rebuild": "a deploy makes the network anew and connects its containers again",
+    "connect": "a deploy connects it",
+    "install": "a deploy installs it",
+    "prove": "a deploy reads and compares them, as does verify.yml with -e verify=full",
+    "wait": "it may still come up by itself",
+    "ask": "it needs to be mended by hand",
 }
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that is not as wanted, why that is so, and what is done about it."""
+    """One thing that is not as wanted, why that is so, and what mends it."""
 
     kind: str
     subject: str
@@ -85,6 +88,8 @@ class Service:
     memory: int = 0
     # Services that it is to be started again with, as `restart: true` of its depends_on says.
     restarts_with: tuple[str, ...] = ()
+    # More names that it has on a network.
+    aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,14 @@ class Container:
     compose_version: str = ""
     # The platform manifest it runs, or the image's id where the Engine keeps no manifests.
     image: str = ""
+    # Where its project's files really lie, as Compose lists them, and from where it read them.
     config_files: str = ""
+    working_dir: str = ""
+    env_files: str = ""
     # The id of each of its networks, as it was when it was connected.
     networks: t.Mapping[str, str] = field(default_factory=dict)
+    # The names it has on each of them.
+    aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     memory: int = 0
     # Secrets that it was started with and that are others by now.
     outdated: tuple[str, ...] = ()
@@ -142,6 +152,8 @@ class Observation:
     """Everything one look at a host brought home."""
 
     files: tuple[File, ...] = ()
+    # Where the first of them, the compose file, really lies.
+    compose_file: str = ""
     # Why there is no answer from the Engine or from Compose; "" where there is one.
     engine_missing: str = ""
     compose_refused: str = ""
@@ -158,6 +170,9 @@ class Observation:
     # Why the wanted models cannot be meant; the preflight says it in the inputs' own names.
     models_problem: str = ""
     models: tuple[ModelState, ...] = ()
+    # Bytes of blobs that no model uses, and bytes free where they lie; None where nobody could say.
+    unreferenced: int | None = None
+    free: int | None = None
     # What judge_health said; {} when nobody could ask.
     healthy: t.Mapping[str, t.Any] = field(default_factory=dict)
 
@@ -201,14 +216,25 @@ def find_foreign(seen: Observation) -> list[str]:
     """What a person made and a first deploy would take over: files without our header, and
     containers of the project started from a file that is not ours."""
     foreign = [f"{file.path} was not written by us" for file in seen.files if not file.ours]
-    if all(file.sha256 for file in seen.files) and not foreign:
+    if not foreign and (not seen.files or seen.files[0].sha256):
         return []
-    ours = {file.path for file in seen.files}
     return foreign + [
         f"container {container.name} runs service {container.service} of {container.config_files or 'an unknown file'}"
         for container in seen.containers
-        if foreign or not ours.intersection(container.config_files.split(","))
+        if foreign or seen.compose_file not in container.config_files.split(",")
     ]
+
+
+def find_adopted(seen: Observation) -> Container | None:
+    """The backend of a stack that a person made; None where there is none to take over."""
+    foreign = bool(find_foreign(seen))
+    return next((item for item in seen.containers if foreign and item.service == BACKEND), None)
+
+
+def find_wrong_networks(seen: Observation) -> list[str]:
+    """Networks that are there and internal though they must not be, or the other way round."""
+    wanted = seen.wanted.networks
+    return [name for name in wanted if name in seen.networks and seen.networks[name].internal != wanted[name].internal]
 
 
 def write_verdict(
@@ -217,10 +243,15 @@ def write_verdict(
     reasons: t.Sequence[Reason],
     logs: t.Mapping[str, t.Sequence[str]],
     refusals: t.Sequence[str],
+    after_start: bool = False,
 ) -> dict[str, t.Any]:
     """What the module returns: the verdict for tasks, and the same in lines for a person."""
-    report = [f"{project} is not as wanted:", *(f"- {reason}" for reason in reasons)]
-    report = report if reasons else [f"{project} is as wanted"]
+    unproven = [reason for reason in reasons if reason.action == "prove"]
+    reasons = [reason for reason in reasons if reason.action != "prove"]
+    report = [f"{project} is not as wanted:" if reasons else f"{project} is as wanted"]
+    # Where the deploy itself tells what it did not bring about, there is none to come.
+    report += [f"- {reason.subject}: {reason.why}" if after_start else f"- {reason}" for reason in reasons]
+    report += [f"- {reason}" for reason in unproven]
     report += [f"{name} | {line}" for name, lines in logs.items() for line in lines]
     recreated = find_recreations(seen, reasons)
     # What is made anew needs neither.
@@ -233,7 +264,8 @@ def write_verdict(
         "orphans": find_orphans(seen),
         "foreign": find_foreign(seen),
         "engine": not (seen.engine_missing or seen.compose_refused),
-        "start": any(reason.action not in ("install", "prove", "wait") for reason in reasons),
+        "start": any(reason.action not in ("install", "wait") for reason in reasons),
+        "prove": [reason.subject for reason in unproven],
         "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
         "rebuild": find_rebuilds(seen, reasons),
         "connect": [lost for lost in find_connections(seen, reasons) if lost["container"] not in gone],
@@ -241,9 +273,16 @@ def write_verdict(
         "pull": find_missing_images(seen),
         "models_dir": seen.models_dir,
         "models": [
-            {"name": model.name.display, "digest": model.digest, "cached": model.cached, "intact": model.intact}
+            {
+                "name": model.name.display,
+                "digest": model.digest,
+                "cached": model.cached,
+                "intact": model.intact,
+                "unproven": list(model.unproven),
+            }
             for model in seen.models
         ],
+        "store": {"unreferenced_bytes": seen.unreferenced, "free_bytes": seen.free},
         "healthy": dict(seen.healthy),
         "services": [
             {key: value for key, value in vars(container).items() if key in SHOWN} for container in seen.containers
@@ -292,7 +331,7 @@ def find_rebuilds(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[s
             "key": seen.wanted.networks[reason.subject].key,
             "internal": seen.wanted.networks[reason.subject].internal,
             "containers": [
-                {"name": item.name, "service": item.service}
+                {"name": item.name, "aliases": _names_on(reason.subject, item, item.aliases)}
                 for item in seen.containers
                 if reason.subject in item.networks
             ],
@@ -302,16 +341,25 @@ def find_rebuilds(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[s
     ]
 
 
-def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[str, str]]:
+def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
     """Running containers to be put on a network again: Compose (2.26.1) does not look after that."""
     services = {reason.subject for reason in reasons if reason.action == "connect"}
     return [
-        {"network": network, "container": container.name, "service": container.service}
+        {
+            "network": network,
+            "container": container.name,
+            "aliases": _names_on(network, container, seen.wanted.services[container.service].aliases),
+        }
         for container in seen.containers
         if container.state == "running" and container.service in services
         for network in seen.wanted.services[container.service].networks
         if network not in container.networks and network in seen.networks
     ]
+
+
+def _names_on(network: str, container: Container, aliases: t.Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Those that Compose gives each container, and its own."""
+    return sorted({container.service, container.name, *aliases.get(network, ())})
 
 
 def find_recreations(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
@@ -325,8 +373,27 @@ def find_recreations(seen: Observation, reasons: t.Sequence[Reason]) -> list[str
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
     """Whether looking again makes sense; after a start also for what may yet come up by itself."""
-    passing = ("wait", "restart", "start") if after_start else ("wait",)
+    passing = ("wait", "prove", "restart", "start") if after_start else ("wait", "prove")
     return all(reason.action in passing for reason in reasons)
+
+
+def is_clean(reasons: t.Sequence[Reason]) -> bool:
+    """Whether all is as wanted: bytes that nobody has hashed lately are no fault of theirs."""
+    return all(reason.action == "prove" for reason in reasons)
+
+
+def age_of(seen: Observation, now: float) -> float:
+    """Seconds since a running container was started last; none that runs is as old as can be."""
+    starts = [_moment(item.started) for item in seen.containers if item.state == "running"]
+    return now - max(starts, default=0.0)
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970 of a time as the Engine writes it, whose fraction has nine digits."""
+    try:
+        return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return 0.0
 
 
 def _judge_files(seen: Observation) -> list[Reason]:
@@ -356,7 +423,7 @@ def _judge_networks(seen: Observation) -> list[Reason]:
         if name not in seen.networks:
             why = "the network does not exist"
             reasons.append(Reason("network_missing", name, why, "create"))
-        elif seen.networks[name].internal != network.internal:
+        elif name in find_wrong_networks(seen):
             # Compose 2.26.1 leaves an existing network as it is and says nothing.
             why = "it is not internal" if network.internal else "it is internal and must not be"
             action = "rebuild" if network.plain else "ask"
@@ -479,7 +546,8 @@ def _judge_model(model: ModelState) -> list[Reason]:
         return [Reason("model_damaged", name, told, "install")]
     if model.intact is None:
         why = model.unproven[0] if model.unproven else "nobody looked"
-        return [Reason("model_unproven", name, f"its bytes are not proven ({why})", "prove")]
+        size = f"its {sized(model.manifest.size)}" if model.manifest else "its bytes"
+        return [Reason("model_unproven", name, f"{size} are not proven ({why})", "prove")]
     return []
 
 
@@ -507,6 +575,7 @@ def _judge_health(seen: Observation, named: set[str]) -> list[Reason]:
 def read_container(raw: t.Mapping[str, t.Any]) -> Container:
     """What the Engine's inspect says of one container."""
     labels, state = raw["Config"].get("Labels") or {}, raw["State"]
+    networks = raw["NetworkSettings"]["Networks"] or {}
     return Container(
         name=raw["Name"].lstrip("/"),
         service=labels.get(f"{_LABEL}service", ""),
@@ -519,7 +588,10 @@ def read_container(raw: t.Mapping[str, t.Any]) -> Container:
         # Not Compose's label: it is the index's digest or the platform's, as the version of Compose has it.
         image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),
         config_files=labels.get(f"{_LABEL}project.config_files", ""),
-        networks={name: network["NetworkID"] for name, network in (raw["NetworkSettings"]["Networks"] or {}).items()},
+        working_dir=labels.get(f"{_LABEL}project.working_dir", ""),
+        env_files=labels.get(f"{_LABEL}project.environment_file", ""),
+        networks={name: network["NetworkID"] for name, network in networks.items()},
+        aliases={name: tuple(network.get("Aliases") or ()) for name, network in networks.items()},
         memory=(raw.get("HostConfig") or {}).get("Memory", 0),
     )
 
@@ -563,6 +635,10 @@ def read_config(document: t.Mapping[str, t.Any], hashes: t.Mapping[str, str]) ->
                 restarts_with=tuple(
                     needed for needed, how in (service.get("depends_on") or {}).items() if how.get("restart")
                 ),
+                aliases={
+                    names[key]: tuple((own or {}).get("aliases") or ())
+                    for key, own in (service.get("networks") or {}).items()
+                },
             )
             for name, service in services.items()
         },

@@ -269,6 +269,10 @@ healthy:
           description: The name as Ollama shows it.
           type: str
           sample: qwen2.5:7b-instruct-q4_K_M
+        warm:
+          description: Whether it is meant to stay loaded.
+          type: bool
+          sample: true
         listed:
           description: Whether the server lists it.
           type: bool

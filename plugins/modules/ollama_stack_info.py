@@ -95,6 +95,15 @@ options:
       - It alone counts, whatever C(DOCKER_HOST) or a context of the user says.
     type: str
     default: unix:///var/run/docker.sock
+  verify:
+    description:
+      - With V(receipt) a byte counts as proven where a receipt says so.
+      - With V(full) all bytes of the models are read and hashed at the end, once.
+    type: str
+    choices:
+      - receipt
+      - full
+    default: receipt
   inputs:
     description: The role's inputs by their names, from which RV(refusals) are found.
     type: dict
@@ -107,7 +116,9 @@ options:
     type: bool
     default: false
   wait:
-    description: Seconds to look again and again, as long as O(wait_for) asks for it.
+    description:
+      - Seconds to look again and again, as long as O(wait_for) asks for it.
+      - With O(wait_for=settled) it is a minute at most where no container was started that lately.
     type: int
     default: 0
   wait_for:
@@ -136,7 +147,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 clean:
-  description: Whether everything is as wanted.
+  description: Whether everything is as wanted. Bytes that are not proven, as after a boot, are no reason against it.
   returned: always
   type: bool
 reasons:
@@ -149,6 +160,11 @@ reasons:
       subject: backend
       why: it has no container
       action: create
+prove:
+  description: Models whose bytes no receipt proves. A deploy hashes them.
+  returned: always
+  type: list
+  elements: str
 report:
   description: The same in lines for a person.
   returned: always
@@ -198,6 +214,13 @@ models:
   returned: always
   type: list
   elements: dict
+store:
+  description: Bytes of the store that no model uses, and bytes free where it lies; null where nobody can say.
+  returned: always
+  type: dict
+  sample:
+    unreferenced_bytes: 0
+    free_bytes: 44321435648
 healthy:
   description: What the server says, as in M(archiv.ollama.ollama_model_info).
   returned: always
@@ -236,6 +259,8 @@ from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
 
 LOOK_AGAIN_SECONDS = 1.0
+# Given to what runs since long, as a model that a client has unloaded.
+BRIEF_SECONDS = 60.0
 FILE = {
     "path": {"type": "str", "required": True},
     "content": {"type": "str", "required": True},
@@ -256,6 +281,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "answer_within": {"type": "float", "default": 60},
     "context_length": {"type": "int", "default": 0},
     "docker_host": {"type": "str", "default": DEFAULT_HOST},
+    "verify": {"type": "str", "choices": ["receipt", "full"], "default": "receipt"},
     "inputs": {"type": "dict", "default": {}},
     "upstream": {"type": "bool", "default": False},
     "mirror": {"type": "str"},
@@ -285,16 +311,22 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
         logins_file=params["logins"],
         logins=() if mistakes else _logins.read_logins(params["registries"]),
     )
-    deadline = time.monotonic() + params["wait"]
+    begun, after_start = time.monotonic(), params["wait_for"] == "clean"
     while True:
         seen, document = _observe.observe(query)
         reasons = _stack.judge_stack(seen)
-        if not reasons:
-            return _stack.write_verdict(query.project, seen, [], {}, []), _stack.find_notes(seen)
-        after_start = params["wait_for"] == "clean"
-        if not _stack.time_may_mend(reasons, after_start) or time.monotonic() >= deadline:
+        if _stack.is_clean(reasons) or not _stack.time_may_mend(reasons, after_start):
+            break
+        waited = time.monotonic() - begun
+        young = after_start or _stack.age_of(seen, time.time()) < params["wait"]
+        if waited >= (params["wait"] if young else min(params["wait"], BRIEF_SECONDS)):
             break
         time.sleep(LOOK_AGAIN_SECONDS)
+    if params["verify"] == "full":
+        seen = _observe.hash_models(query, seen)
+        reasons = _stack.judge_stack(seen)
+    if _stack.is_clean(reasons):
+        return _stack.write_verdict(query.project, seen, reasons, {}, []), _stack.find_notes(seen)
     host = _observe.look_at_host(query, seen, params["inputs"])
     seen = dataclasses.replace(seen, models_dir=seen.models_dir or _observe.future_models_dir(query))
     inputs = {
@@ -305,7 +337,8 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
     refusals = [f"ollama_stack_registries: {mistake}" for mistake in mistakes]
     refusals += _preflight.find_refusals(inputs, document, host, _observe.try_registries(query, seen, document))
     logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
-    verdict = _stack.write_verdict(query.project, seen, reasons, logs, refusals)
+    refusals += _observe.judge_adoption(query, seen, document, params["inputs"].get("ollama_stack_adopt_without", ()))
+    verdict = _stack.write_verdict(query.project, seen, reasons, logs, refusals, after_start)
     verdict["refusals"] += _logins.find_plain(params["registries"], json.dumps(verdict))
     return verdict, _stack.find_notes(seen)
 

@@ -20,6 +20,9 @@ FILE = _stack.File("/opt/archiv/docker-compose.prod.yml", "aa", "0644", "aa", "0
 WHOLE = ModelState(parse_name("qwen2.5:7b-instruct-q4_K_M"), "sha256:" + "1" * 64, True, True)
 
 
+UNPROVEN = replace(WHOLE, intact=None, unproven=("weights: the host was started again since it was hashed",))
+
+
 def recorded(name: str, by: str = OLD) -> Any:
     return json.loads((FIXTURES / by / name).read_text())
 
@@ -187,7 +190,29 @@ def test_network_that_is_not_internal_is_made_anew_with_its_containers() -> None
     assert told(seen) == [("network_internal", "archiv_archiv-net", "rebuild")]
     [network] = _stack.find_rebuilds(seen, _stack.judge_stack(seen))
     assert (network["key"], network["internal"]) == ("archiv-net", True)
-    assert {item["service"] for item in network["containers"]} == {"backend", "ollama", "ollama-warm"}
+    assert {item["name"]: item["aliases"] for item in network["containers"]} == {
+        f"archiv-{service}-1": [f"archiv-{service}-1", service] for service in ("backend", "ollama", "ollama-warm")
+    }
+
+
+def test_names_that_a_container_has_on_a_network_are_given_back() -> None:
+    network = "archiv_archiv-net"
+    seen = change("backend", aliases={network: ("api", "backend"), "archiv_edge": ("front",)})
+    seen = replace(seen, networks={**seen.networks, network: replace(seen.networks[network], internal=False)})
+    assert _stack.find_wrong_networks(seen) == [network]
+    [rebuilt] = _stack.find_rebuilds(seen, _stack.judge_stack(seen))
+    given = {item["name"]: item["aliases"] for item in rebuilt["containers"]}
+    assert given["archiv-backend-1"] == ["api", "archiv-backend-1", "backend"]
+    # Off the network it has none: they are what the file says.
+    document = recorded("config.json")
+    document["services"]["backend"]["networks"]["archiv-net"] = {"aliases": ["api"]}
+    assert _stack.read_config(document, {}).services["backend"].aliases == {network: ("api",), "archiv_edge": ()}
+    seen = change("backend", networks={})
+    services = {**seen.wanted.services}
+    services["backend"] = replace(services["backend"], networks=(network,), aliases={network: ("api",)})
+    seen = replace(seen, wanted=replace(seen.wanted, services=services))
+    [lost] = _stack.find_connections(seen, _stack.judge_stack(seen))
+    assert lost["aliases"] == ["api", "archiv-backend-1", "backend"]
 
 
 def test_pruned_network_costs_the_stopped_container_only() -> None:
@@ -204,7 +229,7 @@ def test_lost_network_is_given_back_to_the_running_container() -> None:
     networks = {name: known for name, known in on("backend").items() if name != "archiv_archiv-net"}
     seen = change("backend", networks=networks)
     assert _stack.find_connections(seen, _stack.judge_stack(seen)) == [
-        {"network": "archiv_archiv-net", "container": "archiv-backend-1", "service": "backend"}
+        {"network": "archiv_archiv-net", "container": "archiv-backend-1", "aliases": ["archiv-backend-1", "backend"]}
     ]
 
 
@@ -323,7 +348,7 @@ def test_host_without_engine_gets_a_verdict() -> None:
 
 @pytest.mark.parametrize(
     ("actions", "settled", "after_start"),
-    [([], True, True), (["wait"], True, True), (["wait", "restart"], False, True), (["prove"], False, False)],
+    [([], True, True), (["wait"], True, True), (["wait", "restart"], False, True), (["install"], False, False)],
 )
 def test_time_is_given_only_to_what_it_may_mend(actions: list[str], settled: bool, after_start: bool) -> None:
     reasons = [_stack.Reason("kind", "subject", "why", action) for action in actions]
@@ -331,19 +356,84 @@ def test_time_is_given_only_to_what_it_may_mend(actions: list[str], settled: boo
     assert _stack.time_may_mend(reasons, after_start=True) is after_start
 
 
+def test_bytes_that_are_not_proven_do_not_keep_from_waiting_and_are_no_fault() -> None:
+    # As after a boot, while the containers are starting.
+    seen = replace(change("ollama", health="starting"), models=(UNPROVEN,))
+    reasons = _stack.judge_stack(seen)
+    assert [reason.action for reason in reasons] == ["wait", "prove"]
+    assert _stack.time_may_mend(reasons, after_start=False) and not _stack.is_clean(reasons)
+    reasons = _stack.judge_stack(replace(clean(), models=(UNPROVEN,)))
+    assert [reason.action for reason in reasons] == ["prove"] and _stack.is_clean(reasons)
+
+
+def test_unproven_bytes_are_told_beside_the_verdict() -> None:
+    seen = replace(clean(), models=(UNPROVEN,), unreferenced=7, free=8)
+    verdict = _stack.write_verdict("archiv", seen, _stack.judge_stack(seen), {}, [])
+    assert (verdict["clean"], verdict["reasons"], verdict["prove"]) == (True, [], [WHOLE.name.display])
+    assert verdict["report"] == [
+        "archiv is as wanted",
+        f"- {WHOLE.name.display}: its bytes are not proven (weights: the host was started again since it was hashed);"
+        " a deploy reads and compares them, as does verify.yml with -e verify=full",
+    ]
+    assert verdict["models"][0]["unproven"] == list(UNPROVEN.unproven)
+    assert verdict["store"] == {"unreferenced_bytes": 7, "free_bytes": 8}
+
+
+@pytest.mark.parametrize("action", list(_stack.ACTIONS))
+def test_report_is_true_of_a_run_that_only_looks(action: str) -> None:
+    told = str(_stack.Reason("kind", "ollama", "why", action))
+    assert told.startswith("ollama: why; ")
+    assert not [word for word in (" is started", " is created", "are read", " is made", "ed again") if word in told]
+
+
+def test_deploy_that_did_not_bring_something_about_promises_none() -> None:
+    seen = change("ollama", state="exited")
+    reasons = _stack.judge_stack(seen)
+    after = _stack.write_verdict("archiv", seen, reasons, {}, [], after_start=True)
+    assert after["report"] == ["archiv is not as wanted:", "- ollama: its container is exited"]
+
+
+def test_age_is_that_of_the_container_that_was_started_last() -> None:
+    started = {"2026-11-26T20:00:00.123456789Z": 1795723200.0, "2026-11-26T20:01:00Z": 1795723260.0, "never": 0.0}
+    for text, moment in started.items():
+        assert _stack.age_of(change_all(text), moment + 5) == 5
+    seen = change_all("2026-11-26T20:00:00Z")
+    later = replace(seen.containers[0], started="2026-11-26T20:00:30Z", state="running")
+    assert _stack.age_of(replace(seen, containers=(later, *seen.containers[1:])), 1795723240.0) == 10
+    # One that has ended is of no age.
+    ended = replace(later, state="exited")
+    assert _stack.age_of(replace(seen, containers=(ended, *seen.containers[1:])), 1795723240.0) == 40
+
+
+def change_all(started: str) -> _stack.Observation:
+    seen = clean()
+    return replace(seen, containers=tuple(replace(item, started=started) for item in seen.containers))
+
+
 def test_first_contact_with_a_stack_of_a_person_is_foreign() -> None:
     missing = replace(FILE, sha256="")
-    seen = change("backend", config_files="/srv/archive/docker-compose.yml")
-    assert _stack.find_foreign(replace(seen, files=(missing,))) == [
+    seen = replace(change("backend", config_files="/srv/archive/docker-compose.yml"), files=(missing,))
+    seen = replace(seen, compose_file=FILE.path)
+    assert _stack.find_foreign(seen) == [
         "container archiv-backend-1 runs service backend of /srv/archive/docker-compose.yml"
     ]
+    adopted = _stack.find_adopted(seen)
+    assert adopted is not None and adopted.name == "archiv-backend-1"
+    assert _stack.find_adopted(replace(seen, files=(FILE,))) is None
 
 
 def test_stack_of_ours_whose_file_was_lost_is_not_foreign() -> None:
     seen = change("backend", config_files=FILE.path)
     files = {item.service: FILE.path for item in seen.containers}
     containers = tuple(replace(item, config_files=files[item.service]) for item in seen.containers)
-    assert _stack.find_foreign(replace(seen, files=(replace(FILE, sha256=""),), containers=containers)) == []
+    seen = replace(seen, containers=containers, compose_file=FILE.path)
+    assert _stack.find_foreign(replace(seen, files=(replace(FILE, sha256=""),))) == []
+
+
+def test_stack_of_ours_that_lacks_a_secret_is_not_foreign() -> None:
+    secret = replace(FILE, path="/opt/archiv/.archiv/secrets/token", sha256="")
+    seen = replace(change("backend", config_files="/elsewhere/docker-compose.yml"), compose_file=FILE.path)
+    assert _stack.find_foreign(replace(seen, files=(FILE, secret))) == []
 
 
 def test_foreign_file_names_every_container_it_may_have_started() -> None:
@@ -358,7 +448,7 @@ def test_report_shows_reasons_and_logs_and_notes_stand_beside() -> None:
     verdict = _stack.write_verdict("archiv", seen, reasons, {"archiv-ollama-1": ["out of memory"]}, ["no"])
     assert verdict["report"] == [
         "archiv is not as wanted:",
-        "- ollama: its container is exited; it is started",
+        "- ollama: its container is exited; a deploy starts it",
         "archiv-ollama-1 | out of memory",
     ]
     assert _stack.find_notes(seen) == ["archiv-ollama-1: 2 kills; raise"]

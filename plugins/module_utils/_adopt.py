@@ -1,0 +1,105 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a backend that a person set up would lose when the role takes it over. Pure and private to this collection."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+Document = t.Mapping[str, t.Any]
+
+BACKEND = "backend"
+# ollama_stack_backend_image answers for both.
+_GIVEN = ("image", "build")
+# What has a meaning only as a whole.
+_WHOLE = ("command", "entrypoint", "healthcheck", "logging", "deploy")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
+
+
+def parts_of(document: Document) -> dict[str, t.Any]:
+    """The parts of a compose file's backend as Compose reads it, each under the name an operator would call it by."""
+    parts: dict[str, t.Any] = {}
+    for key, value in ((document.get("services") or {}).get(BACKEND) or {}).items():
+        if key in _GIVEN or value in (None, [], {}):
+            continue
+        if key in _WHOLE or not isinstance(value, (dict, list)):
+            parts[key] = value
+        elif isinstance(value, dict):
+            parts.update({f"{key}.{name}": _plain(key, name, one, document) for name, one in value.items()})
+        else:
+            for one in value:
+                # A host may have several addresses.
+                parts.setdefault(f"{key}.{_name(key, one)}", []).append(_plain(key, "", one, document))
+    return parts
+
+
+def find_losses(old: Document, new: Document) -> list[str]:
+    """Names of what the old backend has and the new one lacks or has otherwise."""
+    have = parts_of(new)
+    return [name for name, value in parts_of(old).items() if name not in have or have[name] != value]
+
+
+def find_refusals(old: Document, new: Document, without: t.Sequence[str], where: str) -> list[str]:
+    """Why the new backend must not take the old one's place yet; values are never told, for they may be secrets."""
+    known = parts_of(old)
+    lost = [name for name in find_losses(old, new) if name not in without]
+    unknown = [name for name in without if name not in known]
+    refusals = []
+    if lost:
+        refusals.append(
+            f"the backend of {where} has what the new one would lack or have otherwise: {', '.join(lost)}; put each"
+            " into the inventory (ollama_stack_backend_environment, ollama_stack_backend_secrets,"
+            " ollama_stack_backend_extra or the input of its own), or give it up by naming it in"
+            " ollama_stack_adopt_without"
+        )
+    if unknown:
+        refusals.append(
+            f"ollama_stack_adopt_without names {', '.join(unknown)}, which the backend of {where} does not have: it has"
+            f" {', '.join(known) or 'nothing to lose'}"
+        )
+    return refusals
+
+
+def unreadable(where: str, why: str) -> str:
+    """The refusal of an old file that Compose does not read; what it quotes may be a secret and is left out."""
+    return (
+        f"nobody can tell what the backend of {where} would lose, because Compose does not read it"
+        f" ({_QUOTED.sub('...', why)}): mend it until `docker compose config` takes it, or take the old containers"
+        " down and the file away by hand, which keeps the volumes, and deploy anew"
+    )
+
+
+def _name(key: str, one: t.Any) -> str:
+    if key == "ports" and isinstance(one, dict):
+        address, published, protocol = one.get("host_ip", ""), one.get("published", ""), one.get("protocol", "tcp")
+        parts = [f"[{address}]" if ":" in address else address, str(published), str(one.get("target"))]
+        return ":".join(part for part in parts if part) + ("" if protocol == "tcp" else f"/{protocol}")
+    if isinstance(one, dict):
+        return str(one.get("target") or one.get("source") or json.dumps(one, sort_keys=True))
+    return str(one).partition("=")[0] if key == "extra_hosts" else str(one)
+
+
+def _plain(key: str, name: str, one: t.Any, document: Document) -> t.Any:
+    """A part without how it was written: the same volume, network or file under another key is the same."""
+    if key == "networks":
+        return {**(one or {}), "name": _real_name(document, "networks", name)}
+    if not isinstance(one, dict):
+        return one
+    if key == "volumes":
+        source = one.get("source", "")
+        source = _real_name(document, "volumes", source) if one.get("type") == "volume" and source else source
+        # Short and long form differ in it.
+        bind = {option: value for option, value in (one.get("bind") or {}).items() if option != "create_host_path"}
+        return {**one, "source": source, "bind": bind}
+    if key in ("secrets", "configs"):
+        # The file it comes from is another in any case.
+        return {option: value for option, value in one.items() if option != "source"}
+    return one
+
+
+def _real_name(document: Document, kind: str, key: str) -> str:
+    return str(((document.get(kind) or {}).get(key) or {}).get("name", key))
