@@ -314,7 +314,7 @@ class StackEngine(Engine):
     def try_login(self, login: Login) -> str | None:
         """Why a registry does not take a login, "" where it does; None where nobody can tell."""
         # What root's own configuration says of that registry must not count.
-        keys = {"registry": registry_name(login.host), "reauth": True, "dockercfg_path": os.devnull}
+        keys = {"registry": server_of(login.host), "reauth": True, "dockercfg_path": os.devnull}
         return self._refusal(lambda: self._client.login(login.username, login.password, **keys))
 
     def try_image(self, name: str, login: Login | None, own: bool) -> str | None:
@@ -434,18 +434,18 @@ def judge_adoption(query: Query, seen: _stack.Observation, document: Document, w
     from ansible_collections.archiv.ollama.plugins.module_utils import _adopt
 
     container = _stack.find_adopted(seen)
-    files = [container.config_files] if container else [file.path for file in seen.files[:1] if not file.ours]
-    if not files or not document:
+    if not document or container is None and seen.files[0].ours:
         return []
-    words = [word for path in files[0].split(",") for word in ("-f", path)]
+    where = (container.config_files if container else seen.files[0].path) or "an unknown file"
+    words = [word for path in where.split(",") for word in ("-f", path)]
     if container:
         words += ["--project-name", query.project, "--project-directory", container.working_dir or query.directory]
         words += [word for path in container.env_files.split(",") if path for word in ("--env-file", path)]
     try:
         old = json.loads(_answer(_ask([*words, "config", "--format", "json"], query.docker_host)))
     except (ComposeMissing, ComposeRefused) as error:
-        return [_adopt.unreadable(files[0], str(error))]
-    return _adopt.find_refusals(old, document, without, files[0])
+        return [_adopt.unreadable(where, str(error))]
+    return _adopt.find_refusals(old, document, without, where)
 
 
 def read_logs(query: Query, containers: t.Iterable[str]) -> dict[str, list[str]]:
@@ -568,7 +568,7 @@ def try_registries(query: Query, seen: _stack.Observation, document: Document) -
         engine = StackEngine(query.docker_host)
     except EngineError:
         return _preflight.Registries()
-    logins = {registry_name(login.host): login for login in query.logins}
+    logins = {server_of(login.host): login for login in query.logins}
     # What each registry said last; one that has refused or not answered is not asked again.
     told: dict[str, str | None] = {
         server: engine.try_login(login) for server, login in ({} if on_host and not images else logins).items()
@@ -576,7 +576,7 @@ def try_registries(query: Query, seen: _stack.Observation, document: Document) -
     refused = {login.host: told[server] or "" for server, login in logins.items() if told.get(server)}
     kept_back = {}
     for name in images:
-        server = _preflight.registry_of(name)
+        server = server_of(_preflight.registry_of(name))
         if told.get(server, "") == "":
             told[server] = engine.try_image(name, logins.get(server), own=not logins)
             if told[server]:
@@ -586,9 +586,9 @@ def try_registries(query: Query, seen: _stack.Observation, document: Document) -
     return _preflight.Registries(refused, kept_back, own=not logins)
 
 
-def registry_name(host: str) -> str:
-    """The one name of a registry: Docker's own has two."""
-    return "docker.io" if host == "index.docker.io" else host
+def server_of(host: str) -> str:
+    """What the docker command calls a registry: Docker's own has a name from before there were others."""
+    return "https://index.docker.io/v1/" if host in ("docker.io", "index.docker.io") else host
 
 
 def future_models_dir(query: Query) -> str:
