@@ -434,7 +434,7 @@ def judge_adoption(query: Query, seen: _stack.Observation, document: Document, w
     from ansible_collections.archiv.ollama.plugins.module_utils import _adopt
 
     container = _stack.find_adopted(seen)
-    if not document or container is None and seen.files[0].ours:
+    if not document or (container is None and seen.files[0].ours):
         return []
     where = (container.config_files if container else seen.files[0].path) or "an unknown file"
     words = [word for path in where.split(",") for word in ("-f", path)]

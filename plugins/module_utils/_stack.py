@@ -29,8 +29,8 @@ SHOWN = ("name", "service", "state", "health", "exit_code", "started")
 
 _LABEL = "com.docker.compose."
 
-# What mends a reason, in words that are true of a run that only looks as well. With `wait` nothing is touched, with `prove`
-# nothing is wrong.
+# What mends a reason, in words that are true of a run that only looks as well. With `wait` nothing is touched, with
+# `prove` nothing is wrong.
 ACTIONS = {
     "write": "a deploy writes it",
     "remove": "a deploy removes it",
