@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-import calendar
-import time
+import datetime
 import typing as t
 from dataclasses import dataclass, field
 
@@ -391,7 +390,7 @@ def age_of(seen: Observation, now: float) -> float:
 def _moment(text: str) -> float:
     """Seconds since 1970 of a time as the Engine writes it, whose fraction has nine digits."""
     try:
-        return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+        return datetime.datetime.fromisoformat(f"{text[:19]}+00:00").timestamp()
     except ValueError:
         return 0.0
 
