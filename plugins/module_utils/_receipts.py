@@ -26,6 +26,8 @@ SCRUB_SECONDS = 7 * 24 * 3600
 RACY_SECONDS = 2
 # A filesystem that keeps nanoseconds takes them from the kernel's clock, which ticks every 10 ms at worst.
 FINE_RACY_SECONDS = 0.05
+# The one doubt that a healthy store gives no cause for.
+CHANGED = "the file was changed or replaced since it was hashed"
 _FORMAT = 1
 _FILE_LIMIT = 1024 * 1024
 
@@ -146,7 +148,7 @@ def judge_receipt(entry: t.Mapping[str, t.Any], key: FileKey, boot: str, now: fl
     if not isinstance(made, (int, float)) or not isinstance(kept_key, list):
         return "its receipt is malformed"
     if kept_key != list(key):
-        return "the file was changed or replaced since it was hashed"
+        return CHANGED
     if entry.get("boot") != boot:
         # Un-fsynced neighbours aside, a crash can leave size and times right and bytes wrong.
         return "the host was started again since it was hashed"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
 from ansible_collections.archiv.ollama.plugins.module_utils._preflight import sized
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import CHANGED
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import is_too_old
 
 # A compose file that begins so was written by the role.
@@ -40,6 +41,7 @@ ACTIONS = {
     "rebuild": "a deploy makes the network anew and connects its containers again",
     "connect": "a deploy connects it",
     "install": "a deploy installs it",
+    "check": "a deploy hashes it, and installs it again where that shows damage",
     "prove": "a deploy reads and compares them, as does verify.yml with -e verify=full",
     "wait": "it may still come up by itself",
     "ask": "it needs to be mended by hand",
@@ -263,7 +265,7 @@ def write_verdict(
         "orphans": find_orphans(seen),
         "foreign": find_foreign(seen),
         "engine": not (seen.engine_missing or seen.compose_refused),
-        "start": any(reason.action not in ("install", "wait") for reason in reasons),
+        "start": any(reason.action not in ("install", "check", "wait") for reason in reasons),
         "prove": [reason.subject for reason in unproven],
         "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
         "rebuild": find_rebuilds(seen, reasons),
@@ -543,6 +545,9 @@ def _judge_model(model: ModelState) -> list[Reason]:
         return [Reason("model_missing", name, "it is not in the store", "install")]
     if model.problems:
         return [Reason("model_damaged", name, told, "install")]
+    changed = [doubt for doubt in model.unproven if doubt.endswith(CHANGED)]
+    if changed:
+        return [Reason("model_changed", name, changed[0], "check")]
     if model.intact is None:
         why = model.unproven[0] if model.unproven else "nobody looked"
         size = f"its {sized(model.manifest.size)}" if model.manifest else "its bytes"

@@ -305,6 +305,14 @@ SABOTAGES = (
         "go_down | Look with playbooks/verify.yml, as a timer does after a boot",
     ),
     Sabotage(
+        "touched-unseen",
+        "a file of a model that was changed since it was hashed is a note, as after a boot",
+        [Edit(f"{UTILS}/_stack.py", "    if changed:\n", "    if not model.unproven:\n")],
+        "damaged",
+        "not __ollama_stack_verdict.clean",
+        "damage | Judge what both say",
+    ),
+    Sabotage(
         "adoption-loses",
         "what the old backend has and the new one lacks is not missed",
         [Edit(f"{UTILS}/_adopt.py", "if name not in have or have[name] != value]", "if not name]")],

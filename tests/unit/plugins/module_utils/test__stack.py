@@ -366,6 +366,16 @@ def test_bytes_that_are_not_proven_do_not_keep_from_waiting_and_are_no_fault() -
     assert [reason.action for reason in reasons] == ["prove"] and _stack.is_clean(reasons)
 
 
+def test_file_that_was_touched_since_it_was_hashed_is_a_fault_that_a_deploy_looks_into() -> None:
+    doubts = ("config: it was never hashed", "weights: the file was changed or replaced since it was hashed")
+    seen = replace(clean(), models=(replace(UNPROVEN, unproven=doubts),))
+    [reason] = _stack.judge_stack(seen)
+    assert (reason.kind, reason.action) == ("model_changed", "check")
+    assert reason.why == doubts[1]
+    verdict = _stack.write_verdict("archiv", seen, [reason], {}, [])
+    assert (verdict["clean"], verdict["prove"], verdict["start"]) == (False, [], False)
+
+
 def test_unproven_bytes_are_told_beside_the_verdict() -> None:
     seen = replace(clean(), models=(UNPROVEN,), unreferenced=7, free=8)
     verdict = _stack.write_verdict("archiv", seen, _stack.judge_stack(seen), {}, [])

@@ -23,6 +23,8 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _registry, _wanted
 from ansible_collections.archiv.ollama.plugins.module_utils._assess import read_wishes
+from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
+from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, look_at, look_at_all, parse_manifest
 from ansible_collections.archiv.ollama.plugins.modules import ollama_stack_info
 from tests.lab import model as lab
@@ -202,6 +204,21 @@ def test_full_look_reads_every_byte_once(
     verdict = run(docker_host=engine.host, verify="full", wait=10)
     assert kinds(verdict) == ["container_starting", "model_damaged"] and not verdict["clean"]
     assert len(hashed) == 1
+
+
+@pytest.mark.usefixtures("cli")
+def test_bytes_that_were_changed_behind_their_receipt_are_no_note(
+    run: Run, engine: FakeEngine, model: TinyModel, tmp_path: Path
+) -> None:
+    write(tmp_path)
+    store = tmp_path / "data" / "models"
+    weights = store / "blobs" / sha256(model.blobs["weights"]).replace(":", "-")
+    receipts = Receipts(str(store), str(tmp_path / "receipts"))
+    proven = {f"sha256:{blob.name[7:]}": FileKey.of(blob.stat()) for blob in (store / "blobs").iterdir()}
+    receipts.write(proven, sleep=lambda _seconds: None)
+    weights.write_bytes(bytes(weights.stat().st_size))
+    verdict = run(docker_host=engine.host, receipts_dir=receipts.folder)
+    assert (verdict["clean"], kinds(verdict)) == (False, ["model_changed"])
 
 
 def starting(engine: FakeEngine, seconds_ago: float) -> None:
