@@ -492,9 +492,12 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
 
 def _look_at_networks(query: Query, seen: _stack.Observation) -> dict[str, tuple[str, ...]]:
     """Who else hangs on a network that is to be made anew."""
+    wrong = _stack.find_wrong_networks(seen)
+    if not wrong:
+        return {}
     try:
         engine = StackEngine(query.docker_host)
-        users = {name: tuple(engine.strangers_on(name, query.project)) for name in _stack.find_wrong_networks(seen)}
+        users = {name: tuple(engine.strangers_on(name, query.project)) for name in wrong}
     except EngineError:
         # A refusal of its own.
         return {}
