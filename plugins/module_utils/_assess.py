@@ -11,6 +11,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import printable
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Observation, Wish, judge_health, probe
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, look_at_all
@@ -182,10 +183,11 @@ def plain_survey(assessment: Assessment) -> Fact:
     survey = assessment.survey
     return {
         "models_dir": assessment.models_dir,
-        "partials": [{"path": one.path, "bytes": one.bytes, "role": one.role} for one in survey.partials],
-        "unreferenced": [{"path": one.path, "bytes": one.bytes} for one in survey.unreferenced],
+        "partials": [{"path": printable(one.path), "bytes": one.bytes, "role": one.role} for one in survey.partials],
+        "unreferenced": [{"path": printable(one.path), "bytes": one.bytes} for one in survey.unreferenced],
         "unreferenced_bytes": sum(one.bytes for one in survey.unreferenced),
-        "bad_manifests": list(survey.bad_manifests),
+        "bad_manifests": [printable(path) for path in survey.bad_manifests],
+        "strange": [printable(sentence) for sentence in survey.strange],
     }
 
 

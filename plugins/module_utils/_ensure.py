@@ -21,20 +21,20 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install import (
     Workshop,
     bytes_to_fetch,
     carry_out,
-    delete,
     plan,
     plan_removal,
     prunable,
     refuse_full_disk,
     refuse_repair,
+    refuse_unsafe,
     remove,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._lock import who_holds
+from ansible_collections.archiv.ollama.plugins.module_utils._lock import hold_lock, who_holds
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import human
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import ReceiptsUnsafe
-from ansible_collections.archiv.ollama.plugins.module_utils._store import Leftover, writer_lock
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Leftover
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def _prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] 
             outcome.before.append(f"unused: {leftover.path}: {leftover.bytes} bytes")
             outcome.pruned.append(leftover.path)
             if not job.check:
-                delete(leftover.path)
+                shop.store.disk.remove(leftover.path)
     if unused:
         outcome.changed = True
         outcome.lines.append(f"{len(unused)} unused files of {human(sum(one.bytes for one in unused))} removed")
@@ -238,12 +238,13 @@ def pinned(job: Job) -> list[t.Any]:
 @contextlib.contextmanager
 def store_lock(shop: Workshop, job: Job) -> t.Iterator[None]:
     """Be the only writer; check mode writes nothing, a lock included."""
+    refuse_unsafe(shop.store)
     if job.check:
         yield
         return
     store, names = shop.store, ", ".join(wish.name.display for wish in job.wishes)
-    shop.progress.say(f"waiting for {who_holds(store.lock_path) or 'another writer'} to leave the store")
-    with writer_lock(store, shop.client.deadline.left(), f"ollama_model of {names}"):
+    shop.progress.say(f"waiting for {who_holds(store.disk, store.lock_path) or 'another writer'} to leave the store")
+    with hold_lock(store.disk, store.lock_path, shop.client.deadline.left(), f"ollama_model of {names}"):
         shop.progress.say("looking at what is there")
         shop.receipts.read()
         yield

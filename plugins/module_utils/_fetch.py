@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import bisect
-import contextlib
 import errno
 import hashlib
 import json
 import os
-import shutil
 import stat
 import threading
 import time
@@ -21,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk, write_all
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import boot_identity
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import (
     Answer,
@@ -56,6 +55,8 @@ _JOIN_SECONDS = 1.0
 # makes the file system write what everybody else left, too.
 _RECORD_SECONDS = 1.0
 _SYNC_ROUNDS = 10
+# Every 64 MiB of a blob may have an extent of its own in its record.
+_RECORD_LIMIT = 4 * 1024 * 1024
 # What a file system needs besides the bytes: extent trees, the manifest, our records.
 _MARGIN = 1024 * 1024
 
@@ -138,7 +139,8 @@ class Limits:
 class Partial:
     """The bytes of one blob so far, and a durable record of which of them are there."""
 
-    def __init__(self, folder: str, digest: str, size: int) -> None:
+    def __init__(self, disk: Disk, folder: str, digest: str, size: int) -> None:
+        self.disk = disk
         self.digest = digest
         self.size = size
         self.path = partial_path(folder, digest)
@@ -150,15 +152,13 @@ class Partial:
 
     def open(self) -> None:
         """Open or begin the file, and take over what its record vouches for."""
-        _remove_unless_file(self.path)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self.fd = os.open(self.path, flags, 0o600)
+        self.fd = self.disk.take(self.path, 0o600)
         held = os.fstat(self.fd).st_size
         if held > self.size:
             os.ftruncate(self.fd, self.size)
         try:
-            with open(self.record_path, "rb") as file:
-                done = read_record(file.read(), self.digest, self.size, held, self._boot)
+            raw = self.disk.read(self.record_path, _RECORD_LIMIT)
+            done = read_record(raw, self.digest, self.size, held, self._boot)
         except OSError:
             done = None
         if done is None:
@@ -176,9 +176,8 @@ class Partial:
             os.fdatasync(self.fd)
             self._synced = done
         record = {"digest": self.digest, "size": self.size, "boot": self._boot, "done": done, "synced": self._synced}
-        with open(f"{self.record_path}.new", "w", encoding="ascii") as file:
-            json.dump(record, file)
-        os.replace(f"{self.record_path}.new", self.record_path)
+        self.disk.write(f"{self.record_path}.new", json.dumps(record).encode(), 0o600)
+        self.disk.rename(f"{self.record_path}.new", self.record_path)
 
     def seal(self) -> None:
         """Proven: on disk with its final mode; without a record the file vouches for itself."""
@@ -189,13 +188,11 @@ class Partial:
     def drop(self) -> None:
         self.close()
         self._forget()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+        self.disk.remove(self.path)
 
     def _forget(self) -> None:
         for path in (self.record_path, f"{self.record_path}.new"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            self.disk.remove(path)
 
     def close(self) -> None:
         if self.fd >= 0:
@@ -450,12 +447,13 @@ class _Download:
 def fetch_blob(
     source: BlobSource,
     digest: str,
+    disk: Disk,
     folder: str,
     limits: Limits,
     report: Callable[[int], None],
 ) -> str:
     """Bring a blob into folder; returns the path of a file that is proven and on disk."""
-    held = Partial(folder, digest, source.size)
+    held = Partial(disk, folder, digest, source.size)
     try:
         held.open()
         resumed = bool(held.done)
@@ -486,10 +484,10 @@ def fetch_blob(
     return held.path
 
 
-def check_space(folder: str, todo: int) -> None:
-    """Refuse to begin what cannot end: todo bytes must fit, with a margin."""
+def check_space(disk: Disk, folder: str, todo: int) -> None:
+    """Refuse to begin what cannot end: todo bytes must fit where folder is or will be, with a margin."""
     needed = todo + todo // 100 + _MARGIN
-    status = os.statvfs(folder)
+    status = disk.file_system(folder)
     free = status.f_bavail * status.f_frsize
     if free < needed:
         raise NoSpace(
@@ -498,13 +496,10 @@ def check_space(folder: str, todo: int) -> None:
         )
 
 
-def held_bytes(folder: str, digest: str) -> int:
+def held_bytes(disk: Disk, folder: str, digest: str) -> int:
     """What a partial already occupies on disk, holes not counted."""
-    try:
-        status = os.lstat(partial_path(folder, digest))
-    except OSError:
-        return 0
-    return status.st_blocks * 512 if stat.S_ISREG(status.st_mode) else 0
+    status = disk.find(partial_path(folder, digest))
+    return status.st_blocks * 512 if status is not None and stat.S_ISREG(status.st_mode) else 0
 
 
 def no_space(error: Exception) -> bool:
@@ -518,43 +513,3 @@ def start_writing(fd: int, start: int, end: int) -> int:
     """
     os.posix_fadvise(fd, start, end - start, os.POSIX_FADV_DONTNEED)
     return end
-
-
-def write_all(fd: int, data: bytes | memoryview, offset: int) -> None:
-    """pwrite may write less than it is given, when the disk runs full above all."""
-    written = os.pwrite(fd, data, offset)
-    while written < len(data):
-        written += os.pwrite(fd, data[written:], offset + written)
-
-
-def write_synced(path: str, data: bytes, mode: int) -> None:
-    """A new file with data on disk, its name not yet."""
-    _remove_unless_file(path)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    try:
-        os.fchmod(fd, mode)
-        write_all(fd, data, 0)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def sync_folder(folder: str) -> None:
-    """Make the names in a folder survive a power cut."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _remove_unless_file(path: str) -> None:
-    """Clear the way of a folder or a link that sits where a file of ours belongs."""
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    if stat.S_ISDIR(mode):
-        shutil.rmtree(path)
-    elif not stat.S_ISREG(mode):
-        os.unlink(path)

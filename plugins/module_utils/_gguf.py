@@ -2,15 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a model's context takes of memory, from the header of its weights. Pure but for one bounded read. Private."""
+"""What a model's context takes of memory, from the header of its weights. Pure and private."""
 
 from __future__ import annotations
 
-import os
 import struct
 import typing as t
 
-# The largest vocabularies, merges included, take some 20 MB.
+# What is read of a file: the largest vocabularies, merges included, take some 20 MB.
 HEADER_LIMIT = 32 * 1024 * 1024
 # Longer lists are vocabularies; what is told for each layer is shorter.
 _LONGEST_LIST = 4096
@@ -38,17 +37,6 @@ Metadata = t.Mapping[str, object]
 
 class HeaderInvalid(ValueError):
     """Not the header of a GGUF file, or one larger than any should be."""
-
-
-def read_metadata(path: str) -> Metadata:
-    """The metadata of the file at path, never reading more than a header can be."""
-    with open(path, "rb", opener=_open_at_once) as file:
-        return parse_metadata(file.read(HEADER_LIMIT))
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # NONBLOCK: a FIFO in the file's place must not hang the module.
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse_metadata(raw: bytes) -> Metadata:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
-import stat
 import threading
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
 
 _BUFFER = 4 * 1024 * 1024
 # Below this a file costs less to hash than a thread costs to start.
@@ -45,19 +46,11 @@ class FileChanged(OSError):
     """The file was written to or replaced while it was being hashed."""
 
 
-def hash_file(path: str) -> str:
-    """The sha256 of a regular file, as 64 hex digits."""
-    return hash_with_key(path).hex
-
-
-def hash_with_key(path: str) -> Hashed:
+def hash_with_key(disk: Disk, path: str) -> Hashed:
     """The sha256 of a regular file and the key it holds for; FileChanged when it moved meanwhile."""
-    # NONBLOCK: opening a FIFO left in a blob's place must not hang.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = disk.open(path)
     try:
         before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise FileChanged(f"{path} is not a regular file")
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         digest = _hash(descriptor, before.st_size)
         if FileKey.of(os.fstat(descriptor)) != FileKey.of(before):
@@ -67,27 +60,28 @@ def hash_with_key(path: str) -> Hashed:
     return Hashed(digest, FileKey.of(before))
 
 
-def hash_many(paths: t.Sequence[str]) -> dict[str, Hashed | OSError]:
+def hash_many(disk: Disk, paths: t.Collection[str]) -> dict[str, Hashed | OSError]:
     """Hash several files, the largest first, on as many cores as there are; an error stays with its file."""
-    ordered = sorted(set(paths), key=_size, reverse=True)
-    large = sum(1 for path in ordered if _size(path) >= _SMALL)
+    sizes = {path: _size(disk, path) for path in paths}
+    ordered = sorted(sizes, key=lambda path: sizes[path], reverse=True)
+    large = sum(1 for size in sizes.values() if size >= _SMALL)
     workers = min(large, os.cpu_count() or 1)
+
+    def hashed(path: str) -> Hashed | OSError:
+        try:
+            return hash_with_key(disk, path)
+        except OSError as error:
+            return error
+
     if workers < 2:
-        return {path: _hash_or_error(path) for path in ordered}
+        return {path: hashed(path) for path in ordered}
     with ThreadPoolExecutor(workers) as pool:
-        return dict(zip(ordered, pool.map(_hash_or_error, ordered)))
+        return dict(zip(ordered, pool.map(hashed, ordered)))
 
 
-def _hash_or_error(path: str) -> Hashed | OSError:
+def _size(disk: Disk, path: str) -> int:
     try:
-        return hash_with_key(path)
-    except OSError as error:
-        return error
-
-
-def _size(path: str) -> int:
-    try:
-        return os.lstat(path).st_size
+        return disk.stat(path).st_size
     except OSError:
         return 0
 

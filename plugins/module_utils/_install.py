@@ -6,21 +6,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import os
-import shutil
 import stat
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._fetch import (
     Limits,
     check_space,
     fetch_blob,
     held_bytes,
-    sync_folder,
-    write_synced,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._look import (
@@ -28,15 +24,16 @@ from ansible_collections.archiv.ollama.plugins.module_utils._look import (
     ModelState,
     Problem,
     closed_folders,
+    folders_up,
     look_at,
     prove_blobs,
+    right_mode,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
     WEIGHTS,
     Layer,
     Manifest,
     ManifestInvalid,
-    read_manifest,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import Progress
@@ -178,15 +175,19 @@ def _plan(wanted: Wanted, manifest: Manifest, before: ModelState, proof: ModelSt
 def bytes_to_fetch(store: Store, plans: t.Iterable[Plan]) -> int:
     """What must come over the network, what earlier runs left behind already taken off."""
     blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
-    return sum(max(0, size - held_bytes(store.partials_dir, digest)) for digest, size in blobs.items())
+    return sum(max(0, size - held_bytes(store.disk, store.partials_dir, digest)) for digest, size in blobs.items())
 
 
 def refuse_full_disk(store: Store, plans: t.Iterable[Plan]) -> None:
     """Before the first byte: everything must fit, on the disk the store is or will be on."""
-    folder = store.partials_dir
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    check_space(folder, bytes_to_fetch(store, plans))
+    check_space(store.disk, store.partials_dir, bytes_to_fetch(store, plans))
+
+
+def refuse_unsafe(store: Store) -> None:
+    """Nothing is written where somebody else than root could have made what is there, or could change it."""
+    unsafe = store.find_unsafe()
+    if unsafe:
+        raise InstallError("store", "; ".join(unsafe))
 
 
 def refuse_repair(plans: t.Iterable[Plan]) -> None:
@@ -208,8 +209,7 @@ def refuse_repair(plans: t.Iterable[Plan]) -> None:
 def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
     """Make every plan true; returns the proof for all blobs of these models."""
     store = shop.store
-    for folder, mode in ((store.manifests_dir, 0o755), (store.blobs_dir, 0o755), (store.partials_dir, 0o700)):
-        make_folder(folder, mode)
+    make_folders(store)
     refuse_split_store(store)
     blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
     shop.progress.expect(sum(blobs.values()))
@@ -245,11 +245,11 @@ def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> di
             words = ", ".join(f"{left.role} {left.digest} ({left.size} bytes)" for left in lacking)
             raise InstallError(error.kind, f"{error}. {one.name} still lacks: {words}", lacking) from error
         final = shop.store.blob_path(blob.digest)
-        place(path, final)
-        got[blob.digest] = FileKey.of(os.lstat(final))
+        place(shop.store.disk, path, final)
+        got[blob.digest] = FileKey.of(shop.store.disk.stat(final))
         _clear_after(shop.store, blob)
     if got:
-        sync_folder(shop.store.blobs_dir)
+        shop.store.disk.sync(shop.store.blobs_dir)
     return got
 
 
@@ -257,7 +257,12 @@ def _fetch(shop: Workshop, name: ModelName, blob: Layer) -> str:
     source = shop.client.blob(name, blob.digest, blob.size)
     shown = name.display
     path = fetch_blob(
-        source, blob.digest, shop.store.partials_dir, shop.limits, lambda done: shop.progress.update(shown, done)
+        source,
+        blob.digest,
+        shop.store.disk,
+        shop.store.partials_dir,
+        shop.limits,
+        lambda done: shop.progress.update(shown, done),
     )
     shop.progress.blob_done(blob.size)
     return path
@@ -265,28 +270,25 @@ def _fetch(shop: Workshop, name: ModelName, blob: Layer) -> str:
 
 def _clear_after(store: Store, blob: Layer) -> None:
     """What was derived from the bad bytes: Ollama's (0.34) header cache, its own unfinished pull."""
-    stale = glob.glob(glob.escape(store.blob_path(blob.digest)) + "-partial*")
-    for path in (store.metadata_path(blob.digest), *stale):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+    for path in (store.metadata_path(blob.digest), *store.pulls_of(blob.digest)):
+        store.disk.remove(path)
 
 
 def _write_manifest(store: Store, one: Plan) -> None:
     path = store.manifest_path(one.name)
-    make_folder(os.path.dirname(path), 0o755)
+    store.disk.make_folder(os.path.dirname(path), 0o755)
     # Not beside the manifest: a stray file at that depth, after a crash, would be a bad manifest to Ollama.
     temporary = os.path.join(store.partials_dir, "manifest")
-    write_synced(temporary, one.manifest.raw, 0o644)
-    place(temporary, path)
-    sync_folder(os.path.dirname(path))
+    store.disk.write(temporary, one.manifest.raw, 0o644, sync=True)
+    place(store.disk, temporary, path)
+    store.disk.sync(os.path.dirname(path))
 
 
 def _settle_manifest(store: Store, one: Plan) -> None:
     """A manifest somebody else wrote, and the folders down to it, are on disk before a receipt speaks of them."""
     path = store.manifest_path(one.name)
-    sync_file(path)
-    for folder in _folders_up(os.path.dirname(path), store.models_dir):
-        sync_folder(folder)
+    for one_of_them in (path, *folders_up(os.path.dirname(path), store.models_dir)):
+        store.disk.sync(one_of_them)
 
 
 def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
@@ -297,9 +299,8 @@ def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> 
 def mend_modes(store: Store, paths: t.Collection[str], proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
     """Give files and folders the mode the server needs; returns the keys that moved with it."""
     for path in paths:
-        os.chmod(path, 0o755 if os.path.isdir(path) else 0o644)
-        sync_file(path)
-    now = {digest: FileKey.of(os.lstat(store.blob_path(digest))) for digest in proven}
+        store.disk.chmod(path, right_mode(store, path, store.disk.stat(path)))
+    now = {digest: FileKey.of(store.disk.stat(store.blob_path(digest))) for digest in proven}
     # Our chmod moved ctime, and only that: the proof holds for the file as it is now.
     return {
         digest: key for digest, key in now.items() if store.blob_path(digest) in paths and key[:4] == proven[digest][:4]
@@ -313,37 +314,35 @@ def stale_path(store: Store) -> str:
 
 def mark_stale(store: Store) -> None:
     """Should this run be killed before the restart, the next one knows. A reboot restarts the server by itself."""
-    with open(stale_path(store), "w", encoding="ascii"):
-        pass
+    store.disk.write(stale_path(store), b"", 0o600)
 
 
-def place(source: str, target: str) -> None:
+def stale_since(store: Store) -> float | None:
+    """When bytes a server may have read were last replaced; None where no restart is owed for it."""
+    found = store.disk.find(stale_path(store))
+    return found.st_mtime if found is not None and stat.S_ISREG(found.st_mode) else None
+
+
+def place(disk: Disk, source: str, target: str) -> None:
     """Rename source over target, whatever sits there; the name is on disk once its folder is synced."""
     aside = f"{source}.aside"
-    delete(aside)
-    if os.path.isdir(target) and not os.path.islink(target):
-        os.rename(target, aside)
-    os.replace(source, target)
-    delete(aside)
+    disk.delete(aside)
+    found = disk.find(target)
+    if found is not None and stat.S_ISDIR(found.st_mode):
+        disk.rename(target, aside)
+    disk.rename(source, target)
+    disk.delete(aside)
 
 
-def make_folder(path: str, mode: int) -> None:
-    """Make a folder and its parents with these modes, whatever the umask, and make their names last."""
-    if os.path.isdir(path):
-        return
-    parent = os.path.dirname(path)
-    make_folder(parent, 0o755)
-    if os.path.lexists(path):
-        raise InstallError("store", f"{path} is in the way: it should be a folder; look at what it is and move it away")
-    os.mkdir(path)
-    os.chmod(path, mode)
-    sync_folder(parent)
+def make_folders(store: Store) -> None:
+    for folder, mode in ((store.manifests_dir, 0o755), (store.blobs_dir, 0o755), (store.partials_dir, 0o700)):
+        store.disk.make_folder(folder, mode)
 
 
 def refuse_split_store(store: Store) -> None:
     """Renames are what makes installing safe, and they do not cross file systems."""
     for folder in (store.blobs_dir, store.manifests_dir):
-        if os.stat(folder).st_dev != os.stat(store.partials_dir).st_dev:
+        if store.disk.stat(folder).st_dev != store.disk.stat(store.partials_dir).st_dev:
             raise InstallError(
                 "store",
                 f"{folder} lies on another file system than {store.partials_dir}, so nothing can be put in"
@@ -352,28 +351,10 @@ def refuse_split_store(store: Store) -> None:
 
 
 def sync_blobs(store: Store, manifest: Manifest) -> None:
-    for blob in manifest.blobs:
-        path = store.blob_path(blob.digest)
-        if os.path.isfile(path) and not os.path.islink(path):
-            sync_file(path)
-    if os.path.isdir(store.blobs_dir):
-        sync_folder(store.blobs_dir)
-
-
-def sync_file(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _folders_up(path: str, top: str) -> list[str]:
-    """path and its parents, down to and with top."""
-    folders = [path]
-    while folders[-1] != top and os.path.dirname(folders[-1]) != folders[-1]:
-        folders.append(os.path.dirname(folders[-1]))
-    return folders
+    for path in (*(store.blob_path(blob.digest) for blob in manifest.blobs), store.blobs_dir):
+        found = store.disk.find(path)
+        if found is not None and (stat.S_ISREG(found.st_mode) or path == store.blobs_dir):
+            store.disk.sync(path)
 
 
 # Taking out.
@@ -399,18 +380,18 @@ def plan_removal(store: Store, name: ModelName, path: str | None, going: t.Colle
     if path is None:
         return Removal(name, None, None, ())
     try:
-        manifest = read_manifest(path)
+        manifest = store.read_manifest(path)
     except (ManifestInvalid, OSError) as error:
         return Removal(name, path, None, (), f"its manifest cannot be read ({error}), so its blobs are not known")
     others = [other for other in store.manifest_files().values() if other != path and other not in going]
     used: set[str] = set()
     for other in others:
         try:
-            used.update(blob.digest for blob in read_manifest(other).blobs)
+            used.update(blob.digest for blob in store.read_manifest(other).blobs)
         except (ManifestInvalid, OSError):
             return Removal(name, path, manifest.digest, (), f"{other} cannot be read, and may use the same blobs")
     mine = [blob for blob in manifest.blobs if blob.digest not in used]
-    here = tuple(blob for blob in mine if os.path.lexists(store.blob_path(blob.digest)))
+    here = tuple(blob for blob in mine if store.disk.find(store.blob_path(blob.digest)) is not None)
     return Removal(name, path, manifest.digest, here)
 
 
@@ -418,15 +399,15 @@ def remove(store: Store, receipts: Receipts, removal: Removal) -> None:
     """Manifest first: a crash then leaves bytes too many, never a model without its bytes."""
     if removal.manifest_path is None:
         return
-    delete(removal.manifest_path)
+    store.disk.delete(removal.manifest_path)
     folder = os.path.dirname(removal.manifest_path)
-    sync_folder(folder)
-    for parent in _folders_up(folder, store.manifests_dir)[:-1]:
-        if os.listdir(parent):
+    store.disk.sync(folder)
+    for parent in folders_up(folder, store.manifests_dir)[:-1]:
+        if store.disk.names(parent):
             break
-        os.rmdir(parent)
+        store.disk.remove_folder(parent)
     for blob in removal.blobs:
-        delete(store.blob_path(blob.digest))
+        store.disk.delete(store.blob_path(blob.digest))
         _clear_after(store, blob)
     receipts.forget(blob.digest for blob in removal.blobs)
 
@@ -434,22 +415,12 @@ def remove(store: Store, receipts: Receipts, removal: Removal) -> None:
 def prunable(survey: Survey, store: Store, now: float) -> list[Leftover]:
     """Leftovers that can go: not while a manifest that may want them cannot be read, nor while they are young."""
     candidates = [*survey.partials, *(() if survey.bad_manifests else survey.unreferenced)]
-    return [one for one in candidates if _is_old(one.path, store, now)]
+    return [one for one in candidates if store.is_ours(one) and _is_old(one.path, store, now)]
 
 
 def _is_old(path: str, store: Store, now: float) -> bool:
-    try:
-        status = os.lstat(path)
-    except OSError:
+    found = store.disk.find(path)
+    if found is None or not stat.S_ISREG(found.st_mode):
         return False
     # In our own folder the lock we hold is proof enough.
-    ours = os.path.dirname(path) == store.partials_dir
-    return ours or (stat.S_ISREG(status.st_mode) and now - status.st_mtime > PRUNE_GRACE_SECONDS)
-
-
-def delete(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-        return
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    return os.path.dirname(path) == store.partials_dir or now - found.st_mtime > PRUNE_GRACE_SECONDS

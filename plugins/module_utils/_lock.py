@@ -10,11 +10,18 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import time
 import typing as t
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk, Unsafe, printable, read_kernel
+
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _POLL_SECONDS = 0.1
+# Whoever can open the lock can hold it.
+_FOLDER_MODE, _MODE = 0o700, 0o600
+# The kernel's list has a line for each lock on the host.
+_KERNEL_LIMIT = 1024 * 1024
 
 
 class LockError(Exception):
@@ -30,11 +37,11 @@ class LockUnsupported(LockError):
 
 
 @contextlib.contextmanager
-def hold_lock(path: str, timeout: float, purpose: str) -> t.Iterator[None]:
+def hold_lock(disk: Disk, path: str, timeout: float, purpose: str) -> t.Iterator[None]:
     """Hold the lock file at path; the file itself stays, removing it would let two writers in."""
-    descriptor = _open(path)
+    descriptor = _open(disk, path)
     try:
-        _acquire(descriptor, path, timeout)
+        _acquire(descriptor, disk, path, timeout)
         _sign(descriptor, f"process {os.getpid()} ({purpose})")
         try:
             yield
@@ -44,12 +51,11 @@ def hold_lock(path: str, timeout: float, purpose: str) -> t.Iterator[None]:
         os.close(descriptor)
 
 
-def who_holds(path: str) -> str:
+def who_holds(disk: Disk, path: str) -> str:
     """The holder in words, or "" when nobody can be named."""
     try:
-        status = os.stat(path)
-        with open(path, encoding="utf-8", errors="replace") as file:
-            signed = file.read(200).strip()
+        status = disk.stat(path)
+        signed = printable(disk.read(path, 200).decode(errors="replace").strip())
     except OSError:
         return ""
     pid = _locking_pid(status.st_ino)
@@ -59,10 +65,16 @@ def who_holds(path: str) -> str:
     return f"process {pid} ({_command_of(pid)})"
 
 
-def _open(path: str) -> int:
+def _open(disk: Disk, path: str) -> int:
+    folder = os.path.dirname(path)
     try:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        disk.make_folder(folder, _FOLDER_MODE)
+        # Earlier versions, and the init service, let everybody enter it.
+        if stat.S_IMODE(disk.stat(folder).st_mode) & ~_FOLDER_MODE:
+            disk.chmod(folder, _FOLDER_MODE)
+        return disk.own(path, _MODE)
+    except Unsafe as error:
+        raise LockUnsupported(f"cannot open the store's lock: {error}") from error
     except OSError as error:
         raise LockUnsupported(
             f"cannot open the store's lock {path}: {error.strerror}; the store must be writable"
@@ -70,7 +82,7 @@ def _open(path: str) -> int:
         ) from error
 
 
-def _acquire(descriptor: int, path: str, timeout: float) -> None:
+def _acquire(descriptor: int, disk: Disk, path: str, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -85,7 +97,7 @@ def _acquire(descriptor: int, path: str, timeout: float) -> None:
             if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR):
                 raise LockError(f"cannot lock {path}: {error.strerror}") from error
         if time.monotonic() >= deadline:
-            holder = who_holds(path) or "a process that cannot be seen from here"
+            holder = who_holds(disk, path) or "a process that cannot be seen from here"
             raise LockBusy(
                 f"{holder} has held the model store's lock {path} for the {timeout:g} s this run"
                 " waited; let it finish or stop it, then run again"
@@ -102,8 +114,7 @@ def _sign(descriptor: int, text: str) -> None:
 
 def _locking_pid(inode: int) -> int:
     try:
-        with open("/proc/locks", encoding="ascii") as file:
-            rows = [line.split() for line in file]
+        rows = [line.split() for line in read_kernel("/proc/locks", _KERNEL_LIMIT).splitlines()]
     except OSError:
         return 0
     for row in rows:
@@ -114,8 +125,7 @@ def _locking_pid(inode: int) -> int:
 
 def _command_of(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read(200).replace(b"\0", b" ").split()
+        words = read_kernel(f"/proc/{pid}/cmdline", 200).replace("\0", " ").split()
     except OSError:
         return "its command cannot be read"
-    return b" ".join(words).decode(errors="replace")
+    return printable(" ".join(words))

@@ -22,16 +22,15 @@ from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
     Layer,
     Manifest,
     ManifestInvalid,
-    read_manifest,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
-
-if t.TYPE_CHECKING:
-    from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, StoreError
 
 # The serving container runs as a uid that owns nothing here: everyone must be able to read.
 _READABLE, _ENTERABLE = 0o444, 0o555
+# Of the folder that is mounted only the way through it.
+_PASSABLE = 0o111
 _ZEROES_LOOKED_AT = 4096
 # The role of what leads to a model without being a file of it.
 FOLDER = "folder"
@@ -111,8 +110,8 @@ def look_at_all(
     """Judge several models, each with its wanted manifest digest or None; a shared blob hashes once."""
     glances = [_glance(store, name, pinned) for name, pinned in wanted]
     to_hash = [path for glance in glances for path in glance.whole] if verify == "full" else []
-    hashes = hash_many(to_hash)
-    return [_judge(glance, verify, hashes, receipts) for glance in glances]
+    hashes = hash_many(store.disk, to_hash)
+    return [_judge(store, glance, verify, hashes, receipts) for glance in glances]
 
 
 def prove_blobs(store: Store, name: ModelName, manifest: Manifest, receipts: Receipts | None) -> ModelState:
@@ -126,8 +125,8 @@ def prove_blobs(store: Store, name: ModelName, manifest: Manifest, receipts: Rec
         if receipts is not None and not receipts.why_void(blob.digest, key)
     }
     trusted = frozenset(glance.whole[path][0].digest for path in known)
-    known.update(hash_many([path for path in glance.whole if path not in known]))
-    return replace(_judge(glance, "full", known, None), trusted=trusted)
+    known.update(hash_many(store.disk, [path for path in glance.whole if path not in known]))
+    return replace(_judge(store, glance, "full", known, None), trusted=trusted)
 
 
 @dataclass
@@ -152,24 +151,25 @@ def _glance(store: Store, name: ModelName, pinned: str | None) -> _Glance:
         path = os.path.join(store.manifests_dir, *name.path_parts)
         glance.note("missing", None, path, "a manifest", "nothing")
         return glance
-    glance.manifest = _glance_at_manifest(glance, path, pinned)
+    glance.manifest = _glance_at_manifest(glance, store, path, pinned)
     if glance.manifest is not None:
         _note_spelling(glance, store, path)
-        for folder in closed_folders(store, path):
-            found = f"mode {stat.S_IMODE(os.stat(folder).st_mode):04o}, the serving user cannot enter it"
-            glance.problems.append(Problem("mode", FOLDER, "", folder, "mode 0755", found))
+        for folder, status in closed_folders(store, path).items():
+            expected = f"mode {right_mode(store, folder, status):04o}"
+            found = f"mode {stat.S_IMODE(status.st_mode):04o}, the serving user cannot enter it"
+            glance.problems.append(Problem("mode", FOLDER, "", folder, expected, found))
         for blob in glance.manifest.blobs:
             _glance_at_blob(glance, store, blob)
     return glance
 
 
-def _glance_at_manifest(glance: _Glance, path: str, pinned: str | None) -> Manifest | None:
+def _glance_at_manifest(glance: _Glance, store: Store, path: str, pinned: str | None) -> Manifest | None:
     try:
-        status = os.lstat(path)
+        status = store.disk.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            glance.note("not_a_file", None, path, "a manifest", _kind_of(path, status))
+            glance.note("not_a_file", None, path, "a manifest", store.disk.kind_of(path, status))
             return None
-        manifest = read_manifest(path)
+        manifest = store.read_manifest(path)
     except ManifestInvalid as error:
         kind = "empty" if status.st_size == 0 else "invalid"
         glance.note(kind, None, path, "a manifest", str(error))
@@ -189,18 +189,22 @@ def _glance_at_blob(glance: _Glance, store: Store, blob: Layer) -> None:
     path = store.blob_path(blob.digest)
     size = f"{blob.size} bytes"
     try:
-        status = os.lstat(path)
+        status = store.disk.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        glance.note("missing", blob, path, size, _unfinished(path))
+        glance.note("missing", blob, path, size, _unfinished(store, blob.digest))
         return
     except OSError as error:
         glance.note("unreadable", blob, path, size, _reason(error))
         return
     if not stat.S_ISREG(status.st_mode):
-        glance.note("not_a_file", blob, path, f"a file of {size}", _kind_of(path, status))
+        glance.note("not_a_file", blob, path, f"a file of {size}", store.disk.kind_of(path, status))
         return
     if status.st_size != blob.size:
         glance.note("size", blob, path, size, f"{status.st_size} bytes")
+        return
+    if _is_endless(store, path, status):
+        # Its manifest was planted with it: to hash it would take days.
+        glance.note("size", blob, path, "a file that its file system can hold", f"{size}, nearly all of them holes")
         return
     _note_mode(glance, blob, path, status)
     glance.whole[path] = (blob, FileKey.of(status))
@@ -212,12 +216,39 @@ def _note_mode(glance: _Glance, blob: Layer | None, path: str, status: os.stat_r
         glance.note("mode", blob, path, "mode 0644", found)
 
 
-def closed_folders(store: Store, manifest: str) -> list[str]:
+def _is_endless(store: Store, path: str, status: os.stat_result) -> bool:
+    if status.st_blocks * 512 >= status.st_size:
+        return False
+    room = store.disk.file_system(path)
+    return status.st_size > room.f_blocks * room.f_frsize
+
+
+def closed_folders(store: Store, manifest: str) -> dict[str, os.stat_result]:
     """Of the folders that lead to a manifest and to the blobs, those that not everybody may enter."""
-    folders = [store.blobs_dir, os.path.dirname(manifest)]
-    while folders[-1] != store.models_dir and os.path.dirname(folders[-1]) != folders[-1]:
+    folders = [store.blobs_dir, *folders_up(os.path.dirname(manifest), store.root)]
+    found = {folder: store.disk.find(folder) for folder in folders}
+    return {
+        folder: status
+        for folder, status in found.items()
+        if status is not None
+        and stat.S_ISDIR(status.st_mode)
+        and ~status.st_mode & (_PASSABLE if folder == store.root else _ENTERABLE)
+    }
+
+
+def right_mode(store: Store, path: str, status: os.stat_result) -> int:
+    """What lets the server in; the root folder, which may be the operator's own, is opened no further than that."""
+    if path == store.root:
+        return stat.S_IMODE(status.st_mode) | _PASSABLE
+    return 0o755 if stat.S_ISDIR(status.st_mode) else 0o644
+
+
+def folders_up(path: str, top: str) -> list[str]:
+    """path and its parents, down to and with top."""
+    folders = [path]
+    while folders[-1] != top and os.path.dirname(folders[-1]) != folders[-1]:
         folders.append(os.path.dirname(folders[-1]))
-    return [one for one in folders if os.path.isdir(one) and os.stat(one).st_mode & _ENTERABLE != _ENTERABLE]
+    return folders
 
 
 def _note_spelling(glance: _Glance, store: Store, path: str) -> None:
@@ -232,6 +263,7 @@ def _note_spelling(glance: _Glance, store: Store, path: str) -> None:
 
 
 def _judge(
+    store: Store,
     glance: _Glance,
     verify: str,
     hashes: t.Mapping[str, Hashed | OSError],
@@ -242,7 +274,7 @@ def _judge(
     proven: dict[str, FileKey] = {}
     for path, (blob, key) in glance.whole.items():
         if verify == "full":
-            problem = _compare(blob, path, hashes[path])
+            problem = _compare(store, blob, path, hashes[path])
             if problem is None:
                 proven[blob.digest] = t.cast(Hashed, hashes[path]).key
             else:
@@ -272,7 +304,7 @@ def _kinds_of_damage(glance: _Glance) -> set[str]:
     return {problem.kind for problem in glance.problems} - set(_HARMLESS_TO_BYTES)
 
 
-def _compare(blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None:
+def _compare(store: Store, blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None:
     if isinstance(hashed, FileChanged):
         found = "a file that was being written to"
         return Problem("changed", blob.role, blob.digest, path, blob.digest, found)
@@ -280,36 +312,25 @@ def _compare(blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None
         return Problem("unreadable", blob.role, blob.digest, path, blob.digest, _reason(hashed))
     if "sha256:" + hashed.hex == blob.digest:
         return None
-    found = f"sha256:{hashed.hex}" + _zeroes(path)
+    found = f"sha256:{hashed.hex}" + _zeroes(store, path)
     return Problem("content", blob.role, blob.digest, path, blob.digest, found)
 
 
-def _zeroes(path: str) -> str:
+def _zeroes(store: Store, path: str) -> str:
     """The signature of a power cut, worth telling apart from bit rot."""
     try:
-        with open(path, "rb") as file:
-            head = file.read(_ZEROES_LOOKED_AT)
+        head = store.disk.read(path, _ZEROES_LOOKED_AT)
     except OSError:
         return ""
     return "" if head.strip(b"\0") else " (zeroed bytes, as a power cut leaves them)"
 
 
-def _unfinished(path: str) -> str:
-    folder, name = os.path.split(path)
+def _unfinished(store: Store, digest: str) -> str:
     try:
-        started = any(entry.startswith(f"{name}-partial") for entry in os.listdir(folder))
-    except OSError:
-        started = False
+        started = store.pulls_of(digest)
+    except StoreError:
+        started = []
     return "only an unfinished download" if started else "nothing"
-
-
-def _kind_of(path: str, status: os.stat_result) -> str:
-    if stat.S_ISDIR(status.st_mode):
-        return "a folder"
-    if stat.S_ISLNK(status.st_mode):
-        dangling = "" if os.path.exists(path) else "dangling "
-        return f"a {dangling}link to {os.readlink(path)}"
-    return "something that is not a file"
 
 
 def _reason(error: OSError) -> str:

@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Model manifests: from untrusted bytes to a typed list of blobs. Pure but for one bounded read. Private."""
+"""Model manifests: from untrusted bytes to a typed list of blobs. Pure and private."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import typing as t
 from dataclasses import dataclass
@@ -123,14 +122,3 @@ def _parse_layer(where: str, value: object) -> Layer:
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ManifestInvalid(f"{where} has size {size!r}")
     return Layer(media_type, digest, size)
-
-
-def read_manifest(path: str) -> Manifest:
-    """Parse the manifest file at path, never reading more than a manifest can be."""
-    with open(path, "rb", opener=_open_at_once) as file:
-        return parse_manifest(file.read(MANIFEST_LIMIT + 1))
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # NONBLOCK: a FIFO in the file's place must not hang the module.
-    return os.open(path, flags | os.O_NONBLOCK)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import re
 import time
@@ -28,12 +27,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install import (
     InstallError,
     Workshop,
     damaged,
-    delete,
-    make_folder,
+    make_folders,
     mark_stale,
     mend_modes,
     sync_blobs,
-    sync_file,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState, Problem, look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import Deadline, DeadlineExceeded
@@ -191,7 +188,7 @@ def _prove(shop: Workshop, job: Job) -> list[ModelState]:
         for state in look_at_all(shop.store, pinned(job), "size"):
             if state.manifest is not None:
                 sync_blobs(shop.store, state.manifest)
-                sync_file(shop.store.manifest_path(state.name))
+                shop.store.disk.sync(shop.store.manifest_path(state.name))
     return look_at_all(shop.store, pinned(job), "full")
 
 
@@ -214,8 +211,7 @@ def _pull(shop: Workshop, todo: t.Sequence[ModelState], engine: PullEngine, proj
             " create it with `docker compose create`, or use method: registry"
         )
     store = shop.store
-    for folder, mode in ((store.manifests_dir, 0o755), (store.blobs_dir, 0o755), (store.partials_dir, 0o700)):
-        make_folder(folder, mode)
+    make_folders(store)
     if any(state.digest is not None for state in todo):
         mark_stale(store)
     names = [state.name.display for state in todo]
@@ -236,16 +232,16 @@ def _damaged_aside(store: Store, todo: t.Sequence[ModelState]) -> t.Iterator[Non
     aside: dict[str, str] = {}
     for digest in sorted({digest for state in todo for digest in damaged(state.problems)}):
         path = store.blob_path(digest)
-        for partial in glob.glob(glob.escape(path) + "-partial*"):
-            os.unlink(partial)
-        if os.path.lexists(path):
+        for partial in store.pulls_of(digest):
+            store.disk.remove(partial)
+        if store.disk.find(path) is not None:
             aside[path] = os.path.join(store.partials_dir, f"{os.path.basename(path)}.damaged")
-            os.replace(path, aside[path])
+            store.disk.rename(path, aside[path])
     try:
         yield
     finally:
         for path, kept in aside.items():
-            if os.path.lexists(path):
-                delete(kept)
+            if store.disk.find(path) is not None:
+                store.disk.delete(kept)
             else:
-                os.replace(kept, path)
+                store.disk.rename(kept, path)

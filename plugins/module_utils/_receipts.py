@@ -17,6 +17,7 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk, read_kernel
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
 
 DEFAULT_DIR = "/var/lib/archiv-ollama/receipts"
@@ -30,6 +31,7 @@ FINE_RACY_SECONDS = 0.05
 CHANGED = "the file was changed or replaced since it was hashed"
 _FORMAT = 1
 _FILE_LIMIT = 1024 * 1024
+_KERNEL_LIMIT = 4096
 
 
 class ReceiptsUnsafe(Exception):
@@ -41,11 +43,9 @@ def boot_identity(proc: str = "/proc") -> str:
 
     Containers share the kernel's boot_id, so the start time of PID 1 is taken with it.
     """
-    with open(os.path.join(proc, "sys/kernel/random/boot_id"), encoding="ascii") as file:
-        boot_id = file.read().strip()
-    with open(os.path.join(proc, "1/stat"), encoding="utf-8", errors="replace") as file:
-        # The command in parentheses may hold spaces; field 22 is the 20th after it.
-        start = file.read().rpartition(")")[2].split()[19]
+    boot_id = read_kernel(os.path.join(proc, "sys/kernel/random/boot_id"), _KERNEL_LIMIT).strip()
+    # The command in parentheses may hold spaces; field 22 is the 20th after it.
+    start = read_kernel(os.path.join(proc, "1/stat"), _KERNEL_LIMIT).rpartition(")")[2].split()[19]
     return f"{boot_id} {start}"
 
 
@@ -61,9 +61,10 @@ class Receipts:
         clock: t.Callable[[], float] = time.time,
     ) -> None:
         self.models_dir = os.path.realpath(models_dir)
-        self.folder = folder
+        self.folder = os.path.abspath(folder)
+        self._disk = Disk(os.path.dirname(self.folder))
         name = hashlib.sha256(self.models_dir.encode()).hexdigest()[:16]
-        self.path = os.path.join(folder, f"{name}.json")
+        self.path = os.path.join(self.folder, f"{name}.json")
         self._scrub_seconds = scrub_seconds
         self._boot = boot_identity() if boot is None else boot
         self._clock = clock
@@ -111,10 +112,9 @@ class Receipts:
 
     def _read(self) -> tuple[dict[str, dict[str, t.Any]], str]:
         try:
-            _refuse_unsafe(self.folder, stat.S_ISDIR)
-            _refuse_unsafe(self.path, stat.S_ISREG)
-            with open(self.path, "rb") as file:
-                document = json.loads(file.read(_FILE_LIMIT))
+            self._refuse_unsafe(self.folder, stat.S_ISDIR)
+            self._refuse_unsafe(self.path, stat.S_ISREG)
+            document = json.loads(self._disk.read(self.path, _FILE_LIMIT))
         except FileNotFoundError:
             return {}, ""
         except ReceiptsUnsafe as error:
@@ -125,21 +125,27 @@ class Receipts:
 
     def _replace(self, document: dict[str, t.Any]) -> None:
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            _refuse_unsafe(self.folder, stat.S_ISDIR)
+            self._disk.make_folder(self.folder, 0o700)
+            self._refuse_unsafe(self.folder, stat.S_ISDIR)
             # One fixed name, under the writer's lock: a killed run leaves at most this, for the next to replace.
             temporary = self.path + ".new"
-            with open(temporary, "w", encoding="ascii", opener=_open_private) as file:
-                json.dump(document, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, self.path)
-            _sync_folder(self.folder)
+            self._disk.write(temporary, json.dumps(document).encode(), 0o600, sync=True)
+            self._disk.rename(temporary, self.path)
+            self._disk.sync(self.folder)
         except OSError as error:
             raise ReceiptsUnsafe(
-                f"cannot write receipts in {self.folder}: {error.strerror}; run as root"
+                f"cannot write receipts in {self.folder}: {error.strerror or error}; run as root"
                 " (become: true) with room on that filesystem"
             ) from error
+
+    def _refuse_unsafe(self, path: str, right_type: t.Callable[[int], bool]) -> None:
+        status = self._disk.stat(path)
+        mine = status.st_uid in (0, os.geteuid())
+        if not right_type(status.st_mode) or not mine or status.st_mode & 0o022:
+            raise ReceiptsUnsafe(
+                f"{path} could be written by others than root, so what it says proves nothing;"
+                f" make it root's own: chown root {path} && chmod go-w {path}"
+            )
 
 
 def judge_receipt(entry: t.Mapping[str, t.Any], key: FileKey, boot: str, now: float, scrub_seconds: float) -> str:
@@ -175,25 +181,3 @@ def _entries_of(document: object, models_dir: str) -> tuple[dict[str, dict[str, 
     if document.get("store") != models_dir:
         return {}, "the receipts are those of another store"
     return {digest: entry for digest, entry in blobs.items() if isinstance(entry, dict)}, ""
-
-
-def _refuse_unsafe(path: str, right_type: t.Callable[[int], bool]) -> None:
-    status = os.lstat(path)
-    mine = status.st_uid in (0, os.geteuid())
-    if not right_type(status.st_mode) or not mine or status.st_mode & 0o022:
-        raise ReceiptsUnsafe(
-            f"{path} could be written by others than root, so what it says proves nothing;"
-            f" make it root's own: chown root {path} && chmod go-w {path}"
-        )
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 import typing as t
 
@@ -21,11 +20,17 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     plain_survey,
     read_wishes,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Unsafe
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import Engine, EngineError, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._ensure import Job, Outcome, ensure_absent, ensure_present
 from ansible_collections.archiv.ollama.plugins.module_utils._fetch import Limits
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
-from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError, Workshop, stale_path
+from ansible_collections.archiv.ollama.plugins.module_utils._install import (
+    InstallError,
+    Workshop,
+    stale_path,
+    stale_since,
+)
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockError
 from ansible_collections.archiv.ollama.plugins.module_utils._progress import Progress
 from ansible_collections.archiv.ollama.plugins.module_utils._pull import PullEngine, ensure_pulled
@@ -56,7 +61,7 @@ def run(params: Params, check: bool) -> Fact:
     with contextlib.closing(shop.progress):
         outcome = _ensure(params, shop, job)
     restarted: list[str] = []
-    if params["restart"] and (outcome.stale or os.path.exists(stale_path(shop.store))):
+    if params["restart"] and (outcome.stale or stale_since(shop.store) is not None):
         restarted = _restart(params, shop.store, engine, why_no_engine, wishes, check, outcome)
     return {
         "changed": outcome.changed,
@@ -136,8 +141,8 @@ def _restart(
             f"restart whatever serves {params['store']}, it may hold replaced bytes: {why_no_engine}"
         )
         return []
-    marker = stale_path(store)
-    since = os.stat(marker).st_mtime if os.path.exists(marker) and not outcome.stale else time.time()
+    marked = stale_since(store)
+    since = marked if marked is not None and not outcome.stale else time.time()
     containers = serving(engine, params["project"], params["service"], since)
     names = [container.name for container in containers]
     if names:
@@ -149,8 +154,7 @@ def _restart(
         failure = restart_and_load(engine, containers, wanted, params["load_timeout"])
         if failure:
             raise InstallError("load", f"the models are whole on disk, but {failure}")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(marker)
+        store.disk.remove(stale_path(store))
     return names
 
 
@@ -168,12 +172,14 @@ def kind_of(error: Exception) -> str:
         return "engine"
     if isinstance(error, LockError):
         return "lock"
+    if isinstance(error, Unsafe):
+        return "store"
     return "disk" if isinstance(error, OSError) else "store"
 
 
 def sentence_of(error: Exception) -> str:
     """What to tell the operator; an OSError alone is no sentence."""
-    if not isinstance(error, OSError):
+    if not isinstance(error, OSError) or isinstance(error, Unsafe):
         return str(error)
     where = f" at {error.filename}" if error.filename else ""
     return (

@@ -11,7 +11,12 @@ import json
 import os
 import typing as t
 
-from ansible_collections.archiv.ollama.plugins.module_utils._gguf import HeaderInvalid, context_bytes, read_metadata
+from ansible_collections.archiv.ollama.plugins.module_utils._gguf import (
+    HEADER_LIMIT,
+    HeaderInvalid,
+    context_bytes,
+    parse_metadata,
+)
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
 from ansible_collections.archiv.ollama.plugins.module_utils._manifest import WEIGHTS, Layer, Manifest
@@ -102,7 +107,7 @@ def _held_bytes(store: Store) -> dict[str, int]:
 def _to_fetch(store: Store, blob: Layer, held: t.Mapping[str, int]) -> int:
     """What is missing of a blob, in bytes of the disk."""
     with contextlib.suppress(OSError):
-        if os.lstat(store.blob_path(blob.digest)).st_size == blob.size:
+        if store.disk.stat(store.blob_path(blob.digest)).st_size == blob.size:
             return 0
     return max(0, blob.size - held.get(blob.digest, 0))
 
@@ -113,15 +118,13 @@ def _context(store: Store, manifest: Manifest, context: int, parallel: int) -> i
     try:
         if "parameters" in paths:
             # The model's own wish goes before the server's.
-            context = _own_context(paths["parameters"]) or context
-        return context_bytes(read_metadata(paths[WEIGHTS]), context, parallel)
+            context = _own_context(store.disk.read(paths["parameters"], _PARAMETERS_LIMIT)) or context
+        return context_bytes(parse_metadata(store.disk.read(paths[WEIGHTS], HEADER_LIMIT)), context, parallel)
     except (OSError, KeyError, HeaderInvalid):
         return 0
 
 
-def _own_context(path: str) -> int:
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-        raw = file.read(_PARAMETERS_LIMIT)
+def _own_context(raw: bytes) -> int:
     try:
         number = json.loads(raw)["num_ctx"]
     except (ValueError, TypeError, KeyError, RecursionError):

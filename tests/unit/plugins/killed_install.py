@@ -46,13 +46,13 @@ def run(at: int, arguments: dict[str, Any], steps_in: int) -> None:
     pid = os.getpid()
 
     def counting(real: Callable[..., Any], name: str) -> Callable[..., Any]:
-        def step(*args: Any) -> Any:
+        def step(*args: Any, **folders: Any) -> Any:
             nonlocal taken, written
             taken += 1
             written += len(args[1]) if name == "pwrite" else 0
             if taken == at or written > -at > 0:
                 os.kill(pid, signal.SIGKILL)
-            return real(*args)
+            return real(*args, **folders)
 
         return step
 

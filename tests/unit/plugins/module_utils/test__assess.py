@@ -100,7 +100,8 @@ def assess(models: Path, verify: str = "full", why_no_engine: str = "") -> Asses
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    return tmp_path / "models"
+    # pytest's own folder is closed to everybody else.
+    return tmp_path / "volume" / "models"
 
 
 def test_expectations_met_are_silent(models: Path) -> None:

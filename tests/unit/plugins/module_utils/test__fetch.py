@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.archiv.ollama.plugins.module_utils import _fetch
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._fetch import (
     Extent,
     Partial,
@@ -112,7 +113,7 @@ def test_record_of_something_else_vouches_for_nothing(record: dict[str, object])
 def test_partial_clears_what_is_no_file_out_of_its_way(tmp_path: Path, odd: str) -> None:
     precious = tmp_path / "precious"
     precious.write_bytes(b"mine")
-    partial = Partial(str(tmp_path), DIGEST, SIZE)
+    partial = Partial(Disk(str(tmp_path)), str(tmp_path), DIGEST, SIZE)
     if odd == "folder":
         os.makedirs(os.path.join(partial.path, "deep"))
     else:
@@ -137,13 +138,13 @@ def test_record_is_written_only_after_its_bytes(tmp_path: Path, monkeypatch: pyt
         steps.append("bytes")
         real_sync(fd)
 
-    def rename(source: str, target: str) -> None:
+    def rename(source: str, target: str, **folders: int) -> None:
         steps.append("record")
-        real_replace(source, target)
+        real_replace(source, target, **folders)
 
     monkeypatch.setattr(os, "fdatasync", sync)
     monkeypatch.setattr(os, "replace", rename)
-    partial = Partial(str(tmp_path), DIGEST, SIZE)
+    partial = Partial(Disk(str(tmp_path)), str(tmp_path), DIGEST, SIZE)
     partial.open()
     os.pwrite(partial.fd, bytes(100), 0)
     partial.save([(0, 50)], sync=False)
@@ -153,7 +154,7 @@ def test_record_is_written_only_after_its_bytes(tmp_path: Path, monkeypatch: pyt
     assert steps == ["record", "bytes", "record", "record"]
     record = json.loads(Path(partial.record_path).read_text())
     assert (record["done"], record["synced"]) == ([[0, 150]], [[0, 100]])
-    again = Partial(str(tmp_path), DIGEST, SIZE)
+    again = Partial(Disk(str(tmp_path)), str(tmp_path), DIGEST, SIZE)
     again.open()
     again.close()
     assert again.done == [(0, 100)], "no more than the file has"
@@ -162,14 +163,14 @@ def test_record_is_written_only_after_its_bytes(tmp_path: Path, monkeypatch: pyt
 def test_resumed_bytes_are_synced_before_they_are_promised_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    partial = Partial(str(tmp_path), DIGEST, SIZE)
+    partial = Partial(Disk(str(tmp_path)), str(tmp_path), DIGEST, SIZE)
     partial.open()
     os.pwrite(partial.fd, bytes(100), 0)
     partial.save([(0, 100)], sync=False)
     partial.close()
     synced: list[int] = []
     monkeypatch.setattr(os, "fdatasync", synced.append)
-    again = Partial(str(tmp_path), DIGEST, SIZE)
+    again = Partial(Disk(str(tmp_path)), str(tmp_path), DIGEST, SIZE)
     again.open()
     again.save([(0, 100)], sync=False)
     again.close()
@@ -179,6 +180,6 @@ def test_resumed_bytes_are_synced_before_they_are_promised_again(
 
 def test_space_check_wants_a_margin(tmp_path: Path) -> None:
     status = os.statvfs(tmp_path)
-    check_space(str(tmp_path), 1000)
+    check_space(Disk(str(tmp_path)), str(tmp_path), 1000)
     with pytest.raises(NoSpace, match="are needed"):
-        check_space(str(tmp_path), status.f_bavail * status.f_frsize)
+        check_space(Disk(str(tmp_path)), str(tmp_path), status.f_bavail * status.f_frsize)

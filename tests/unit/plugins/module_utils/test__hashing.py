@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import (
     FileChanged,
     FileKey,
     Hashed,
-    hash_file,
     hash_many,
     hash_with_key,
 )
@@ -22,20 +22,24 @@ from ansible_collections.archiv.ollama.plugins.module_utils._hashing import (
 BUFFER = 4 * 1024 * 1024
 
 
+def hashed(blob: Path) -> Hashed:
+    return hash_with_key(Disk(str(blob.parent)), str(blob))
+
+
 @pytest.mark.parametrize("size", [0, 1, 1024 * 1024 - 1, 1024 * 1024, BUFFER, BUFFER + 1, 3 * BUFFER + 17])
-def test_hash_file_equals_hashlib(tmp_path: Path, size: int) -> None:
+def test_hash_equals_hashlib(tmp_path: Path, size: int) -> None:
     content = os.urandom(size)
     (tmp_path / "blob").write_bytes(content)
-    assert hash_file(str(tmp_path / "blob")) == hashlib.sha256(content).hexdigest()
+    assert hashed(tmp_path / "blob").hex == hashlib.sha256(content).hexdigest()
 
 
-def test_hash_file_holds_no_file_in_memory(tmp_path: Path) -> None:
+def test_hash_holds_no_file_in_memory(tmp_path: Path) -> None:
     blob = tmp_path / "blob"
     blob.touch()
     os.truncate(blob, 150 * 1024 * 1024)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     threads = threading.active_count()
-    hash_file(str(blob))
+    hashed(blob)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
     assert threading.active_count() <= threads
 
@@ -50,7 +54,7 @@ def test_hash_with_key_takes_regular_files_only(tmp_path: Path, kind: str) -> No
     else:
         os.mkfifo(blob)
     with pytest.raises(OSError, match=r"regular|symbolic"):
-        hash_with_key(str(blob))
+        hashed(blob)
 
 
 def test_hash_with_key_refuses_a_file_written_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +68,7 @@ def test_hash_with_key_refuses_a_file_written_meanwhile(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(os, "readv", read_and_touch)
     with pytest.raises(FileChanged, match="written to while"):
-        hash_with_key(str(blob))
+        hashed(blob)
 
 
 def test_hash_with_key_passes_on_a_read_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +81,7 @@ def test_hash_with_key_passes_on_a_read_error(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "readv", fail)
     threads = threading.active_count()
     with pytest.raises(OSError, match="Input/output error"):
-        hash_with_key(str(blob))
+        hashed(blob)
     assert threading.active_count() <= threads
 
 
@@ -96,7 +100,7 @@ def test_hash_many_hashes_each_and_keeps_errors_apart(tmp_path: Path) -> None:
     contents = {f"{tmp_path}/{n}": os.urandom(n * 1024 * 1024 + n) for n in range(4)}
     for path, content in contents.items():
         Path(path).write_bytes(content)
-    hashes = hash_many([*contents, f"{tmp_path}/nowhere"])
+    hashes = hash_many(Disk(str(tmp_path)), [*contents, f"{tmp_path}/nowhere"])
     assert isinstance(hashes.pop(f"{tmp_path}/nowhere"), FileNotFoundError)
     assert hashes == {
         path: Hashed(hashlib.sha256(content).hexdigest(), FileKey.of(os.stat(path)))

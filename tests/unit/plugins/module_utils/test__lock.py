@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import (
     LockBusy,
     LockError,
@@ -21,7 +22,12 @@ from ansible_collections.archiv.ollama.plugins.module_utils._lock import (
     hold_lock,
     who_holds,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, writer_lock
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
+
+
+def disk_of(lock: str) -> Disk:
+    """The store's disk: that of the folder above .archiv."""
+    return Disk(os.path.dirname(os.path.dirname(lock)))
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def holder(lock: str) -> Iterator[subprocess.Popen[bytes]]:
 def test_lock_is_free_again_after_use_and_after_failure(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "models"))
     for _ in range(2):
-        with pytest.raises(RuntimeError), writer_lock(store, 0):
+        with pytest.raises(RuntimeError), hold_lock(store.disk, store.lock_path, 0, "a writer"):
             raise RuntimeError
     assert Path(store.lock_path).read_bytes() == b""
 
@@ -60,7 +66,10 @@ def test_second_writer_waits_no_longer_than_told_and_names_the_holder(
     lock: str, holder: subprocess.Popen[bytes]
 ) -> None:
     begun = time.monotonic()
-    with pytest.raises(LockBusy, match=rf"process {holder.pid} \(.*python.*held .*{lock}"), hold_lock(lock, 0.3, "me"):
+    with (
+        pytest.raises(LockBusy, match=rf"process {holder.pid} \(.*python.*held .*{lock}"),
+        hold_lock(disk_of(lock), lock, 0.3, "me"),
+    ):
         pass
     assert 0.3 <= time.monotonic() - begun < 2
 
@@ -68,13 +77,13 @@ def test_second_writer_waits_no_longer_than_told_and_names_the_holder(
 def test_lock_of_a_killed_holder_is_free_at_once(lock: str, holder: subprocess.Popen[bytes]) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with hold_lock(lock, 1, "the next one"):
-        assert who_holds(lock) == f"process {os.getpid()} (the next one)"
+    with hold_lock(disk_of(lock), lock, 1, "the next one"):
+        assert who_holds(disk_of(lock), lock) == f"process {os.getpid()} (the next one)"
 
 
 def test_signature_of_a_dead_holder_is_not_believed(lock: str, holder: subprocess.Popen[bytes]) -> None:
     Path(lock).write_text("process 1 (a ghost)")
-    assert who_holds(lock).startswith(f"process {holder.pid} (")
+    assert who_holds(disk_of(lock), lock).startswith(f"process {holder.pid} (")
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
@@ -83,17 +92,20 @@ def test_filesystem_without_locks_is_refused(lock: str, monkeypatch: pytest.Monk
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(LockUnsupported, match="put it on a local filesystem"), hold_lock(lock, 5, "me"):
+    with pytest.raises(LockUnsupported, match="put it on a local filesystem"), hold_lock(disk_of(lock), lock, 5, "me"):
         pass
 
 
 def test_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".archiv").write_text("a file in its place")
-    with pytest.raises(LockError, match="cannot open the store's lock"), hold_lock(f"{tmp_path}/.archiv/lock", 5, "me"):
+    with (
+        pytest.raises(LockError, match="cannot open the store's lock"),
+        hold_lock(Disk(str(tmp_path)), f"{tmp_path}/.archiv/lock", 5, "me"),
+    ):
         pass
 
 
 def test_lock_file_is_never_removed(lock: str) -> None:
-    with hold_lock(lock, 0, "me"):
+    with hold_lock(disk_of(lock), lock, 0, "me"):
         inode = os.stat(lock).st_ino
     assert os.stat(lock).st_ino == inode

@@ -88,9 +88,9 @@ GONE: dict[Callable[[Path], None], tuple[str, str]] = {
     grown: ("size", "bytes"),
     emptied: ("size", "0 bytes"),
     folder: ("not_a_file", "a folder"),
-    dangling_link: ("not_a_file", "a dangling link to /nowhere/at/all"),
+    dangling_link: ("not_a_file", "a link to /nowhere/at/all"),
     link: ("not_a_file", "a link to "),
-    pipe: ("not_a_file", "something that is not a file"),
+    pipe: ("not_a_file", "a pipe"),
 }
 WRONG_BYTES: dict[Callable[[Path], None], tuple[str, str]] = {
     zeroed: ("content", "zeroed bytes"),
@@ -102,8 +102,9 @@ WRONG_BYTES: dict[Callable[[Path], None], tuple[str, str]] = {
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     """A store with one whole model."""
-    tiny_model().install(tmp_path / "models")
-    return tmp_path / "models"
+    # pytest's own folder is closed to everybody else.
+    tiny_model().install(tmp_path / "volume" / "models")
+    return tmp_path / "volume" / "models"
 
 
 def look(models: Path, verify: str = "full", digest: str | None = None) -> ModelState:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
     MANIFEST_LIMIT,
     ManifestInvalid,
     parse_manifest,
-    read_manifest,
 )
 from tests.unit.plugins.stores import sha256, tiny_model
 
@@ -129,17 +126,3 @@ def test_parse_manifest_refuses_a_huge_number_at_once() -> None:
     with pytest.raises(ManifestInvalid, match="not JSON"):
         parse_manifest(raw)
     assert time.monotonic() - begun < 1
-
-
-def test_read_manifest_reads_no_more_than_a_manifest(tmp_path: Path) -> None:
-    huge = tmp_path / "huge"
-    huge.touch()
-    os.truncate(huge, 1 << 40)
-    with pytest.raises(ManifestInvalid, match="more than"):
-        read_manifest(str(huge))
-
-
-def test_read_manifest_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ManifestInvalid, match="empty"):
-        read_manifest(str(tmp_path / "pipe"))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Unsafe
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import ManifestInvalid
 from ansible_collections.archiv.ollama.plugins.module_utils._names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
 from tests.unit.plugins.stores import NAME, sha256, tiny_model
@@ -95,3 +97,17 @@ def test_survey_names_manifests_it_cannot_read(tmp_path: Path) -> None:
 def test_survey_of_nothing_is_empty(tmp_path: Path) -> None:
     survey = Store(str(tmp_path / "nowhere")).survey()
     assert (survey.partials, survey.unreferenced, survey.bad_manifests) == ((), (), ())
+
+
+def test_read_manifest_reads_no_more_than_a_manifest(tmp_path: Path) -> None:
+    huge = tmp_path / "huge"
+    huge.touch()
+    os.truncate(huge, 1 << 40)
+    with pytest.raises(ManifestInvalid, match="more than"):
+        Store(str(tmp_path)).read_manifest(str(huge))
+
+
+def test_read_manifest_does_not_open_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Unsafe, match="not a regular file"):
+        Store(str(tmp_path)).read_manifest(str(tmp_path / "pipe"))

@@ -37,6 +37,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils import (
     _registry,
     _run,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts, boot_identity
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import Answer, RegistryClient
@@ -863,24 +864,19 @@ def test_what_a_killed_run_left_aside_is_no_hindrance(host: Host) -> None:
 def test_every_name_appears_after_its_bytes_and_the_manifest_last(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """The order of syscalls that a power cut cannot turn into a model with wrong bytes."""
     steps: list[tuple[str, str]] = []
-    real_fsync, real_replace, real_rename = os.fsync, os.replace, os.rename
+    real_fsync, real_replace = os.fsync, os.replace
 
     def spy_fsync(fd: int) -> None:
         steps.append(("sync", os.readlink(f"/proc/self/fd/{fd}")))
         real_fsync(fd)
 
-    def spy_replace(source: str, target: str) -> None:
-        steps.append(("name", str(target)))
-        steps.append(("from", str(source)))
-        real_replace(source, target)
-
-    def spy_rename(source: str, target: str) -> None:
-        steps.append(("name", str(target)))
-        real_rename(source, target)
+    def spy_replace(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        steps.append(("name", os.path.join(os.readlink(f"/proc/self/fd/{dst_dir_fd}"), target)))
+        steps.append(("from", os.path.join(os.readlink(f"/proc/self/fd/{src_dir_fd}"), source)))
+        real_replace(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
     monkeypatch.setattr(os, "fsync", spy_fsync)
     monkeypatch.setattr(os, "replace", spy_replace)
-    monkeypatch.setattr(os, "rename", spy_rename)
     host.ok()
     manifest = str(host.models / "manifests" / host.manifests()[0])
     named = {target: position for position, (what, target) in enumerate(steps) if what == "name"}
@@ -926,8 +922,8 @@ def test_full_disk_is_refused_before_the_first_byte(
 ) -> None:
     real = os.statvfs
 
-    def nearly_full(path: str) -> os.statvfs_result:
-        return os.statvfs_result((4096, 4096, 10**6, 10, 10, *real(path)[5:]))
+    def nearly_full(descriptor: int) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 10**6, 10, 10, *real(descriptor)[5:]))
 
     monkeypatch.setattr(os, "statvfs", nearly_full)
     for check in (True, False):
@@ -975,15 +971,16 @@ def test_slow_disk_is_heard_out(
     assert host.partials() == [], "neither bytes that may not be on disk nor a record that came late"
 
 
-def test_store_split_over_file_systems_is_refused(host: Host, tmp_path: Path) -> None:
-    host.models.mkdir(parents=True)
-    other = Path("/dev/shm") / f"archiv-test-{os.getpid()}"
-    other.mkdir()
-    try:
-        (host.models / "blobs").symlink_to(other)
-        assert "file system" in host.fails("store")
-    finally:
-        other.rmdir()
+def test_store_split_over_file_systems_is_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Disk.stat
+
+    def elsewhere(disk: Disk, path: str) -> os.stat_result:
+        found = real(disk, path)
+        away = path == str(host.models / "blobs")
+        return os.stat_result((*found[:2], found.st_dev + 1, *found[3:])) if away else found
+
+    monkeypatch.setattr(Disk, "stat", elsewhere)
+    assert "file system" in host.fails("store")
 
 
 def test_file_where_a_folder_belongs_is_named(host: Host) -> None:
@@ -1075,7 +1072,7 @@ def test_other_writer_is_waited_for_and_named(host: Host) -> None:
 def test_receipts_written_while_the_lock_was_waited_for_are_kept(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     other = "sha256:" + "a" * 64
 
-    def write_meanwhile(_lock: str) -> str:
+    def write_meanwhile(_disk: Disk, _lock: str) -> str:
         Receipts(str(host.models), str(host.receipts)).write({other: FileKey(1, 2, 3, 0, 0)})
         return "another writer"
 
@@ -1122,9 +1119,18 @@ def test_absent_takes_every_spelling(host: Host) -> None:
     assert host.manifests() == [] and host.blobs() == {} and len(result["models"]) == 2
 
 
-def test_absent_whose_receipts_cannot_be_written_is_done_with_a_warning(host: Host) -> None:
+def test_absent_whose_receipts_cannot_be_written_is_done_with_a_warning(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host.ok()
-    Path(f"{next(host.receipts.iterdir())}.new").mkdir()
+    real = Disk.write
+
+    def read_only(disk: Disk, path: str, data: bytes, mode: int, sync: bool = False) -> None:
+        if path.startswith(str(host.receipts)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        real(disk, path, data, mode, sync)
+
+    monkeypatch.setattr(Disk, "write", read_only)
     result = host.ok(state="absent")
     assert host.manifests() == [] and "receipts" in json.dumps(result["warnings"])
 

@@ -24,8 +24,10 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _registry, _wanted
 from ansible_collections.archiv.ollama.plugins.module_utils._assess import read_wishes
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
+from ansible_collections.archiv.ollama.plugins.module_utils._look import look_at, look_at_all
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import parse_manifest
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
-from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, look_at, look_at_all, parse_manifest
+from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
 from ansible_collections.archiv.ollama.plugins.modules import ollama_stack_info
 from tests.lab import model as lab
 from tests.unit.plugins.fake_engine import FakeEngine, serve_engine

@@ -1,0 +1,368 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The only hands below a model store, its .archiv and the receipts: what opens, changes or removes by path. Private.
+
+Whatever has the store mounted, or owns a part of it, may have planted anything there: links to the host's own files,
+devices, pipes. So a path is walked from its root folder a component at a time, by descriptors, and no link is followed
+on the way; only regular files are opened; and what is ours is written only where nobody but root could have put it.
+tests/sanity/code_smell.py keeps all other code of the store from doing the same by path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import stat
+import typing as t
+
+# O_PATH alone opens nothing: no pipe's other end wakes, no device does anything.
+_PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Unsafe(OSError):
+    """Something there is not what it must be; str() is a sentence for the operator."""
+
+
+class Disk:
+    """The files below one root folder. The way to the root is the operator's, and may lead over links."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.normpath(root)
+        self._inside = self.root.rstrip("/") + "/"
+
+    # Looking.
+
+    def stat(self, path: str) -> os.stat_result:
+        """What lies at path itself, be it a link."""
+        with self._at(path) as (folder, name):
+            return os.stat(name, dir_fd=folder, follow_symlinks=name == ".")
+
+    def find(self, path: str) -> os.stat_result | None:
+        """The same, or None where nothing lies there."""
+        try:
+            return self.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def names(self, path: str) -> list[str]:
+        """The names in a folder, sorted."""
+        descriptor = self._open_folder(path)
+        try:
+            return sorted(os.listdir(descriptor))
+        finally:
+            os.close(descriptor)
+
+    def open(self, path: str, flags: int = os.O_RDONLY) -> int:
+        """A descriptor of a regular file; anything else is Unsafe, and was never opened."""
+        with self._at(path) as (folder, name):
+            return _open_regular(folder, name, path, flags)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The first bytes of a regular file, at most limit of them."""
+        with os.fdopen(self.open(path), "rb") as file:
+            return file.read(limit)
+
+    def target(self, path: str) -> str:
+        """What a link names."""
+        with self._at(path) as (folder, name):
+            return os.readlink(name, dir_fd=folder)
+
+    def file_system(self, path: str) -> os.statvfs_result:
+        """The file system that path is on, or will be."""
+        place = self._nearest(path)
+        if place != self.root or os.path.isdir(place):
+            descriptor = self._open_folder(place)
+            try:
+                return os.statvfs(descriptor)
+            finally:
+                os.close(descriptor)
+        while not os.path.isdir(place):
+            place = os.path.dirname(place)
+        return os.statvfs(place)
+
+    # Changing.
+
+    def own(self, path: str, mode: int) -> int:
+        """A read-write descriptor of a file that only root writes, made where it is missing."""
+        with self._at(path, changing=True) as (folder, name):
+            while True:
+                with contextlib.suppress(FileNotFoundError):
+                    return _open_own(folder, name, path, mode)
+                # Another writer may have been faster.
+                with contextlib.suppress(FileExistsError):
+                    return self.create(path, mode)
+
+    def create(self, path: str, mode: int) -> int:
+        """A read-write descriptor of a file that is not there yet."""
+        with self._at(path, changing=True) as (folder, name):
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            return os.open(name, flags, mode, dir_fd=folder)
+
+    def take(self, path: str, mode: int) -> int:
+        """As own, but what is no file of ours there is removed first: the place is ours."""
+        try:
+            return self.own(path, mode)
+        except Unsafe:
+            self._check_way(path)
+            self.delete(path)
+            return self.create(path, mode)
+
+    def write(self, path: str, data: bytes, mode: int, sync: bool = False) -> None:
+        """A file of ours with this content; with sync its bytes are on disk, its name not yet."""
+        descriptor = self.take(path, mode)
+        try:
+            os.fchmod(descriptor, mode)
+            os.ftruncate(descriptor, 0)
+            # Of an empty file that stays empty nothing else would move the time.
+            os.utime(descriptor)
+            write_all(descriptor, data, 0)
+            if sync:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, source: str, target: str) -> None:
+        """Give a file the place of another, whatever lies there but a folder."""
+        with self._at(source, changing=True) as (old, name), self._at(target, changing=True) as (new, new_name):
+            os.replace(name, new_name, src_dir_fd=old, dst_dir_fd=new)
+
+    def remove(self, path: str) -> None:
+        """Remove a name that is no folder, if it is there; of a link the link."""
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            self._at(path, changing=True) as (folder, name),
+        ):
+            os.unlink(name, dir_fd=folder)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder."""
+        with self._at(path, changing=True) as (folder, name):
+            os.rmdir(name, dir_fd=folder)
+
+    def delete(self, path: str) -> None:
+        """Remove whatever lies there, a folder with all that is in it."""
+        found = self.find(path)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            self.remove(path)
+            return
+        with self._at(path, changing=True) as (folder, name):
+            # It follows no links below; the descriptor keeps it from following one above.
+            shutil.rmtree(f"/proc/self/fd/{folder}/{name}")
+
+    def make_folder(self, path: str, mode: int) -> None:
+        """Make a folder and its parents (0755), whatever the umask, and make their names last."""
+        if not self._is_below(path):
+            _make_root(path, mode)
+            return
+        found = self.find(path)
+        if found is not None:
+            if not stat.S_ISDIR(found.st_mode):
+                raise Unsafe(self.why_no_folder(path, found))
+            return
+        parent = os.path.dirname(path)
+        self.make_folder(parent, 0o755)
+        with contextlib.suppress(FileExistsError), self._at(path, changing=True) as (folder, name):
+            os.mkdir(name, dir_fd=folder)
+        self.chmod(path, mode)
+        self.sync(parent)
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Give a file or a folder a mode, on disk too; a file that has a second name somewhere stays as it is."""
+        descriptor = self._open_any(path)
+        try:
+            found = os.fstat(descriptor)
+            if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+                raise Unsafe(
+                    f"{path} has another name elsewhere (a hard link), so its mode was not changed: replace it by a"
+                    f" copy, or have root run chmod {mode:04o} {path}"
+                )
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync(self, path: str) -> None:
+        """Make a file's bytes, or the names in a folder, survive a power cut."""
+        descriptor = self._open_any(path)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    # Judging.
+
+    def why_no_folder(self, path: str, found: os.stat_result) -> str:
+        """That something else lies where a folder belongs, in a sentence."""
+        return (
+            f"{path} is in the way: it is {self.kind_of(path, found)} and should be a folder; look at what it is and"
+            " move it away"
+        )
+
+    def why_foreign(self, path: str, found: os.stat_result) -> str:
+        """Why others than root can change what is in a folder, in a sentence; "" where nobody can."""
+        if found.st_uid not in _trusted():
+            return (
+                f"{path} belongs to {user_name(found.st_uid)}, who could change what root puts there: stop what of"
+                f" theirs still works in it, then chown -R root: {self.root}"
+            )
+        open_to_group = found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid())
+        if (found.st_mode & stat.S_IWOTH or open_to_group) and not found.st_mode & stat.S_ISVTX:
+            return f"{path} can be written to by others than root: chmod go-w {path}"
+        return ""
+
+    def kind_of(self, path: str, found: os.stat_result) -> str:
+        """What something is, in words; a link is told by its text, and not gone after."""
+        mode = found.st_mode
+        if stat.S_ISLNK(mode):
+            return f"a link to {printable(self.target(path))}"
+        kinds = ((stat.S_ISREG, "a file"), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"))
+        named = [words for is_it, words in kinds if is_it(mode)]
+        named += ["a socket"] if stat.S_ISSOCK(mode) else ["a device"]
+        return named[0]
+
+    # Walking.
+
+    @contextlib.contextmanager
+    def _at(self, path: str, changing: bool = False) -> t.Iterator[tuple[int, str]]:
+        """The folder that holds path, and its name there; changing wants each folder on the way to be root's own."""
+        descriptor, shown = -1, self.root
+        try:
+            descriptor = os.open(self.root, _FOLDER | os.O_PATH)
+            *way, name = self._parts(path) or ["."]
+            if changing:
+                self._refuse_foreign(shown, descriptor)
+            for part in way:
+                shown = os.path.join(shown, part)
+                inner = os.open(part, _FOLDER | _PLACE, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+                if changing:
+                    self._refuse_foreign(shown, descriptor)
+            yield descriptor, name
+        except Unsafe:
+            raise
+        except OSError as error:
+            # A name alone, relative to a descriptor, tells nobody where.
+            error.filename = path
+            raise
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _parts(self, path: str) -> list[str]:
+        if path == self.root:
+            return []
+        parts = path[len(self._inside) :].split("/")
+        if not self._is_below(path) or not {"", ".", ".."}.isdisjoint(parts):
+            raise ValueError(f"{path} is not below {self.root}")
+        return parts
+
+    def _is_below(self, path: str) -> bool:
+        return path.startswith(self._inside)
+
+    def _refuse_foreign(self, shown: str, descriptor: int) -> None:
+        why = self.why_foreign(shown, os.fstat(descriptor))
+        if why:
+            raise Unsafe(why)
+
+    def _check_way(self, path: str) -> None:
+        """Unsafe where the folders on the way are what is wrong."""
+        with self._at(path, changing=True):
+            pass
+
+    def _open_folder(self, path: str) -> int:
+        with self._at(path) as (folder, name):
+            flags = _FOLDER if name == "." else _FOLDER | os.O_NOFOLLOW
+            return os.open(name, os.O_RDONLY | flags, dir_fd=folder)
+
+    def _open_any(self, path: str) -> int:
+        found = self.stat(path)
+        return self._open_folder(path) if stat.S_ISDIR(found.st_mode) else self.open(path)
+
+    def _nearest(self, path: str) -> str:
+        """The folder itself, or the one it will be made in."""
+        while self._is_below(path):
+            found = self.find(path)
+            if found is not None and stat.S_ISDIR(found.st_mode):
+                return path
+            path = os.path.dirname(path)
+        return path
+
+
+def user_name(uid: int) -> str:
+    """A user as the host calls them."""
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"
+
+
+def printable(text: str) -> str:
+    """A name that somebody else chose, on one line and with no bytes that a terminal obeys."""
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in shown)
+
+
+def read_kernel(path: str, limit: int) -> str:
+    """A file of /proc, which nobody can plant."""
+    with open(path, "rb") as file:
+        return file.read(limit).decode(errors="replace")
+
+
+def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    """pwrite may write less than it is given, when the disk runs full above all."""
+    written = os.pwrite(descriptor, data, offset)
+    while written < len(data):
+        written += os.pwrite(descriptor, data[written:], offset + written)
+
+
+def _trusted() -> tuple[int, int]:
+    return (0, os.geteuid())
+
+
+def _open_regular(folder: int, name: str, path: str, flags: int) -> int:
+    place = os.open(name, _PLACE, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            raise Unsafe(f"{path} is not a regular file")
+        # What was looked at is what is opened, whoever puts something else in its place meanwhile.
+        return os.open(f"/proc/self/fd/{place}", flags | os.O_CLOEXEC)
+    finally:
+        os.close(place)
+
+
+def _open_own(folder: int, name: str, path: str, mode: int) -> int:
+    descriptor = _open_regular(folder, name, path, os.O_RDWR)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid not in _trusted():
+            raise Unsafe(f"{path} belongs to {user_name(found.st_uid)}, not to root: look at what it is and remove it")
+        if found.st_nlink > 1:
+            raise Unsafe(f"{path} has another name elsewhere (a hard link): look at what it is and remove it")
+        if found.st_mode & 0o077 & ~mode:
+            os.fchmod(descriptor, mode)
+        return descriptor
+    except OSError:
+        os.close(descriptor)
+        raise
+
+
+def _make_root(path: str, mode: int) -> None:
+    """The root folder itself, and those above it."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    _make_root(parent, 0o755)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path)
+    os.chmod(path, mode)
+    descriptor = os.open(parent, os.O_RDONLY | _FOLDER)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
