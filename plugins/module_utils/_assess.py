@@ -187,7 +187,7 @@ def plain_survey(assessment: Assessment) -> Fact:
         "unreferenced": [{"path": printable(one.path), "bytes": one.bytes} for one in survey.unreferenced],
         "unreferenced_bytes": sum(one.bytes for one in survey.unreferenced),
         "bad_manifests": [printable(path) for path in survey.bad_manifests],
-        "strange": [printable(sentence) for sentence in survey.strange],
+        "strange": [*survey.unsafe, *survey.strange],
     }
 
 

@@ -27,6 +27,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     observer,
     read_wishes,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import read_kernel
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._logins import Login
@@ -36,6 +37,12 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store import Store,
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import parse_version
 
 VOLUME = "ollama-models"
+# What Ollama's own installer sets up.
+NATIVE = "ollama.service"
+# Where Compose mounts secrets.
+MOUNTED = "/run/secrets/"
+# How many bytes the mounts of a container may take to list.
+MOUNTS_LIMIT = 1024 * 1024
 # Below the stack's folder.
 SECRETS = ".archiv/secrets"
 LOGINS = ".archiv/docker-config/config.json"
@@ -151,17 +158,30 @@ def look_at_logins(query: Query) -> tuple[_stack.File, ...]:
     return (_read(wanted)[0],) if query.logins_file or os.path.lexists(path) else ()
 
 
-def find_outdated(pid: int, secrets: t.Mapping[str, str]) -> tuple[str, ...]:
+def find_outdated(pid: int, secrets: t.Sequence[_stack.File]) -> tuple[str, ...]:
     """The secrets a running container has mounted that are not the wanted ones.
 
-    What it sees is the file as it was when it was started: a file that was replaced since is another.
+    It sees the file that was there when it was started, also once another was put in its place; one that was only
+    written to it sees as it is now. Which file that is the kernel tells: what lies in its tree may be anything.
     """
-    mounted = {
-        name: _read(_stack.File(f"{PROCESSES}/{pid}/root/run/secrets/{name}", digest, ""))[0]
-        for name, digest in secrets.items()
-        if pid
-    }
-    return tuple(name for name, file in mounted.items() if file.sha256 not in ("", file.wanted_sha256))
+    try:
+        table = read_kernel(f"{PROCESSES}/{pid}/mountinfo", MOUNTS_LIMIT) if pid and secrets else ""
+    except OSError:
+        return ()
+    # ID PARENT DEVICE ROOT MOUNT-POINT; of several at one point the last is on top.
+    mounts = [words[3:5] for words in map(str.split, table.splitlines()) if len(words) > 4]
+    sources = {place.rpartition(MOUNTED)[2]: root for root, place in mounts if MOUNTED in place}
+    names = {os.path.basename(file.path): file for file in secrets}
+    return tuple(
+        name
+        for name, file in names.items()
+        if name in sources and (file.sha256 != file.wanted_sha256 or not _is_at(sources[name], file.path))
+    )
+
+
+def _is_at(root: str, path: str) -> bool:
+    """Whether a mount's root, told from the top of its file system, lies at path still: neither removed nor moved."""
+    return path.endswith(root) or root.endswith(f"/{SECRETS}/{os.path.basename(path)}")
 
 
 def find_uid(pid: int) -> int | None:
@@ -267,7 +287,7 @@ def _answer(process: subprocess.Popen[bytes]) -> str:
 class StackEngine(Engine):
     """The Engine with the questions that only a whole stack asks."""
 
-    def stack(self, project: str, secrets: t.Mapping[str, str]) -> tuple[_stack.Container, ...]:
+    def stack(self, project: str, secrets: t.Sequence[_stack.File]) -> tuple[_stack.Container, ...]:
         """The containers of a project, those of `compose run` left out, and which of the secrets they hold outdated."""
         return tuple(
             replace(
@@ -346,11 +366,13 @@ _IMAGE = re.compile(r"^ *image: *[\"']?([^\s\"'$]+)[\"']?(?=\s|$)", re.MULTILINE
 
 
 def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observation:
+    folder = os.path.join(query.directory, SECRETS)
+    secrets = [file for file in seen.files if os.path.dirname(file.path) == folder]
     try:
         engine = StackEngine(query.docker_host)
         seen = replace(
             seen,
-            containers=engine.stack(query.project, query.secrets),
+            containers=engine.stack(query.project, secrets),
             images=engine.images(_IMAGE.findall(query.files[0]["content"])),
             networks=engine.networks(),
             volumes=engine.volumes(),
@@ -410,6 +432,8 @@ def _assess(
         healthy=assessment.healthy,
         unreferenced=sum(one.bytes for one in assessment.survey.unreferenced),
         free=_free(models_dir),
+        store_problem="; ".join(assessment.survey.unsafe),
+        strange=assessment.survey.strange,
     )
 
 
@@ -484,6 +508,8 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
             engine_version=info.get("ServerVersion", ""),
             nvidia=has_nvidia(info),
             selinux=any("name=selinux" in option for option in info.get("SecurityOptions") or ()),
+            user_namespace="name=userns" in (info.get("SecurityOptions") or ()),
+            native=find_native(inputs.get("ollama_stack_models_dir") or ""),
         ),
         seen.models_dir or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
         images_root(info),
@@ -502,6 +528,25 @@ def _look_at_networks(query: Query, seen: _stack.Observation) -> dict[str, tuple
         # A refusal of its own.
         return {}
     return {name: found for name, found in users.items() if found}
+
+
+def find_native(root: str) -> bool:
+    """Whether the host's own ollama.service is at work in this folder."""
+    systemctl = shutil.which("systemctl")
+    if not root or systemctl is None:
+        return False
+    question = [systemctl, "show", "--property=MainPID", "--value", NATIVE]
+    with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
+        said = subprocess.run(question, capture_output=True, text=True, timeout=CLI_SECONDS, check=False).stdout
+        pid = int(said)
+        variables = dict(
+            one.partition("=")[::2] for one in read_kernel(f"{PROCESSES}/{pid}/environ", MOUNTS_LIMIT).split("\0")
+        )
+        home = os.path.join(variables.get("HOME", "/"), ".ollama", "models")
+        return pid > 0 and os.path.realpath(variables.get("OLLAMA_MODELS") or home) == os.path.realpath(
+            os.path.join(root, "models")
+        )
+    return False
 
 
 def images_root(info: t.Mapping[str, t.Any]) -> str:

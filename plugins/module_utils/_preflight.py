@@ -80,6 +80,10 @@ class Host:
     ollama_version: str = ""
     # The device nodes of AMD's GPUs, each with the group that alone may open it; None where everybody may.
     amd_devices: t.Mapping[str, int | None] = field(default_factory=dict)
+    # Whether the Engine gives containers other uids than they see (userns-remap).
+    user_namespace: bool = False
+    # Whether the host's own ollama.service is at work in the models' folder.
+    native: bool = False
     # Whether the Engine can hand NVIDIA's GPUs to a container.
     nvidia: bool | None = None
     # Whether the Engine confines containers with SELinux.
@@ -108,7 +112,7 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *_refuse_inputs(inputs),
         *_refuse_registries(registries),
         *_refuse_images(inputs, host),
-        *_refuse_host(host),
+        *_refuse_host(inputs, host),
         *_refuse_gpu(inputs, host),
         *_refuse_selinux(inputs, host),
         *_refuse_networks(host),
@@ -265,7 +269,7 @@ def _refuse_registries(registries: Registries) -> t.Iterator[str]:
         yield f"the image {image} is not given out: {way}, and check the image's name (the registry says: {why})"
 
 
-def _refuse_host(host: Host) -> t.Iterator[str]:
+def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
     if not host.root:
         yield "the tasks run without root's rights, which Docker and the model store need: set become: true"
     for what, version, floor, why in (
@@ -279,6 +283,18 @@ def _refuse_host(host: Host) -> t.Iterator[str]:
         yield (
             "the host's kernel has no memory control group, so no memory limit would hold:"
             " enable it on the kernel's command line (cgroup_enable=memory)"
+        )
+    if host.user_namespace:
+        yield (
+            "the Docker Engine gives the users of containers other numbers on the host (userns-remap), so that what"
+            " root writes there is not root's own here: take userns-remap out of its daemon.json"
+        )
+    if host.native:
+        yield _refuse(
+            "ollama_stack_models_dir",
+            inputs.get("ollama_stack_models_dir"),
+            "ollama.service of this host works in it and would change models behind this stack: stop it with"
+            f" `systemctl disable --now ollama.service`, then chown -R root: {inputs.get('ollama_stack_models_dir')}",
         )
     if host.store_problem:
         yield f"the model store cannot be used: {host.store_problem}"

@@ -168,6 +168,8 @@ class Observation:
     # Where the models lie on the host, or "" where nobody knows (yet).
     models_dir: str = ""
     store_problem: str = ""
+    # What was planted in it and is left alone.
+    strange: tuple[str, ...] = ()
     # Why the wanted models cannot be meant; the preflight says it in the inputs' own names.
     models_problem: str = ""
     models: tuple[ModelState, ...] = ()
@@ -302,7 +304,7 @@ def find_notes(seen: Observation) -> list[str]:
         if owners and item.service == BACKEND and item.uid not in {None, 0, *owners}
     ]
     odd = [f"{one['subject']}: {one['found']}; {one['action']}" for one in seen.healthy.get("warnings", ())]
-    return left + odd
+    return [*left, *odd, *seen.strange]
 
 
 def find_restarts(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:

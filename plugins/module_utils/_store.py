@@ -12,7 +12,7 @@ import stat
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk, user_name
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk, printable, user_name
 from ansible_collections.archiv.ollama.plugins.module_utils._manifest import (
     DIGEST,
     MANIFEST_LIMIT,
@@ -26,6 +26,9 @@ _BLOB_FILE = re.compile(r"sha256-([0-9a-f]{64})")
 _PARTIAL_FILE = re.compile(r"sha256-([0-9a-f]{64})-partial(?:-[0-9]+)?")
 # All that is ever made in .archiv/partials: blobs that come, their records, what was replaced.
 _OWN_FILE = re.compile(r"(?:sha256-[0-9a-f]{64}|manifest)(?:\.[a-z.]+)?")
+
+# Whoever can plant one thing can plant thousands.
+_MOST_TOLD = 20
 
 
 class StoreError(Exception):
@@ -49,7 +52,8 @@ class Survey:
     partials: tuple[Leftover, ...]
     unreferenced: tuple[Leftover, ...]
     bad_manifests: tuple[str, ...]
-    # What does not belong here at all, a sentence each.
+    # Why nothing may be written, and what does not belong here at all, a sentence each.
+    unsafe: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
 
 
@@ -173,7 +177,11 @@ class Store:
             for uid, count in owners.items()
             if uid not in (0, os.geteuid())
         ]
-        return Survey(tuple(partials), tuple(unreferenced), tuple(sorted(bad)), (*self.find_unsafe(), *strange))
+        if len(strange) > _MOST_TOLD:
+            strange[_MOST_TOLD:] = [f"{len(strange) - _MOST_TOLD} more things do not belong into {self.root}"]
+        return Survey(
+            tuple(partials), tuple(unreferenced), tuple(sorted(bad)), tuple(self.find_unsafe()), tuple(strange)
+        )
 
     def is_ours(self, leftover: Leftover) -> bool:
         """Whether its name is one that Ollama or this collection gives, so that it may be pruned."""
@@ -221,7 +229,7 @@ class Store:
 
     def _strange(self, path: str, found: os.stat_result) -> str:
         what = self.disk.kind_of(path, found)
-        return f"{path} is {what}, which nothing here reads or removes: look at what it is and remove it"
+        return f"{printable(path)} is {what}, which nothing here reads or removes: look at what it is and remove it"
 
 
 def _spellings(entries: t.Iterable[str], part: str) -> list[str]:

@@ -245,6 +245,7 @@ store:
     unreferenced: []
     unreferenced_bytes: 0
     bad_manifests: []
+    strange: []
 kind:
   description: >-
     What failed, in one word: V(input), V(store), V(engine), V(lock), V(damaged), V(offline), V(untrusted),

@@ -387,6 +387,13 @@ store:
       type: list
       elements: str
       sample: []
+    strange:
+      description:
+        - What does not belong into a store, a sentence each, such as links, devices and files of other users.
+        - Nothing of it is read, followed or removed.
+      type: list
+      elements: str
+      sample: []
 msg:
   description: The same in a sentence or two; with O(expect), everything that is not met.
   returned: always

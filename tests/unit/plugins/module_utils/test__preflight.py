@@ -122,6 +122,8 @@ def test_image_whose_tag_says_nothing_is_judged_by_its_own_version() -> None:
         (replace(HOST, memory=8 * GIB), "together"),
         (replace(HOST, store_locks=False), "knows no locks"),
         (replace(HOST, store_problem="volume x: nfs"), "volume x: nfs"),
+        (replace(HOST, user_namespace=True), "userns-remap"),
+        (replace(HOST, native=True), "systemctl disable --now ollama.service"),
         (replace(HOST, missing_files=("/etc/ca.pem",)), "/etc/ca.pem"),
         (replace(HOST, models=(_preflight.Model("big:70b", 40 * GIB),)), "kill it at every load"),
         (replace(HOST, free={1: GIB, 2: 100 * GIB}), "5.0 GiB are needed"),

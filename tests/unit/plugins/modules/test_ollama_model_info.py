@@ -252,10 +252,10 @@ def test_bad_options_are_refused_in_words(run: Run, options: dict[str, Any], par
 def test_folder_that_cannot_be_read_is_a_sentence(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     listdir = os.listdir
 
-    def refuse(path: str) -> list[str]:
-        if "library" in str(path):
+    def refuse(folder: int) -> list[str]:
+        if "library" in os.readlink(f"/proc/self/fd/{folder}"):
             raise PermissionError(13, "Permission denied")
-        return listdir(path)
+        return listdir(folder)
 
     monkeypatch.setattr(os, "listdir", refuse)
     result = run(store=store, health=False)

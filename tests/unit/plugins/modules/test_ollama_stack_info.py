@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _registry, _wanted
+from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _registry, _stack, _wanted
 from ansible_collections.archiv.ollama.plugins.module_utils._assess import read_wishes
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._look import look_at, look_at_all
@@ -299,6 +300,52 @@ def test_compose_that_fails_to_tell_its_version_is_told(
     assert kinds(verdict)[0] in ("engine_missing", "compose_refused") and not verdict["clean"]
 
 
+@pytest.mark.usefixtures("cli")
+def test_store_that_others_could_write_is_a_reason_and_a_refusal(run: Run, engine: FakeEngine, tmp_path: Path) -> None:
+    write(tmp_path)
+    models = tmp_path / "data" / "models"
+    (models / "blobs").rename(tmp_path / "moved")
+    (models / "blobs").symlink_to(tmp_path / "moved")
+    (tmp_path / "moved" / "pipe").touch()
+    engine.answers["/info"][1]["SecurityOptions"] = ["name=seccomp,profile=builtin", "name=userns"]
+    verdict = run(docker_host=engine.host)
+    assert "models_unknown" in kinds(verdict)
+    refused = [one for one in verdict["refusals"] if str(models / "blobs") in one]
+    assert len(refused) == 1 and "is in the way: it is a link to" in refused[0]
+    assert [one for one in verdict["refusals"] if "userns-remap" in one]
+
+
+@pytest.mark.usefixtures("cli")
+def test_what_was_planted_in_a_store_is_told(run: Run, engine: FakeEngine, tmp_path: Path) -> None:
+    write(tmp_path)
+    os.mkfifo(tmp_path / "data/models/blobs/pipe")
+    verdict = run(docker_host=engine.host)
+    assert kinds(verdict) == ["model_unproven"], "a note, and no reason to do anything"
+    assert [one for one in verdict["warnings"] if f"{tmp_path}/data/models/blobs/pipe is a pipe, which nothing" in one]
+
+
+@pytest.mark.parametrize(
+    ("environment", "native"),
+    [("OLLAMA_MODELS={models}", True), ("HOME={home}", True), ("OLLAMA_MODELS=/elsewhere", False), ("", False)],
+)
+def test_native_service_is_seen_by_the_folder_it_works_in(
+    environment: str, native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / ".ollama"
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text('#!/bin/sh\n[ "$*" = "show --property=MainPID --value ollama.service" ] && echo 7\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setattr(_observe, "PROCESSES", str(tmp_path))
+    (tmp_path / "7").mkdir()
+    told = environment.format(models=root / "models", home=tmp_path)
+    (tmp_path / "7" / "environ").write_text(f"PATH=/bin\0{told}\0")
+    assert _observe.find_native(str(root)) is native
+    assert _observe.find_native("") is False
+    systemctl.write_text("#!/bin/sh\necho 0\n")
+    assert _observe.find_native(str(root)) is False
+
+
 def test_device_is_a_device_with_the_group_that_may_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_observe, "DEVICES", str(tmp_path))
     (tmp_path / "dri").mkdir()
@@ -478,17 +525,93 @@ def test_password_that_is_a_word_of_the_verdict_is_refused(run: Run, engine: Fak
     assert not [one for one in verdict["refusals"] if "too plain" in one]
 
 
-def test_container_that_runs_with_an_old_secret_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A process in a root of its own is what the kernel shows under /proc; no process, no secret.
+# What kernel 6.18 says of a secret's mount, the container's own mounts around it.
+MOUNTS = """\
+455 178 0:61 / / rw,relatime master:12 - overlay overlay rw
+456 455 254:0 {root} /run/secrets/token ro,relatime - ext4 /dev/vda rw
+457 455 254:0 /opt/archiv/uploads /run/secrets-of-others rw - ext4 /dev/vda rw
+458 455 0:62
+"""
+
+
+def secret(content: str, wanted: str) -> _stack.File:
+    path = "/opt/archiv/.archiv/secrets/token"
+    return _stack.File(path, digest(wanted), "0400", sha256=digest(content))
+
+
+@pytest.mark.parametrize(
+    ("root", "content", "outdated"),
+    [
+        pytest.param("/opt/archiv/.archiv/secrets/token", "new", (), id="started with it"),
+        pytest.param("/opt/archiv/.archiv/secrets/token//deleted", "new", ("token",), id="replaced, as the role does"),
+        pytest.param("/opt/archiv/.archiv/secrets/token", "old", ("token",), id="about to be replaced"),
+        # The container sees what was written; nothing is outdated.
+        pytest.param("/opt/archiv/.archiv/secrets/token", "new", (), id="written to in place"),
+        pytest.param("/opt/archiv/.archiv/secrets/token~", "new", ("token",), id="moved away by hand"),
+        pytest.param("/opt/archiv/.archiv/secrets.old/token", "new", ("token",), id="its folder moved away"),
+        pytest.param("/@/opt/archiv/.archiv/secrets/token", "new", (), id="in a subvolume"),
+        pytest.param("/archiv/.archiv/secrets/token", "new", (), id="on a disk of its own"),
+        pytest.param("/token", "new", (), id="in a tmpfs of its own"),
+    ],
+)
+def test_container_that_runs_with_an_old_secret_is_found(
+    root: str, content: str, outdated: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_observe, "PROCESSES", str(tmp_path))
-    mounted = tmp_path / "7" / "root" / "run" / "secrets"
-    mounted.mkdir(parents=True)
-    (mounted / "kept").write_text("one")
-    (mounted / "rotated").write_text("two")
-    wanted = {"kept": digest("one"), "rotated": digest("three"), "elsewhere": digest("four")}
-    assert _observe.find_outdated(7, wanted) == ("rotated",)
-    assert _observe.find_outdated(0, wanted) == ()
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "mountinfo").write_text(MOUNTS.format(root=root))
+    assert _observe.find_outdated(7, [secret(content, "new")]) == outdated
+    elsewhere = dataclasses.replace(secret("old", "new"), path="/opt/archiv/.archiv/secrets/not-mounted")
+    assert _observe.find_outdated(7, [elsewhere]) == _observe.find_outdated(7, []) == ()
+    # No process, no secret.
+    assert _observe.find_outdated(0, [secret("old", "new")]) == _observe.find_outdated(8, [secret("old", "new")]) == ()
     assert (_observe.find_uid(7), _observe.find_uid(8), _observe.find_uid(0)) == (os.getuid(), None, None)
+
+
+def test_nothing_in_a_containers_tree_is_opened_for_its_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_observe, "PROCESSES", str(tmp_path))
+    secrets = tmp_path / "7" / "root" / "run" / "secrets"
+    secrets.mkdir(parents=True)
+    os.mkfifo(secrets / "token")
+    (tmp_path / "7" / "mountinfo").write_text(MOUNTS.format(root="/opt/archiv/.archiv/secrets/token"))
+    woken = threading.Event()
+
+    def write() -> None:
+        os.close(os.open(secrets / "token", os.O_WRONLY))
+        woken.set()
+
+    threading.Thread(target=write, daemon=True).start()
+    time.sleep(0.1)
+    _observe.find_outdated(7, [secret("new", "new")])
+    heard = woken.wait(0.2)
+    os.close(os.open(secrets / "token", os.O_RDONLY | os.O_NONBLOCK))
+    assert not heard
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_kernel_tells_a_replaced_secret_from_one_that_was_written_to(tmp_path: Path) -> None:
+    # In a mount namespace of its own, as a container has one; skipped where even root may not have that.
+    (tmp_path / "stack" / _observe.SECRETS).mkdir(parents=True)
+    path = tmp_path / "stack" / _observe.SECRETS / "token"
+    path.write_text("old")
+    (tmp_path / "run" / "secrets").mkdir(parents=True)
+    (tmp_path / "run" / "secrets" / "token").touch()
+    mount = f"mount --bind {path} {tmp_path}/run/secrets/token && echo ready && exec sleep 60"
+    with subprocess.Popen(["unshare", "--mount", "sh", "-c", mount], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            pytest.skip("no mount namespace can be had here")
+        seen = dataclasses.replace(secret("new", "new"), path=str(path))
+        path.write_text("new")
+        written = _observe.find_outdated(process.pid, [seen])
+        other = path.with_name("other")
+        other.write_text("new")
+        other.rename(path)
+        replaced = _observe.find_outdated(process.pid, [seen])
+        process.kill()
+    assert (written, replaced) == ((), ("token",))
 
 
 @pytest.mark.usefixtures("engine")
