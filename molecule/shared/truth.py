@@ -139,7 +139,7 @@ def strays(volume):
 
 
 def locks(project, volume):
-    return [volume / ".archiv/lock", Path(f"/run/lock/{project}-deploy.lock")]
+    return [volume / ".archiv/lock", Path(f"/run/archiv-ollama/{project}-deploy.lock")]
 
 
 def is_held(path):
