@@ -57,7 +57,14 @@ def sabotaged(root: Path, sabotage: Sabotage) -> dict[str, str]:
 # Nothing is done to this scenario's host that the next deploy does not undo, so one host serves all its sabotages.
 STANDING = "default"
 CONTRACT = "Judge them"
-LOCK_IS_FILE = Edit(f"{UTILS}/_lock.py", "os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW", "os.O_RDWR | os.O_CREAT | os.O_EXCL")
+LOCK_IS_FILE = Edit(f"{UTILS}/_lock.py", "disk.own(path, _MODE)", "disk.create(path, _MODE)")
+HOSTILE = f"{UNIT}/modules/test_hostile_store.py"
+# Each alone is held up by the others.
+LINKS_FOLLOWED = [
+    Edit(f"{UTILS}/_disk.py", "_PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC", "_PLACE = os.O_PATH | os.O_CLOEXEC"),
+    Edit(f"{UTILS}/_disk.py", 'flags = _FOLDER if name == "." else _FOLDER | os.O_NOFOLLOW', "flags = _FOLDER"),
+    Edit(f"{UTILS}/_disk.py", 'follow_symlinks=name == "."', "follow_symlinks=True"),
+]
 BLOBS = "            proven.update(_bring_blobs(shop, one, proven))\n"
 NAMED = "            if one.write_manifest:\n                _write_manifest(store, one)\n"
 
@@ -504,6 +511,47 @@ SABOTAGES = (
         [Edit("roles/ollama_stack/vars/main.yml", "map('replace', '$', '$$')", "map('replace', '$', '$')")],
         "tests/unit/roles/test_backend.py::test_dollar_of_the_environment_is_a_dollar_for_compose_too",
         "PASSWORD_HINT",
+    ),
+    Sabotage(
+        "links-followed-by-prune",
+        "root follows the links in a store, and removes what lies behind them",
+        LINKS_FOLLOWED,
+        f"{HOSTILE}::test_prune_over_a_link_removes_nothing_behind_it",
+        "fingerprint",
+    ),
+    Sabotage(
+        "strangers-pruned",
+        "a prune takes what is neither a blob nor a download",
+        [Edit(f"{UTILS}/_install.py", "if store.is_ours(one) and _is_old", "if _is_old")],
+        f"{HOSTILE}::test_prune_takes_only_names_that_are_ours",
+        "assert",
+    ),
+    Sabotage(
+        "owners-trusted",
+        "a folder that another user owns is written in",
+        [
+            Edit(
+                f"{UTILS}/_disk.py",
+                "if found.st_uid not in _trusted():\n            return (",
+                "if False:\n            return (",
+            )
+        ],
+        f"{HOSTILE}::test_folder_of_another_user_is_refused_by_name",
+        "belongs to nobody",
+    ),
+    Sabotage(
+        "rotation-unseen",
+        "a secret that was replaced under a running container is not noticed",
+        [Edit(f"{UTILS}/_observe.py", "or not _is_at(sources[name], file.path)", "or not sources[name]")],
+        f"{UNIT}/modules/test_ollama_stack_info.py::test_container_that_runs_with_an_old_secret_is_found",
+        r"assert \(\) == \('token',\)",
+    ),
+    Sabotage(
+        "mount-root-unseen",
+        "a mount root that the server cannot enter goes unnoticed",
+        [Edit(f"{UTILS}/_look.py", "(os.path.dirname(manifest), store.root)", "(store.blobs_dir, store.models_dir)")],
+        f"{HOSTILE}::test_mount_root_that_the_server_cannot_enter_is_named_and_opened",
+        r"assert \[\] ==",
     ),
     Sabotage(
         "case-matters",

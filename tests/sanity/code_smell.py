@@ -1,11 +1,13 @@
-"""Runs those checks of ansible-test that look at one file at a time."""
+"""Runs those checks of ansible-test that look at one file at a time, and our own of the code below a model store."""
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,35 @@ NAMES = (
     "use-argspec-type-path",
     "use-compat-six",
 )
+
+# What works below a model store, its .archiv or the receipts: paths there are opened and changed by _disk alone.
+UTILS = "plugins/module_utils"
+STORE_CODE = [
+    f"{UTILS}/_{name}.py"
+    for name in (
+        *("ensure", "fetch", "gguf", "hashing", "install", "lock"),
+        *("look", "manifest", "pull", "receipts", "store", "wanted"),
+    )
+]
+# All of `os` that they may call: what takes a descriptor, and what only works on text or on the process.
+DESCRIPTORS = "close dup fdatasync fchmod fstat fsync ftruncate posix_fadvise preadv pwrite readv read"
+TEXT = "path.abspath path.basename path.dirname path.join path.normpath path.relpath path.split path.realpath"
+HARMLESS = frozenset([*DESCRIPTORS.split(), *TEXT.split(), "cpu_count", "environ.setdefault", "geteuid", "getpid"])
+PATHS = ("glob", "io", "pathlib", "shutil", "subprocess", "tempfile")
+
+
+def path_calls(text: str) -> Iterator[str]:
+    """What a source does by path, past _disk: a line a call or import."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            found = [name for name in names if name.partition(".")[0] in PATHS]
+            found += ["from os"] if isinstance(node, ast.ImportFrom) and node.module in ("os", "os.path") else []
+            yield from (f"{node.lineno}: import {name}" for name in found)
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if name == "open" or (re.fullmatch(r"os(\.\w+)+", name) and name[len("os.") :] not in HARMLESS):
+                yield f"{node.lineno}: {name}()"
 
 
 def shipped_files(root: Path) -> list[str]:
@@ -56,6 +87,11 @@ def main() -> int:
         )
         # These checks exit 0 whatever they find; what they print is the finding.
         complaints += "".join(f"{name}: {line}\n" for line in (result.stdout + result.stderr).splitlines())
+    for name in STORE_CODE:
+        for call in path_calls((ROOT / name).read_text()):
+            complaints += (
+                f"store-by-path: {name}:{call}: what lies below a store is opened and changed by _disk alone\n"
+            )
     print(complaints, end="")
     return bool(complaints)
 

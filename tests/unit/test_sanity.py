@@ -62,3 +62,31 @@ def test_code_smell_gives_each_check_its_own_files() -> None:
     files = ["meta/runtime.yml", "plugins/modules/a.py", "plugins/modules/a.txt"]
     assert code_smell.wanted(files, {"prefixes": ["plugins/"], "extensions": [".py"]}) == ["plugins/modules/a.py"]
     assert code_smell.wanted(files, {}) == files
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open(path)",
+        "with open(path, 'w') as file: pass",
+        "os.open(path, os.O_RDONLY)",
+        "os.replace(a, b)",
+        "os.chmod(path, 0o644)",
+        "os.unlink(path)",
+        "os.path.isdir(path)",
+        "os.listdir(path)",
+        "import shutil",
+        "from glob import glob",
+        "from os import unlink",
+        "import pathlib as p",
+    ],
+)
+def test_store_code_that_works_by_path_is_found(source: str) -> None:
+    assert len(list(code_smell.path_calls(source))) == 1
+
+
+def test_store_code_works_through_the_disk_alone() -> None:
+    harmless = "os.fsync(fd)\nos.path.join(a, b)\ndisk.open(path)\nself.source.open(1, 2)\nimport os"
+    assert list(code_smell.path_calls(harmless)) == []
+    for name in code_smell.STORE_CODE:
+        assert list(code_smell.path_calls((code_smell.ROOT / name).read_text())) == [], name
