@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.archiv.ollama.plugins.module_utils._assess import plain_model
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import printable
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._install import (
@@ -163,6 +164,8 @@ def ensure_absent(shop: Workshop, job: Job) -> Outcome:
     """None of these models is in the store, nor what only they used."""
     outcome = Outcome()
     store = shop.store
+    # Else what lies behind a link would pass for absent.
+    refuse_unsafe(store)
     if any(store.find_manifest(wish.name) for wish in job.wishes):
         with store_lock(shop, job):
             found = {wish.name: store.find_manifests(wish.name) for wish in job.wishes}
@@ -210,10 +213,9 @@ def plain_entry(state: ModelState) -> Fact:
 def _prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] = ()) -> None:
     """Remove what no model uses; a run that installed never does, what it replaced may still be wanted back."""
     survey = shop.store.survey(going)
-    if survey.bad_manifests and survey.unreferenced:
-        outcome.warnings.append(
-            f"blobs no model seems to use were kept: {', '.join(survey.bad_manifests)} cannot be read and may name them"
-        )
+    bad = ", ".join(map(printable, survey.bad_manifests))
+    if bad and survey.unreferenced:
+        outcome.warnings.append(f"blobs no model seems to use were kept: {bad} cannot be read and may name them")
     if not prunable(survey, shop.store, time.time()):
         return
     # In check mode they are still there, and told with their model.

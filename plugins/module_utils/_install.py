@@ -11,7 +11,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk, printable
 from ansible_collections.archiv.ollama.plugins.module_utils._fetch import (
     Limits,
     check_space,
@@ -389,7 +389,8 @@ def plan_removal(store: Store, name: ModelName, path: str | None, going: t.Colle
         try:
             used.update(blob.digest for blob in store.read_manifest(other).blobs)
         except (ManifestInvalid, OSError):
-            return Removal(name, path, manifest.digest, (), f"{other} cannot be read, and may use the same blobs")
+            why = f"{printable(other)} cannot be read, and may use the same blobs"
+            return Removal(name, path, manifest.digest, (), why)
     mine = [blob for blob in manifest.blobs if blob.digest not in used]
     here = tuple(blob for blob in mine if store.disk.find(store.blob_path(blob.digest)) is not None)
     return Removal(name, path, manifest.digest, here)

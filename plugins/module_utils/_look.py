@@ -11,6 +11,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import printable
 from ansible_collections.archiv.ollama.plugins.module_utils._hashing import (
     FileChanged,
     FileKey,
@@ -258,7 +259,7 @@ def _note_spelling(glance: _Glance, store: Store, path: str) -> None:
     for parts, other in store.manifest_files().items():
         for own, part in zip(mine, parts):
             if own != part and own.lower() == part.lower():
-                glance.note("spelling", None, path, f"one spelling of {own}", f"{part} in {other}")
+                glance.note("spelling", None, path, f"one spelling of {own}", f"{part} in {printable(other)}")
                 return
 
 

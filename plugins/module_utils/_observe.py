@@ -511,7 +511,8 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
             user_namespace="name=userns" in (info.get("SecurityOptions") or ()),
             native=find_native(inputs.get("ollama_stack_models_dir") or ""),
         ),
-        seen.models_dir or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
+        # Not the models folder itself, which may be a link to anywhere.
+        os.path.dirname(seen.models_dir) or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
         images_root(info),
     )
 

@@ -133,7 +133,7 @@ class Store:
 
     def find_unsafe(self) -> list[str]:
         """Why nothing may be written here, a sentence for each thing; what lies deeper is refused where it is met."""
-        told = []
+        told, foreign = [], []
         metadata = os.path.join(self.models_dir, "metadata")
         folders = (self.root, self.models_dir, self.blobs_dir, self.manifests_dir, metadata)
         for folder in (*folders, self.private_dir, self.partials_dir):
@@ -141,13 +141,12 @@ class Store:
             if found is not None and not stat.S_ISDIR(found.st_mode):
                 told.append(self.disk.why_no_folder(folder, found))
             elif found is not None:
-                told.append(self.disk.why_foreign(folder, found))
+                foreign.append(self.disk.why_foreign(folder, found))
         found = self._find(self.lock_path)
         if found is not None and not stat.S_ISREG(found.st_mode):
             told.append(f"{self.lock_path} is {self.disk.kind_of(self.lock_path, found)}, not a file: remove it")
-        # The same cure for a whole tree is told once.
-        cures = {why.rpartition(": ")[2]: why for why in reversed(told) if why}
-        return [why for why in told if why in cures.values()]
+        # One cure mends the whole tree.
+        return [*told, *[why for why in foreign if why][:1]]
 
     def survey(self, going: t.Collection[str] = ()) -> Survey:
         """Partial downloads and blobs nobody refers to, with the role they had where known; as if without going."""

@@ -209,7 +209,7 @@ def test_whatever_is_planted_is_found_and_harms_nobody(host: Host, plant: Plant,
     host.run()
     host.run(state="absent", prune=True)
     assert host.fingerprint() == before
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60, "a hang, however slow the machine"
 
 
 @pytest.mark.parametrize("where", [".archiv/lock", "models/blobs/{weights}", "models/manifests/{model}"])
@@ -235,6 +235,33 @@ def test_writer_at_the_other_end_of_a_pipe_does_not_wake(host: Host, where: str)
         if name.exists():
             os.close(os.open(name, os.O_RDONLY | os.O_NONBLOCK))
     assert not heard
+
+
+@pytest.mark.parametrize("where", ["models/blobs/{odd}", "models/manifests/registry.ollama.ai/library/{odd}/1"])
+def test_name_that_was_chosen_to_confuse_a_reader_is_shown_harmless(host: Host, where: str) -> None:
+    path = host.volume / where.format(odd="a\nFAILED\x1b[2J" + "\udce4")
+    path.parent.mkdir(exist_ok=True)
+    os.mkfifo(path)
+    for told in (host.look(), host.run(state="absent", prune=True)):
+        words = [*told["store"]["strange"], *told["store"]["bad_manifests"], json.dumps(told.get("warnings", []))]
+        assert any("a\\x0aFAILED\\x1b[2J" in word.replace("\\\\", "\\") for word in words)
+        assert not any("\n" in word or "\x1b" in word for word in words)
+
+
+def test_thousands_of_plants_are_told_in_a_few_sentences(host: Host) -> None:
+    for number in range(300):
+        os.mkfifo(host.models / f"blobs/{number}")
+    told = host.look()["store"]["strange"]
+    assert len(told) == 21 and told[-1] == f"280 more things do not belong into {host.volume}"
+
+
+def test_each_folder_that_is_a_link_is_told(host: Host) -> None:
+    for name in ("models/blobs", "models/manifests", ".archiv/partials"):
+        away(host.volume / name)
+        (host.volume / name).symlink_to(host.outside)
+    told = host.run(state="absent", prune=True)["msg"]
+    for name in ("models/blobs", "models/manifests"):
+        assert f"{host.volume}/{name} is in the way: it is a link to {host.outside}" in told
 
 
 # Owners
