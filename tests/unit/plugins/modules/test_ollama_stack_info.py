@@ -320,7 +320,7 @@ def test_what_was_planted_in_a_store_is_told(run: Run, engine: FakeEngine, tmp_p
     write(tmp_path)
     os.mkfifo(tmp_path / "data/models/blobs/pipe")
     verdict = run(docker_host=engine.host)
-    assert kinds(verdict) == ["model_unproven"], "a note, and no reason to do anything"
+    assert verdict["clean"], "told, and no reason to do anything"
     assert f"{tmp_path}/data/models/blobs/pipe is a pipe, which nothing" in json.dumps(verdict["warnings"])
 
 
