@@ -11,19 +11,21 @@ import errno
 import functools
 import hashlib
 import http.client
+import io
 import json
 import re
 import socket
 import ssl
 import time
 import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any, Protocol, TypeVar
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
-from ansible.module_utils.urls import Request, make_context
+from ansible.module_utils.urls import make_context
 
 from ansible_collections.archiv.ollama.plugins.module_utils._logins import Login
 from ansible_collections.archiv.ollama.plugins.module_utils._manifest import MANIFEST_LIMIT
@@ -261,7 +263,20 @@ def read_challenge(header: str | None) -> Challenge | None:
     )
 
 
-def explain_failure(error: Exception, url: str, patience: float) -> RegistryError:
+# What OpenSSL says where a certificate is not signed by anybody it was told of; all else is wrong in the certificate.
+_UNKNOWN_AUTHORITY = (2, 7, 18, 19, 20, 21)
+
+
+def _explain_certificate(error: ssl.SSLCertVerificationError, where: str, ca_path: str | None) -> Untrusted:
+    said = f"the certificate of {where} is not trusted ({error.verify_message})"
+    if error.verify_code not in _UNKNOWN_AUTHORITY:
+        return Untrusted(f"{said}; who runs it must have one made for that name and for today")
+    if ca_path is None:
+        return Untrusted(f"{said}; give the authority that signed it as `ca_path`")
+    return Untrusted(f"{said}; `ca_path` {ca_path} does not hold the authority that signed it")
+
+
+def explain_failure(error: Exception, url: str, patience: float, ca_path: str | None = None) -> RegistryError:
     """Turn what urllib raises into one of our sentences."""
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     where = "{}://{}".format(*urlsplit(shown(url))[:2])
@@ -273,10 +288,7 @@ def explain_failure(error: Exception, url: str, patience: float) -> RegistryErro
             " spelling, or give a reachable `mirror`"
         )
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return Untrusted(
-            f"the certificate of {where} is not trusted ({reason.verify_message}); give the"
-            " authority that signed it as `ca_path`"
-        )
+        return _explain_certificate(reason, where, ca_path)
     if isinstance(reason, ConnectionRefusedError):
         return Offline(f"{where} refused the connection; is the registry running on that port?")
     # OpenSSL has errors of its own for a connection that ends in the middle.
@@ -327,6 +339,81 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
+class _Clocked(io.RawIOBase):
+    """What comes from a socket, none of it after a moment: the socket's own time-out starts anew with every byte."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._patience = sock.gettimeout()
+        self._until = None if self._patience is None else time.monotonic() + self._patience
+
+    def stop(self) -> None:
+        """From here on each read has the socket's time-out again."""
+        self._until = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._until is None:
+            return self._raw.readinto(buffer)
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer's head did not come whole")
+        self._sock.settimeout(left)
+        try:
+            return self._raw.readinto(buffer)
+        finally:
+            self._sock.settimeout(self._patience)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """Its status and headers must come within one time-out, a proxy's included; its body goes by the reader's clock."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self._clock = _Clocked(sock, self.fp.detach())
+        self.fp = io.BufferedReader(self._clock)
+
+    def begin(self) -> None:
+        super().begin()
+        self._clock.stop()
+
+
+class _Plain(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _Secure(http.client.HTTPSConnection):
+    response_class = _Response
+
+
+class _PlainHandler(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Plain, req)
+
+
+class _SecureHandler(urllib.request.HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._own_context = context
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Secure, req, context=self._own_context)
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Where an answer points is ours to judge."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 class RegistryClient:
     """One registry, spoken to under one deadline."""
 
@@ -357,7 +444,14 @@ class RegistryClient:
                 context.load_verify_locations(cafile=ca_path)
             except (OSError, ssl.SSLError) as error:
                 raise Untrusted(f"ca_path {ca_path} holds no certificates that can be used: {error}") from error
+            # Python 3.13 asks of an authority what many a private one, which Docker and Ollama take, does not have.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
+
+    @functools.cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        """Threads may share it: what differs between requests is in their headers."""
+        return urllib.request.build_opener(_PlainHandler, _SecureHandler(self._context), _Stay)
 
     def manifest(self, name: ModelName, reference: str = "") -> bytes:
         """The bytes of a model's manifest as the registry stores them, under its tag or another reference."""
@@ -388,8 +482,11 @@ class RegistryClient:
         """A small body, whole or not at all."""
         refuse_encoding(answer, what)
         raw = bytearray()
+        until = time.monotonic() + 2 * self.patience
         while len(raw) <= limit:
             self.deadline.check()
+            if time.monotonic() > until:
+                raise Stalled(f"{shown(answer.url)} did not send {what} whole within {2 * self.patience:.3g} s")
             piece = self.read(answer, 65536)
             if not piece:
                 break
@@ -510,25 +607,13 @@ class RegistryClient:
         self.deadline.check()
         patience = min(self.patience, self.deadline.left())
         try:
-            # open() installs a process-wide opener: threads may only share it because every call
-            # gives the same arguments, and says who we are in headers. Without use_netrc=False
-            # the host's .netrc would add credentials of its own.
-            response = Request().open(
-                "GET",
-                url,
-                headers={"Accept-Encoding": "identity", **headers},
-                http_agent=self._agent,
-                timeout=patience,
-                follow_redirects="none",
-                use_netrc=False,
-                decompress=False,
-                context=self._context,
-            )
+            told = {"Accept-Encoding": "identity", "User-Agent": self._agent, **headers}
+            response = self._opener.open(urllib.request.Request(url, headers=told), timeout=patience)
         except urllib.error.HTTPError as error:
             return Answer(url, error.code, error.headers, error)
         # Python encodes the name of a host itself, before anybody looks it up.
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            raise explain_failure(error, url, patience) from error
+            raise explain_failure(error, url, patience, self.access.ca_path) from error
         return Answer(url, response.status, response.headers, response)
 
 

@@ -237,3 +237,14 @@ def test_deadline_passes() -> None:
     now[0] = 105.5
     with pytest.raises(DeadlineExceeded, match="5 s"):
         deadline.check()
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [(20, "give the authority"), (62, "have one made for that name"), (10, "for today")]
+)
+def test_certificate_is_refused_with_what_would_mend_it(code: int, says: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "it is so"
+    told = str(explain_failure(error, HERE, 1))
+    assert says in told and "(it is so)" in told
+    assert ("give the authority" in told) is (code == 20)
