@@ -11,6 +11,8 @@ counters are read from the container's control group, version 1 or 2.
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import typing as t
 from dataclasses import dataclass
 
@@ -18,6 +20,10 @@ _CGROUP = "/sys/fs/cgroup"
 # Version 1 writes "no limit" as the largest page-aligned number.
 _NO_LIMIT = 1 << 62
 _ESTABLISHED = "01"
+_TOLD = re.compile(r"(?<![a-z_])(bytes_sent|bytes_received|lastsnd|lastrcv):(\d+)")
+# An answer that comes in pieces has none missing for so long.
+_STREAMING_MS = 5000
+_SS_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,32 @@ def connections_to(pid: int, port: int, proc: str = "/proc") -> int:
         except OSError:
             continue
     return count_connections("\n".join(tables), port)
+
+
+def clients_waiting(pid: int, port: int) -> int:
+    """How many clients of that port wait for an answer; where the kernel does not tell, how many are connected."""
+    command = ["nsenter", f"--net=/proc/{pid}/ns/net", "ss", "-tinH", "state", "established", f"sport = :{port}"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=_SS_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return connections_to(pid, port)
+    return count_waiting(asked.stdout) if asked.returncode == 0 else connections_to(pid, port)
+
+
+def count_waiting(sockets: str) -> int:
+    """Of what `ss -ti` prints: those that have asked and were not answered since, or are being answered.
+
+    A connection that a client keeps for its next question was answered, and then nothing more came.
+    """
+    waiting = 0
+    for line in sockets.splitlines():
+        told = dict(_TOLD.findall(line))
+        if "bytes_received" not in told:
+            continue
+        # What is 0 is not printed.
+        sent, received = int(told.get("lastsnd", 0)), int(told.get("lastrcv", 0))
+        waiting += "bytes_sent" not in told or received < sent or sent < _STREAMING_MS
+    return waiting
 
 
 def _usage_v2(folder: str) -> Usage:

@@ -10,7 +10,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.archiv.ollama.plugins.module_utils._cgroup import Usage, connections_to, usage_of
+from ansible_collections.archiv.ollama.plugins.module_utils._cgroup import Usage, clients_waiting, usage_of
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import Container, Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._names import ModelName, same_model
 from ansible_collections.archiv.ollama.plugins.module_utils._ollama import (
@@ -245,7 +245,9 @@ def _is_busy(answer: Answer) -> bool:
 def probe(
     engine: Engine, project: str, service: str, wishes: t.Sequence[Wish], answer_within: float = 60
 ) -> Observation:
-    """Look at the container, the kernel's counters and the API, and ask each loaded model for one token."""
+    """Look at the container, the kernel's counters and the API, and ask each loaded model for one token within so
+    many seconds; 0 asks none.
+    """
     try:
         containers = engine.containers(project, service)
     except EngineError as error:
@@ -269,7 +271,7 @@ def _ask(engine: Engine, seen: Observation, wishes: t.Sequence[Wish], answer_wit
         # Asking a model that is not loaded would load it, and may push another out of memory.
         wish.name.display: _one_token(api, container, wish.name.display, answer_within)
         for wish in wishes
-        if wish.warm and _entry(ps, wish.name.display) is not None
+        if answer_within and wish.warm and _entry(ps, wish.name.display) is not None
     }
     return replace(seen, version=version, tags=tags, ps=ps, answers=answers)
 
@@ -298,7 +300,7 @@ def _one_token(api: OllamaApi, container: Container, name: str, answer_within: f
     except ApiTimeout as error:
         seconds = time.monotonic() - begun
         at_work = _at_work(cpu_before, usage_of(container.pid).cpu_seconds, seconds)
-        others = connections_to(container.pid, PORT) > 0
+        others = clients_waiting(container.pid, PORT) > 0
         return Answer(seconds, str(error), timed_out=True, at_work=at_work and others)
     except ApiStatus as error:
         return Answer(time.monotonic() - begun, str(error), status=error.status)

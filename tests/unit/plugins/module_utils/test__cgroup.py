@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._cgroup import (
     Usage,
+    clients_waiting,
     connections_to,
     count_connections,
+    count_waiting,
     parse_cgroups,
     usage_of,
 )
@@ -86,3 +90,33 @@ def test_connections_to_adds_both_tables(tmp_path: Path) -> None:
     files(tmp_path, {"7/net/tcp": TCP, "7/net/tcp6": TCP})
     assert connections_to(7, 11434, str(tmp_path)) == 2
     assert connections_to(8, 11434, str(tmp_path)) == 0
+
+
+# As ss of iproute2 6.1 prints them after six seconds, shortened.
+ANSWERED = "\t bbr rto:204 bytes_sent:10 bytes_acked:10 bytes_received:10 lastsnd:6004 lastrcv:6056 lastack:6004"
+ASKED = "\t bbr rto:200 bytes_received:10 segs_out:1 send 14bps lastsnd:6004 lastrcv:6004 lastack:6004"
+ASKED_AGAIN = "\t bbr rto:204 bytes_sent:10 bytes_acked:10 bytes_received:20 lastsnd:60000 lastrcv:6000 lastack:6000"
+STREAMED = "\t bbr rto:204 bytes_sent:900 bytes_acked:900 bytes_received:10 lastsnd:120 lastrcv:59000 lastack:119"
+OPENED = "\t bbr rto:200 segs_in:2 send 43bps lastsnd:6004 lastrcv:6004 lastack:6004"
+
+
+@pytest.mark.parametrize(
+    ("line", "waits"), [(ANSWERED, 0), (ASKED, 1), (ASKED_AGAIN, 1), (STREAMED, 1), (OPENED, 0), ("0 0 a:1 b:2", 0)]
+)
+def test_connection_that_is_only_kept_is_no_client_that_waits(line: str, waits: int) -> None:
+    assert count_waiting(f"0      0      10.0.0.2:11434 10.0.0.3:40380\n{line}\n") == waits
+
+
+def test_clients_are_asked_of_the_kernel_where_it_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            answering, _ = server.accept()
+            with answering:
+                assert clients_waiting(os.getpid(), port) == 0
+                client.sendall(b"a question")
+                answering.recv(100)
+                assert clients_waiting(os.getpid(), port) == 1
+                # Without the program: whoever is connected.
+                monkeypatch.setenv("PATH", "/nonexistent")
+                assert clients_waiting(os.getpid(), port) == 1

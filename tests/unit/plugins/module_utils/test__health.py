@@ -241,6 +241,6 @@ def test_probe_tells_busy_from_stuck(
     monkeypatch.setattr(
         _health, "usage_of", lambda pid: Usage(cpu_seconds=cpu_each_second * (time.monotonic() - begun))
     )
-    monkeypatch.setattr(_health, "connections_to", lambda pid, port: others)
+    monkeypatch.setattr(_health, "clients_waiting", lambda pid, port: others)
     healthy = judge_health(probe(Engine(fake.host), "archiv", "ollama", [WISH], 0.3), [WISH])
     assert (healthy["busy"], healthy["ok"]) == (busy, busy)
