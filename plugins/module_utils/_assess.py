@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import re
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._names import (
     NameInvalid,
     parse_digest,
     parse_name,
+    refuse_port,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, Survey
@@ -85,10 +85,7 @@ def _read_wish(entry: object) -> Wish:
 
 def _parse(text: str) -> ModelName:
     name = parse_name(text)
-    host, colon, port = name.host.partition(":")
-    # Ollama takes it for a name, and fails as late as we would.
-    if colon and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
-        raise InputInvalid(f"{text} has port {port!r} after {host}; write a number from 1 to 65535, or no colon")
+    refuse_port(name)
     return name
 
 

@@ -314,6 +314,23 @@ def read_kernel(path: str, limit: int) -> str:
         return file.read(limit).decode(errors="replace")
 
 
+def kernel_device(device: int) -> str:
+    """A device as /proc/locks writes it."""
+    return f"{os.major(device):02x}:{os.minor(device):02x}"
+
+
+def has_open(pid: int, status: os.stat_result) -> bool:
+    """Whether a process has this very file open."""
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            # Through the kernel's own link, which leads to the file that is open whatever its path means by now.
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(os.path.join(folder, name)), status):
+                    return True
+    return False
+
+
 def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
     """pwrite may write less than it is given, when the disk runs full above all."""
     written = os.pwrite(descriptor, data, offset)

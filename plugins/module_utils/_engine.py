@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 import typing as t
 from dataclasses import dataclass, field
 
@@ -204,8 +205,9 @@ def _import_docker() -> t.Any:
         import docker.errors
     except ImportError as error:
         raise EngineError(
-            "this host's Python has no docker SDK, through which the Engine is asked; install it with"
-            " `apt-get install python3-docker` (or pip install docker)"
+            f"the Python that Ansible uses on this host, {sys.executable}, has no docker SDK, through which the Engine"
+            " is asked; install it with `apt-get install python3-docker` (or pip install docker), or name another one"
+            " in ansible_python_interpreter"
         ) from error
     return docker
 

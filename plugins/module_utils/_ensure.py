@@ -76,7 +76,7 @@ def ensure_present(shop: Workshop, job: Job) -> Outcome:
         with store_lock(shop, job):
             _install(shop, job, outcome)
     if job.prune and not outcome.changed:
-        _prune(shop, job, outcome)
+        prune(shop, job, outcome)
     return outcome
 
 
@@ -178,7 +178,7 @@ def ensure_absent(shop: Workshop, job: Job) -> Outcome:
         outcome.lines += [f"{wish.name}: not there" for wish in job.wishes]
         outcome.models += [_absent(wish.name, []) for wish in job.wishes]
     if job.prune:
-        _prune(shop, job, outcome, going)
+        prune(shop, job, outcome, going)
     return outcome
 
 
@@ -210,7 +210,7 @@ def plain_entry(state: ModelState) -> Fact:
     return {**plain_model(state), "changed": False, "fetched": [], "replaced": []}
 
 
-def _prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] = ()) -> None:
+def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] = ()) -> None:
     """Remove what no model uses; a run that installed never does, what it replaced may still be wanted back."""
     survey = shop.store.survey(going)
     bad = ", ".join(map(printable, survey.bad_manifests))

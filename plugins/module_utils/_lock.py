@@ -14,7 +14,14 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk, Unsafe, printable, read_kernel
+from ansible_collections.archiv.ollama.plugins.module_utils._disk import (
+    Disk,
+    Unsafe,
+    has_open,
+    kernel_device,
+    printable,
+    read_kernel,
+)
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _POLL_SECONDS = 0.1
@@ -58,7 +65,7 @@ def who_holds(disk: Disk, path: str) -> str:
         signed = printable(disk.read(path, 200).decode(errors="replace").strip())
     except OSError:
         return ""
-    pid = _locking_pid(status.st_ino)
+    pid = _locking_pid(status)
     # A killed writer leaves its signature behind, a shell's `flock` signs nothing: ask the kernel.
     if not pid or f"process {pid} " in signed:
         return signed
@@ -112,14 +119,20 @@ def _sign(descriptor: int, text: str) -> None:
         os.pwrite(descriptor, text.encode(), 0)
 
 
-def _locking_pid(inode: int) -> int:
+def _locking_pid(status: os.stat_result) -> int:
     try:
         rows = [line.split() for line in read_kernel("/proc/locks", _KERNEL_LIMIT).splitlines()]
     except OSError:
         return 0
     for row in rows:
-        if len(row) >= 6 and row[1] == "FLOCK" and row[5].endswith(f":{inode}"):
-            return max(int(row[4]), 0)
+        # A waiter's row has an arrow in its second column.
+        if len(row) < 6 or row[1] != "FLOCK" or not row[5].endswith(f":{status.st_ino}"):
+            continue
+        pid, device = int(row[4]), row[5].rpartition(":")[0]
+        # Another file system may have a file of that number; where the kernel counts a device otherwise than stat, as
+        # overlayfs does, only the files that the process has open tell.
+        if pid > 0 and (device == kernel_device(status.st_dev) or has_open(pid, status)):
+            return pid
     return 0
 
 

@@ -40,6 +40,16 @@ def read_logins(entries: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Login, ...]
     )
 
 
+# Docker's own registry goes by each of them.
+_DOCKERS = ("docker.io", "index.docker.io", "registry-1.docker.io")
+DOCKER = "https://index.docker.io/v1/"
+
+
+def server_of(host: str) -> str:
+    """What the docker command calls a registry: Docker's own has a name from before there were others."""
+    return DOCKER if host.lower() in _DOCKERS else host.lower()
+
+
 def _is_host(text: str) -> bool:
     found = _HOST.fullmatch(text)
     return found is not None and 0 < int(found.group(1) or 443) <= 65535
@@ -53,10 +63,10 @@ def find_mistakes(entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
             host = str(one.get(key) or "")
             if (host or key == "host") and not _is_host(host):
                 mistakes.append(f"{key} {host.rpartition('@')[2]!r}: write it as names of images do, host or host:port")
-        host = str(one["host"]).rpartition("@")[2].lower()
-        if host in seen:
-            mistakes.append(f"host {host!r} is there more than once: keep one of its logins")
-        seen.add(host)
+        host = str(one["host"]).rpartition("@")[2]
+        if server_of(host) in seen:
+            mistakes.append(f"host {host.lower()!r} is there more than once: keep one of its logins")
+        seen.add(server_of(host))
         mistakes += [f"{key} of {host} is empty" for key in ("username", "password") if not one[key]]
         if ":" in str(one["username"]):
             mistakes.append(f"username of {host} has a colon, which a login cannot carry")

@@ -84,6 +84,16 @@ def parse_name(text: str) -> ModelName:
     return name
 
 
+def refuse_port(name: ModelName) -> None:
+    """NameInvalid for a port that no registry can have: Ollama takes it for a name, and fails as late as we would."""
+    host, colon, port = name.host.partition(":")
+    if colon and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+        raise NameInvalid(
+            f"model name {_short(str(name))} has port {port!r} after {host}; write a number from 1 to 65535, or no"
+            " colon"
+        )
+
+
 def parse_digest(text: str) -> str:
     """Read a sha256 digest, with or without its prefix, as sha256:<64 lower-case hex>."""
     match = _DIGEST.fullmatch(text)

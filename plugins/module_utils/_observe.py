@@ -27,14 +27,14 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     observer,
     read_wishes,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._bounds import of_disk
 from ansible_collections.archiv.ollama.plugins.module_utils._disk import read_kernel
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, Engine, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Wish
-from ansible_collections.archiv.ollama.plugins.module_utils._logins import Login
+from ansible_collections.archiv.ollama.plugins.module_utils._logins import Login, server_of
 from ansible_collections.archiv.ollama.plugins.module_utils._look import look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store import Store, StoreError
-from ansible_collections.archiv.ollama.plugins.module_utils._versions import parse_version
 
 VOLUME = "ollama-models"
 # What Ollama's own installer sets up.
@@ -55,9 +55,28 @@ CLI_SECONDS = 30
 # What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means, or who answers.
 KEPT_VARIABLES = ("PATH", "HOME", "DOCKER_CONFIG")
 LOG_LINES = 15
+# The inputs that lead a look where it looks: with one of them wrong it would look elsewhere.
+RELIED_ON = {
+    "ollama_stack_backend_secrets",
+    "ollama_stack_backend_timeout",
+    "ollama_stack_dir",
+    "ollama_stack_models",
+    "ollama_stack_models_dir",
+    "ollama_stack_num_parallel",
+    "ollama_stack_project",
+}
+# Those by which registries are asked.
+ASKED_BY = {
+    "ollama_stack_ca_file",
+    "ollama_stack_https_proxy",
+    "ollama_stack_mirror",
+    "ollama_stack_mirror_insecure",
+    "ollama_stack_registries",
+}
 # Where containerd keeps everything unless it is told otherwise.
 CONTAINERD_ROOT = "/var/lib/containerd"
-NOT_FOUND = 404
+# What an Engine answers for an image that is not there, and for what it cannot read as a name.
+NO_IMAGE = (404, 400)
 # What an Engine answers when a registry wants another login; 26.1.5 makes an error 500 of it, so words count too.
 REFUSALS = (401, 403)
 _REFUSED = re.compile(
@@ -104,6 +123,8 @@ class Query:
     # The sha256 of the file with the logins for images, "" where there is to be none, and the logins themselves.
     logins_file: str = ""
     logins: tuple[Login, ...] = ()
+    # Whether each loaded model is asked for a token.
+    tokens: bool = True
 
 
 def observe(query: Query) -> tuple[_stack.Observation, Document]:
@@ -122,10 +143,10 @@ def observe(query: Query) -> tuple[_stack.Observation, Document]:
     )
     try:
         with reading(query.directory, query.files[0]["content"], query.docker_host) as read:
-            seen = _look_at_engine(seen, query)
+            seen, engine = _look_at_engine(seen, query)
             document, hashes = read()
         seen = replace(seen, wanted=_stack.read_config(document, hashes))
-        seen = _look_at_other_images(seen, query)
+        seen = _look_at_images(seen, engine)
         known = {service.config_hash for service in seen.wanted.services.values()}
         if not known.issuperset(container.config_hash for container in seen.containers):
             # Only a difference makes the version worth one more start of the CLI.
@@ -308,7 +329,7 @@ class StackEngine(Engine):
                 # The SDK (7.2.0) cannot ask for the manifests; an Engine before API 1.48 does not hear the question.
                 address = f"{self._client.base_url}/v{self._client.api_version}/images/{name}/json"
                 answer = self._client.get(address, params={"manifests": "1"}, timeout=self._client.timeout)
-                if answer.status_code == NOT_FOUND:
+                if answer.status_code in NO_IMAGE:
                     continue
                 answer.raise_for_status()
                 found[name] = _stack.read_image(answer.json())
@@ -361,11 +382,7 @@ class StackEngine(Engine):
         return answer
 
 
-# The file's own word for it: images are asked for before Compose has read the file, but for those with a variable.
-_IMAGE = re.compile(r"^ *image: *[\"']?([^\s\"'$]+)[\"']?(?=\s|$)", re.MULTILINE)
-
-
-def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observation:
+def _look_at_engine(seen: _stack.Observation, query: Query) -> tuple[_stack.Observation, StackEngine | None]:
     folder = os.path.join(query.directory, SECRETS)
     secrets = [file for file in seen.files if os.path.dirname(file.path) == folder]
     try:
@@ -373,34 +390,33 @@ def _look_at_engine(seen: _stack.Observation, query: Query) -> _stack.Observatio
         seen = replace(
             seen,
             containers=engine.stack(query.project, secrets),
-            images=engine.images(_IMAGE.findall(query.files[0]["content"])),
             networks=engine.networks(),
             volumes=engine.volumes(),
         )
-        return _look_at_models(seen, query, engine)
+        return _look_at_models(seen, query, engine), engine
     except EngineError as error:
-        return replace(seen, engine_missing=str(error))
+        seen = replace(seen, engine_missing=str(error))
+        # A folder of the host needs no Engine to be read.
+        return _look_at_models(seen, query, None) if query.models_dir else seen, None
 
 
-def _look_at_other_images(seen: _stack.Observation, query: Query) -> _stack.Observation:
-    """Those whose names only Compose knows, which puts the variables in."""
-    asked = set(_IMAGE.findall(query.files[0]["content"]))
-    others = {service.image for service in seen.wanted.services.values()} - asked - {""}
-    if seen.engine_missing or not others:
+def _look_at_images(seen: _stack.Observation, engine: StackEngine | None) -> _stack.Observation:
+    """The images by the names that Compose read, which puts the variables in."""
+    if engine is None:
         return seen
     try:
-        return replace(seen, images={**seen.images, **StackEngine(query.docker_host).images(others)})
+        return replace(seen, images=engine.images(service.image for service in seen.wanted.services.values()))
     except EngineError as error:
         return replace(seen, engine_missing=str(error))
 
 
-def _look_at_models(seen: _stack.Observation, query: Query, engine: StackEngine) -> _stack.Observation:
+def _look_at_models(seen: _stack.Observation, query: Query, engine: StackEngine | None) -> _stack.Observation:
     try:
         wishes = read_wishes(query.models)
     except InputInvalid as error:
         return replace(seen, models_problem=str(error))
     models_dir = query.models_dir
-    if not models_dir:
+    if engine is not None and not models_dir:
         volume = engine.volume(query.project, VOLUME)
         if volume is None:
             # Nothing can lie there, and the judgement says so for each model.
@@ -412,7 +428,7 @@ def _look_at_models(seen: _stack.Observation, query: Query, engine: StackEngine)
 
 
 def _assess(
-    seen: _stack.Observation, query: Query, engine: StackEngine, wishes: t.Sequence[Wish], models_dir: str
+    seen: _stack.Observation, query: Query, engine: StackEngine | None, wishes: t.Sequence[Wish], models_dir: str
 ) -> _stack.Observation:
     try:
         assessment = assess_models(
@@ -420,12 +436,16 @@ def _assess(
             models_dir=models_dir,
             verify="receipt",
             receipts=Receipts(models_dir, query.receipts_dir),
-            observe=observer(engine, "", query.project, _stack.SERVER, query.answer_within),
+            observe=observer(
+                engine, seen.engine_missing, query.project, _stack.SERVER, query.answer_within if query.tokens else 0
+            ),
             answer_within=query.answer_within,
             context_length=query.context_length or None,
         )
     except StoreError as error:
         return replace(seen, store_problem=str(error))
+    except OSError as error:
+        return replace(seen, store_problem=of_disk(error))
     return replace(
         seen,
         models=assessment.states,
@@ -486,7 +506,7 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
     host = _preflight.Host(
         root=os.geteuid() == 0,
         store_problem=seen.store_problem,
-        ollama_version=_version_of(inputs.get("ollama_stack_image", ""), seen, query.docker_host),
+        ollama_version=_version_of(str(inputs.get("ollama_stack_image", "")), seen),
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
         missing_images=tuple(_stack.find_missing_images(seen)),
         amd_devices=find_amd_devices(),
@@ -497,8 +517,8 @@ def look_at_host(query: Query, seen: _stack.Observation, inputs: t.Mapping[str, 
         host = replace(host, compose_version=compose_version(query.docker_host))
     try:
         info = StackEngine(query.docker_host).info()
-    except EngineError:
-        return host
+    except EngineError as error:
+        return replace(host, engine_missing=str(error))
     return _look_at_disks(
         replace(
             host,
@@ -635,34 +655,22 @@ def try_registries(query: Query, seen: _stack.Observation, document: Document) -
     return _preflight.Registries(refused, kept_back, own=not logins)
 
 
-def server_of(host: str) -> str:
-    """What the docker command calls a registry: Docker's own has a name from before there were others."""
-    return "https://index.docker.io/v1/" if host in ("docker.io", "index.docker.io") else host
-
-
 def future_models_dir(query: Query) -> str:
-    """Where the models of a volume that is yet to be made will lie; check mode looks there."""
+    """Where the models will lie, in a folder or in a volume that is yet to be made; check mode looks there."""
+    if query.models_dir:
+        return query.models_dir
     root = "/var/lib/docker"
     with contextlib.suppress(EngineError):
         root = StackEngine(query.docker_host).info()["DockerRootDir"]
     return os.path.join(root, "volumes", f"{query.project}_{VOLUME}", "_data", "models")
 
 
-def _version_of(image: str, seen: _stack.Observation, docker_host: str) -> str:
-    """What an image that is there says of itself; only a tag without a version makes it worth a container."""
-    _, tag, _ = _preflight.split_image(image)
-    docker = shutil.which("docker")
-    if parse_version(tag) or image not in seen.images or docker is None:
+def _version_of(image: str, seen: _stack.Observation) -> str:
+    """What the server says, where it runs the wanted image: a look starts no container to ask another one."""
+    server = next((item for item in seen.containers if item.service == _stack.SERVER), None)
+    if server is None or server.image not in seen.images.get(image, ()):
         return ""
-    command = [docker, "run", "--rm", "--network=none", "--entrypoint=ollama", image, "--version"]
-    try:
-        said = subprocess.run(
-            command, env=_environment(docker_host), capture_output=True, text=True, timeout=CLI_SECONDS, check=False
-        ).stdout
-    except subprocess.TimeoutExpired:
-        return ""
-    found = re.search(r"version is (\S+)", said)
-    return found.group(1) if found else ""
+    return str(seen.healthy.get("version") or "")
 
 
 def _look_at_disks(host: _preflight.Host, store: str, images: str) -> _preflight.Host:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._names import (
     NameInvalid,
     parse_digest,
     parse_name,
+    refuse_port,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._versions import dotted, is_too_old, parse_version
 
@@ -32,6 +34,27 @@ _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
 _SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _USER = re.compile(r"([1-9]\d*):(\d+)")
+_PROXY = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+# An image's name as Docker reads it: [registry[:port]/]path[:tag][@digest]. The registry alone may have upper case.
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
+)
+# What command lines and Compose read as their own; in a folder that is mounted, only what the file's notation takes.
+_UNFIT = {
+    "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "blanks, quotes, :, %, $ and \\"),
+    "ollama_stack_models_dir": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
+    "ollama_stack_ca_file": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
+}
+# What the compose file has already.
+_OURS = {
+    "ollama_stack_extra_services": ("backend", "ollama", "ollama-model-init", "ollama-warm"),
+    "ollama_stack_extra_networks": ("archiv-net", "edge", "egress"),
+}
+# Less was never meant: a number without its unit.
+_LEAST_MEMORY = 1024**2
 # How a registry fails that may answer in a moment. All else it says of a model, it will say to the fetch as well.
 MAY_PASS = ("cut", "deadline", "offline", "server_error", "stalled")
 
@@ -62,6 +85,9 @@ class Host:
     memory: int | None = None
     cpus: int | None = None
     memory_limits: bool = True
+    # Why there is no answer from the Engine, or from Compose for the file; "" where there is one.
+    engine_missing: str = ""
+    compose_refused: str = ""
     engine_version: str = ""
     compose_version: str = ""
     store: str = ""
@@ -76,7 +102,7 @@ class Host:
     missing_images: tuple[str, ...] = ()
     missing_files: tuple[str, ...] = ()
     models: tuple[Model, ...] = ()
-    # What the image itself said, where its tag does not.
+    # What the server that runs it said, where its tag does not.
     ollama_version: str = ""
     # The device nodes of AMD's GPUs, each with the group that alone may open it; None where everybody may.
     amd_devices: t.Mapping[str, int | None] = field(default_factory=dict)
@@ -106,21 +132,51 @@ Inputs = t.Mapping[str, t.Any]
 Document = t.Mapping[str, t.Any]
 
 
-def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Registries = Registries()) -> list[str]:
-    """One sentence for each reason; document is the compose file as Compose reads it, {} if it does not."""
-    return [
+class Mistake(t.NamedTuple):
+    """What cannot be meant in one input, in a sentence that begins with its name."""
+
+    variable: str
+    text: str
+
+
+def find_mistakes(inputs: Inputs) -> list[Mistake]:
+    """Everything that is wrong with the inputs, whatever the host is; what is not among them is not missed."""
+    texts = [
         *_refuse_inputs(inputs),
+        *_refuse_folders(inputs),
+        *_refuse_addresses(inputs),
+        *_refuse_numbers(inputs),
+        *_refuse_names(inputs),
+        *_refuse_models(inputs),
+        *_refuse_pulls(inputs),
+        *_refuse_images(inputs),
+    ]
+    return [Mistake(re.split("[ :]", text, maxsplit=1)[0], text) for text in texts]
+
+
+def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Registries = Registries()) -> list[str]:
+    """One sentence for each reason; document is the compose file as Compose reads it, {} if it does not.
+
+    What only follows from an input that is wrong is no reason of its own.
+    """
+    mistakes = find_mistakes(inputs)
+    wrong = {mistake.variable for mistake in mistakes}
+    trusted = {variable: value for variable, value in inputs.items() if variable not in wrong}
+    return [
+        *(mistake.text for mistake in mistakes),
         *_refuse_registries(registries),
-        *_refuse_images(inputs, host),
-        *_refuse_host(inputs, host),
-        *_refuse_gpu(inputs, host),
-        *_refuse_selinux(inputs, host),
+        *_refuse_version(trusted, host),
+        *_refuse_host(trusted, host),
+        *_refuse_gpu(trusted, host),
+        *_refuse_selinux(trusted, host),
         *_refuse_networks(host),
-        *_refuse_unknown(inputs, host),
+        *_refuse_unknown(trusted, host),
         *_refuse_twins(host),
+        *_refuse_read_images(inputs, document),
         *_refuse_services(document),
-        *_refuse_cpus(document, host),
-        *_refuse_memory(inputs, document, host),
+        *_refuse_ports(document),
+        *(() if "ollama_stack_cpus" in wrong else _refuse_cpus(document, host)),
+        *(() if "ollama_stack_mem_limit" in wrong else _refuse_memory(inputs, document, host)),
         *_refuse_disk(host),
     ]
 
@@ -141,7 +197,7 @@ def split_image(image: str) -> tuple[str, str, str]:
 
 
 def ollama_version(inputs: Inputs, host: Host) -> str:
-    """What the image says of itself, else its tag."""
+    """What the server of that image says, else its tag."""
     return host.ollama_version or split_image(str(inputs.get("ollama_stack_image", "")))[1]
 
 
@@ -168,53 +224,119 @@ def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
         if variable in inputs and not pattern.fullmatch(str(inputs[variable])):
             yield _refuse(variable, inputs[variable], right)
     for name in inputs.get("ollama_stack_backend_secrets", ()):
-        if not _SECRET.fullmatch(name):
+        if not _SECRET.fullmatch(str(name)):
             right = "it becomes a file name: take letters, digits, _ . -, and no . or - first"
             yield _refuse("ollama_stack_backend_secrets", name, right)
-    if re.search(r"[\s%$'\"\\]", str(inputs.get("ollama_stack_dir", ""))):
-        right = "take a path without blanks, quotes, %, $ and \\, which command lines and Compose read as their own"
-        yield _refuse("ollama_stack_dir", inputs["ollama_stack_dir"], right)
-    for variable in ("ollama_stack_dir", "ollama_stack_models_dir"):
-        if inputs.get(variable) and not inputs[variable].startswith("/"):
-            yield _refuse(variable, inputs[variable], "give an absolute path on the host")
-    if "@" in str(inputs.get("ollama_stack_https_proxy", "")):
+    memory = parse_size(str(inputs.get("ollama_stack_mem_limit", "8g")))
+    if memory is None or memory < _LEAST_MEMORY:
+        yield _refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
+
+
+def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
+    for variable, (unfit, named) in _UNFIT.items():
+        path = str(inputs.get(variable) or "")
+        clean = posixpath.normpath(path)
+        if not path:
+            if variable == "ollama_stack_dir" and variable in inputs:
+                yield _refuse(variable, path, "name the stack's folder on the host, such as /opt/archiv")
+        elif not path.startswith("/"):
+            yield _refuse(variable, path, "give an absolute path on the host")
+        elif clean.strip("/") == "":
+            yield _refuse(variable, path, "that is the whole host: give a folder of its own")
+        elif clean != path:
+            # Docker keeps it as it resolves it, and what is compared with that must be the same text.
+            yield _refuse(variable, path, f"write it without .., . and needless /, as {clean}")
+        elif unfit.search(path):
+            right = f"take a path without {named}, which command lines or Compose read as their own"
+            yield _refuse(variable, path, right)
+
+
+def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
+    proxy = str(inputs.get("ollama_stack_https_proxy") or "")
+    if "@" in proxy:
         # Not repeated in the message, which ends in logs.
         yield "ollama_stack_https_proxy holds a password, which `docker inspect` would show: take a proxy without one"
-    if not parse_size(str(inputs.get("ollama_stack_mem_limit", "8g"))):
-        yield _refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
-    yield from _refuse_numbers(inputs)
-    yield from _refuse_models(inputs.get("ollama_stack_models", []))
-    yield from _refuse_pulls(inputs)
+    elif proxy and not _PROXY.fullmatch(proxy):
+        yield _refuse("ollama_stack_https_proxy", proxy, "write it as http://host:port")
+    address = str(inputs.get("ollama_stack_backend_address") or "")
+    if address:
+        # Imported where they are needed: a look that finds all as wanted is to be quick.
+        import ipaddress
+
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            right = "give the IP address of the host that the port is bound to, or nothing for every address"
+            yield _refuse("ollama_stack_backend_address", address, right)
+    mirror = str(inputs.get("ollama_stack_mirror") or "")
+    if mirror:
+        from ansible_collections.archiv.ollama.plugins.module_utils import _registry
+
+        try:
+            _registry.check_mirror(mirror, bool(inputs.get("ollama_stack_mirror_insecure")))
+        except _registry.RegistryError as error:
+            yield f"ollama_stack_mirror: {error}"
 
 
 _LIMITS = {
     "ollama_stack_backend_port": (1, 65535),
     "ollama_stack_backend_container_port": (1, 65535),
     "ollama_stack_backend_timeout": (1, 86400),
+    # The last number is "nobody" to the kernel.
+    "ollama_stack_backend_uid": (0, 2**32 - 2),
     "ollama_stack_cpus": (0, 4096),
     "ollama_stack_num_parallel": (1, 1024),
     "ollama_stack_max_queue": (1, 1000000),
     "ollama_stack_context_length": (0, 10000000),
     "ollama_stack_cache_ram": (0, 1048576),
+    "ollama_stack_start_timeout": (1, 604800),
+    "ollama_stack_health_timeout": (0, 604800),
 }
 
 
 def _refuse_numbers(inputs: Inputs) -> t.Iterator[str]:
     for variable, (least, most) in _LIMITS.items():
-        if variable in inputs and not least <= float(inputs[variable]) <= most:
+        if variable in inputs and not least <= _number(inputs[variable]) <= most:
             yield _refuse(variable, inputs[variable], f"give a number from {least} to {most}")
     groups = list(inputs.get("ollama_stack_gpu_groups", ()))
-    if not all(0 <= int(group) < 2**32 - 1 for group in groups):
+    if not all(0 <= _number(group) < 2**32 - 1 for group in groups):
         yield _refuse("ollama_stack_gpu_groups", groups, "give the numbers of groups, from 0 to 4294967294")
 
 
-def _refuse_models(models: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+def _number(value: object) -> float:
+    """A number, or one that lies between no limits."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return float("nan")
+
+
+def _refuse_names(inputs: Inputs) -> t.Iterator[str]:
+    for variable, ours in _OURS.items():
+        for name in inputs.get(variable) or ():
+            if name in ours:
+                instead = (
+                    "add to backend with ollama_stack_backend_extra"
+                    if name == "backend"
+                    else "the compose file has one of its own by that name: take another"
+                )
+                yield _refuse(variable, name, instead)
+
+
+def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
+    if "ollama_stack_models" not in inputs:
+        return
+    models = inputs["ollama_stack_models"]
     if not models:
         yield _refuse("ollama_stack_models", [], "name at least one model")
     seen = set()
     for model in models:
+        if not isinstance(model, dict) or not all(isinstance(model.get(key) or "", str) for key in ("name", "digest")):
+            yield _refuse("ollama_stack_models", model, "write each as {name: ..., digest: ...}, both as text")
+            continue
         try:
-            name = parse_name(model["name"])
+            name = parse_name(model.get("name", ""))
+            refuse_port(name)
             if model.get("digest"):
                 parse_digest(model["digest"])
         except (NameInvalid, DigestInvalid) as error:
@@ -232,25 +354,70 @@ def _refuse_pulls(inputs: Inputs) -> t.Iterator[str]:
     """Ollama's own pull, which cannot log in."""
     logins = {str(host).lower() for host in inputs.get("ollama_stack_registries", ())}
     for model in inputs.get("ollama_stack_models", []):
-        with contextlib.suppress(NameInvalid):
+        with contextlib.suppress(NameInvalid, TypeError, AttributeError, KeyError):
             host = parse_name(model["name"]).host.lower()
             if host in logins and inputs.get("ollama_stack_model_method") == "engine":
                 right = f"`ollama pull` cannot log in to {host}, where {model['name']} is: take registry"
                 yield _refuse("ollama_stack_model_method", "engine", right)
 
 
-def _refuse_images(inputs: Inputs, host: Host) -> t.Iterator[str]:
+def is_image(name: str) -> bool:
+    """Whether Docker can read it as the name of an image."""
+    return _IMAGE.fullmatch(name) is not None
+
+
+_NO_IMAGE = "Docker cannot read it as an image's name: write registry/name:tag in lower case"
+
+
+def _trouble_with(image: str) -> str:
+    _, tag, digest = split_image(image)
+    if not is_image(image):
+        return _NO_IMAGE
+    if not digest and tag in ("", "latest"):
+        return "it changes under a running archive; give an exact tag or a digest"
+    return ""
+
+
+def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
+    """The names that only Compose knows: those of other services, and those of ours that hold a variable."""
+    given = {
+        variable: str(inputs.get(variable) or "") for variable in ("ollama_stack_image", "ollama_stack_backend_image")
+    }
+    told = set()
+    for name, service in (document.get("services") or {}).items():
+        image = str(service.get("image") or "")
+        ours = "ollama_stack_backend_image" if name == "backend" else "ollama_stack_image"
+        if not image or image in given.values():
+            continue
+        if name in _OURS["ollama_stack_extra_services"] and "$" in given[ours]:
+            trouble = _trouble_with(image)
+            told.update([_refuse(ours, given[ours], f"Compose reads {image}: {trouble}")] if trouble else [])
+        elif not is_image(image):
+            where = "ollama_stack_backend_extra" if name == "backend" else "ollama_stack_extra_services"
+            told.add(f"{where}: the image of service {name} is {image!r}: {_NO_IMAGE}")
+    yield from sorted(told)
+
+
+def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
     for variable in ("ollama_stack_image", "ollama_stack_backend_image"):
         image = str(inputs.get(variable, "x:1"))
-        _, tag, digest = split_image(image)
+        # One that holds a variable is judged as Compose reads it.
+        trouble = "" if "$" in image else _trouble_with(image)
         if not image:
             yield _refuse(variable, image, "name the image and its tag; it has no default")
-        elif not digest and tag in ("", "latest"):
-            yield _refuse(variable, image, "it changes under a running archive; give an exact tag or a digest")
-    version = ollama_version(inputs, host)
-    old = is_too_old(version)
+        elif trouble:
+            yield _refuse(variable, image, trouble)
+    image = str(inputs.get("ollama_stack_image", ""))
+    old = is_too_old(split_image(image)[1])
     if old:
-        yield _refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {version} {old}")
+        yield _refuse("ollama_stack_image", image, f"Ollama {split_image(image)[1]} {old}")
+
+
+def _refuse_version(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    """Only its server says which Ollama an image is whose tag does not."""
+    old = is_too_old(host.ollama_version)
+    if old and "ollama_stack_image" in inputs:
+        yield _refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {host.ollama_version} {old}")
 
 
 def _refuse_registries(registries: Registries) -> t.Iterator[str]:
@@ -272,6 +439,7 @@ def _refuse_registries(registries: Registries) -> t.Iterator[str]:
 def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
     if not host.root:
         yield "the tasks run without root's rights, which Docker and the model store need: set become: true"
+    yield from filter(None, (host.engine_missing, host.compose_refused))
     for what, version, floor, why in (
         ("Docker Engine", host.engine_version, ENGINE_FLOOR, "older ones were never tried"),
         ("Docker Compose", host.compose_version, COMPOSE_FLOOR, "older ones cannot pull the missing images alone"),
@@ -377,6 +545,26 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
             yield (
                 f"service {name} publishes a port but is on internal networks only ({', '.join(own)}), where Docker"
                 " drops the port without a word: add the network edge to it"
+            )
+
+
+def _refuse_ports(document: Document) -> t.Iterator[str]:
+    """A port of the host that two services would have, of which Docker starts the first alone."""
+    taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, service in (document.get("services") or {}).items():
+        for port in service.get("ports") or []:
+            if str(port.get("published") or "").isdigit():
+                key = (str(port["published"]), str(port.get("protocol") or "tcp"))
+                taken.setdefault(key, []).append((name, str(port.get("host_ip") or "")))
+    for (number, protocol), users in taken.items():
+        everywhere = any(address in ("", "0.0.0.0", "::") for _, address in users)
+        addresses = [address for _, address in users]
+        if len(users) > 1 and (everywhere or len(set(addresses)) < len(addresses)):
+            names = " and ".join(dict.fromkeys(name for name, _ in users))
+            yield (
+                f"port {number}/{protocol} of the host is published more than once, by {names}: choose another"
+                " ollama_stack_backend_port, or another port in ollama_stack_extra_services or"
+                " ollama_stack_backend_extra"
             )
 
 

@@ -21,6 +21,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._ensure import (
     keep_receipts,
     pinned,
     plain_entry,
+    prune,
     store_lock,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._install import (
@@ -139,7 +140,9 @@ def kind_of_failure(output: str) -> str:
     return "pull"
 
 
-def ensure_pulled(shop: Workshop, job: Job, engine: PullEngine, project: str, init_service: str) -> Outcome:
+def ensure_pulled(
+    shop: Workshop, job: Job, connect: t.Callable[[], PullEngine], project: str, init_service: str
+) -> Outcome:
     """As ensure_present, but what is missing or damaged comes by `ollama pull`."""
     outcome = Outcome()
     with store_lock(shop, job):
@@ -160,7 +163,7 @@ def ensure_pulled(shop: Workshop, job: Job, engine: PullEngine, project: str, in
             ]
         else:
             if todo:
-                _pull(shop, todo, engine, project, init_service)
+                _pull(shop, todo, connect(), project, init_service)
                 states = _prove(shop, job)
                 _refuse_wrong(states)
             proven = {digest: key for state in states for digest, key in state.proven.items()}
@@ -170,6 +173,8 @@ def ensure_pulled(shop: Workshop, job: Job, engine: PullEngine, project: str, in
         kept = tuple(one for one in state.problems if one.kind != "mode")
         outcome.models.append({**plain_entry(replace(state, problems=kept)), "changed": state.name in verbs})
         outcome.lines.append(f"{state.name}: {verbs.get(state.name, 'there, every byte hashed')}")
+    if job.prune and not outcome.changed:
+        prune(shop, job, outcome)
     return outcome
 
 

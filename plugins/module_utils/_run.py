@@ -20,6 +20,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     plain_survey,
     read_wishes,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._bounds import of_disk
 from ansible_collections.archiv.ollama.plugins.module_utils._disk import Unsafe
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import Engine, EngineError, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._ensure import Job, Outcome, ensure_absent, ensure_present
@@ -80,7 +81,9 @@ def _ensure(params: Params, shop: Workshop, job: Job) -> Outcome:
     if params["state"] == "absent":
         return ensure_absent(shop, job)
     if params["method"] == "engine":
-        return ensure_pulled(shop, job, PullEngine(params["docker_host"]), params["project"], params["init_service"])
+        # Made only where something is to be pulled: check mode predicts without an Engine as well.
+        host = params["docker_host"]
+        return ensure_pulled(shop, job, lambda: PullEngine(host), params["project"], params["init_service"])
     return ensure_present(shop, job)
 
 
@@ -178,10 +181,5 @@ def kind_of(error: Exception) -> str:
 
 
 def sentence_of(error: Exception) -> str:
-    """What to tell the operator; an OSError alone is no sentence."""
-    if not isinstance(error, OSError) or isinstance(error, Unsafe):
-        return str(error)
-    where = f" at {error.filename}" if error.filename else ""
-    return (
-        f"the disk refused{where}: {error.strerror or error}; check that this runs as root and the file system is sound"
-    )
+    """What to tell the operator."""
+    return of_disk(error) if isinstance(error, OSError) and not isinstance(error, Unsafe) else str(error)

@@ -52,6 +52,8 @@ def measure(
     client = _connect(registry, ollama_version) if registry is not None else None
     silent: set[str] = set()
     held = _held_bytes(store)
+    # Until it is replaced a damaged blob keeps its room.
+    bad = {problem.blob for state in states for problem in state.problems if problem.blob and problem.kind != "mode"}
     coming: set[str] = set()
     models = []
     for wish in wishes:
@@ -71,7 +73,11 @@ def measure(
                 name,
                 size=manifest.size,
                 context=_context(store, manifest, context or OWN_CONTEXT, parallel),
-                to_fetch=sum(_to_fetch(store, blob, held) for blob in manifest.blobs if blob.digest not in coming),
+                to_fetch=sum(
+                    blob.size if blob.digest in bad else _to_fetch(store, blob, held)
+                    for blob in manifest.blobs
+                    if blob.digest not in coming
+                ),
                 warm=wish.warm,
                 weights=",".join(layer.digest for layer in manifest.layers if layer.role == WEIGHTS),
             )

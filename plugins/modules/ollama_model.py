@@ -251,7 +251,7 @@ kind:
     What failed, in one word: V(input), V(store), V(engine), V(lock), V(damaged), V(offline), V(untrusted),
     V(not_found), V(unauthorized), V(needs_newer_ollama), V(server_error), V(cut), V(bad_answer), V(bad_manifest),
     V(insecure_redirect), V(size_mismatch), V(digest_mismatch), V(stalled), V(deadline), V(no_space), V(pull),
-    V(load), V(disk), V(gone).
+    V(load), V(disk), V(memory), V(defect), V(gone).
   returned: failure
   type: str
   sample: offline
@@ -273,10 +273,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archiv.ollama.plugins.module_utils._assess import InputInvalid, NoStore
+from ansible_collections.archiv.ollama.plugins.module_utils._bounds import bounded
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockError
 from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
+from ansible_collections.archiv.ollama.plugins.module_utils._manifest import Layer
 from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import RegistryError
 from ansible_collections.archiv.ollama.plugins.module_utils._run import kind_of, run, sentence_of
@@ -309,18 +311,24 @@ ARGUMENTS: dict[str, t.Any] = {
     "progress_path": {"type": "path"},
 }
 
+# Beside `timeout`: for a last blob's hash and sync, and for a restart. The action plugin waits a little longer.
+GRACE_SECONDS = 600.0
 FAILURES = (InputInvalid, NoStore, StoreError, EngineError, LockError, InstallError, RegistryError, OSError)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        result = run(module.params, module.check_mode)
-    except FAILURES as error:
-        lacking = [
-            {"role": blob.role, "digest": blob.digest, "size": blob.size} for blob in getattr(error, "lacking", ())
-        ]
-        module.fail_json(msg=sentence_of(error), kind=kind_of(error), lacking=lacking, models=[])
+    params = module.params
+
+    def fail(kind: str, sentence: str, lacking: t.Iterable[Layer] = ()) -> None:
+        missing = [{"role": blob.role, "digest": blob.digest, "size": blob.size} for blob in lacking]
+        module.fail_json(msg=sentence, kind=kind, lacking=missing, models=[])
+
+    with bounded(params["timeout"] + params["load_timeout"] + GRACE_SECONDS, fail):
+        try:
+            result = run(params, module.check_mode)
+        except FAILURES as error:
+            fail(kind_of(error), sentence_of(error), getattr(error, "lacking", ()))
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)

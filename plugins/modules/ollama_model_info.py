@@ -419,6 +419,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     summary,
     unmet_expectations,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._bounds import bounded
 from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
@@ -454,6 +455,10 @@ ARGUMENTS: dict[str, t.Any] = {
     "registries": {"type": "list", "elements": "dict", "default": [], "options": LOGIN},
     "timeout": {"type": "float", "default": 60},
 }
+
+
+# For every byte of a large store on a slow disk.
+MOST_SECONDS = 4 * 3600.0
 
 
 def refuse_mistakes(params: t.Mapping[str, t.Any]) -> None:
@@ -500,13 +505,19 @@ def ask(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish], states: t.Seque
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        refuse_mistakes(module.params)
-        wishes = read_wishes(module.params["models"])
-        assessment = look(module.params, wishes)
-        upstream = ask(module.params, wishes, assessment.states)
-    except (InputInvalid, NoStore, StoreError, EngineError) as error:
-        module.fail_json(msg=str(error), models=[], healthy={}, store={})
+    params = module.params
+
+    def fail(_kind: str, sentence: str) -> None:
+        module.fail_json(msg=sentence, models=[], healthy={}, store={})
+
+    with bounded(MOST_SECONDS + params["timeout"] + params["answer_within"] * len(params["models"]), fail):
+        try:
+            refuse_mistakes(params)
+            wishes = read_wishes(params["models"])
+            assessment = look(params, wishes)
+            upstream = ask(params, wishes, assessment.states)
+        except (InputInvalid, NoStore, StoreError, EngineError) as error:
+            fail("", str(error))
     unmet = unmet_expectations(assessment, module.params["expect"])
     result: dict[str, t.Any] = {
         "models": [{**plain_model(state), "upstream": answer} for state, answer in zip(assessment.states, upstream)],

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.archiv.ollama.plugins.module_utils import _lock
 from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._lock import (
     LockBusy,
@@ -109,3 +110,18 @@ def test_lock_file_is_never_removed(lock: str) -> None:
     with hold_lock(disk_of(lock), lock, 0, "me"):
         inode = os.stat(lock).st_ino
     assert os.stat(lock).st_ino == inode
+
+
+def test_lock_on_another_file_system_is_not_taken_for_this_one(lock: str, holder: subprocess.Popen[bytes]) -> None:
+    here = os.stat(lock)
+    elsewhere = os.stat_result([*here[:2], here.st_dev + 1, *here[3:]])
+    assert _lock._locking_pid(here) == holder.pid
+    assert _lock._locking_pid(elsewhere) == 0
+
+
+def test_holder_is_known_by_his_open_file_where_the_kernel_counts_devices_otherwise(
+    lock: str, holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on overlayfs.
+    monkeypatch.setattr(_lock, "kernel_device", lambda _device: "ff:ff")
+    assert f"process {holder.pid} (" in who_holds(disk_of(lock), lock)

@@ -107,7 +107,7 @@ def ensure(models: Path, engine: FakeEngine, **job: Any) -> Outcome:
         RegistryClient(Access(), Deadline(20)),
     )
     wishes = (Wish(parse_name(NAME), job.pop("digest", None)),)
-    return ensure_pulled(shop, Job(wishes, **job), cast(PullEngine, engine), "archiv", "ollama-model-init")
+    return ensure_pulled(shop, Job(wishes, **job), lambda: cast(PullEngine, engine), "archiv", "ollama-model-init")
 
 
 def good(models: Path) -> Callable[[], tuple[int, str]]:
@@ -197,3 +197,13 @@ def test_repair_can_be_forbidden(models: Path) -> None:
 def test_stack_that_was_never_created_is_told(models: Path) -> None:
     with pytest.raises(EngineError, match="docker compose create"):
         ensure(models, FakeEngine(good(models), inits=False))
+
+
+def test_unused_files_are_pruned_as_with_the_other_method(models: Path) -> None:
+    MODEL.install(models)
+    stray = models / "blobs" / ("sha256-" + "f" * 64)
+    stray.write_bytes(b"of no model")
+    os.utime(stray, (1, 1))
+    engine = FakeEngine(good(models))
+    assert ensure(models, engine, prune=True, check=True).pruned == [str(stray)] and stray.exists()
+    assert ensure(models, engine, prune=True).pruned == [str(stray)] and not stray.exists()

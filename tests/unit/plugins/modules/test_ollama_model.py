@@ -18,8 +18,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -458,6 +459,60 @@ def test_drip_ends_at_the_deadline(host: Host, upstream: FakeRegistry) -> None:
     assert len(host.partials()) == 2, "what came is kept"
 
 
+class Dripping:
+    """A server that sends one line, then a byte each 50 ms for ever."""
+
+    def __init__(self, first: bytes, then: bytes) -> None:
+        self.closing = threading.Event()
+        self._first, self._then = first, then
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._server.accept()
+                threading.Thread(target=self._drip, args=(connection,), daemon=True).start()
+
+    def _drip(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.recv(65536)
+            connection.sendall(self._first)
+            for byte in cycle(self._then):
+                if self.closing.wait(0.05):
+                    return
+                connection.sendall(bytes([byte]))
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "kind", "proxied"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-Drip: drop\r\n", "offline", False),
+        (b"HTTP/1.1 ", b"2", "offline", False),
+        (b"HTTP/1.1 200 Connection established\r\n", b"X-Drip: drop\r\n", "offline", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" ", "stalled", False),
+    ],
+    ids=["headers", "status", "proxy", "manifest"],
+)
+def test_registry_that_drips_is_left(
+    host: Host, monkeypatch: pytest.MonkeyPatch, first: bytes, then: bytes, kind: str, proxied: bool
+) -> None:
+    server = Dripping(first, then)
+    began = time.monotonic()
+    if proxied:
+        monkeypatch.setenv("https_proxy", server.url)
+    mirror = "https://registry.example" if proxied else server.url
+    host.fails(kind, mirror=mirror, stall_timeout=1, timeout=30)
+    server.close()
+    assert time.monotonic() - began < 10
+    assert not host.blobs()
+
+
 def test_silent_registry_is_offline(host: Host, upstream: FakeRegistry) -> None:
     upstream.twist = lambda seen, reply: replace(reply, stall=0)
     host.fails("offline", stall_timeout=0.4)
@@ -664,6 +719,29 @@ def test_private_authority_is_trusted_when_given(host: Host, authority: Authorit
         assert "ca_path" in host.fails("untrusted", mirror=secure.url, insecure=False)
         host.ok(mirror=secure.url, insecure=False, ca_path=str(authority.path))
     assert host.holds()
+
+
+def test_authority_that_only_python_would_not_take_is_trusted(
+    host: Host, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strict() -> ssl.SSLContext:
+        # As Python 3.13 makes it.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(_registry, "make_context", strict)
+    with registry(authority.server_context()) as secure:
+        secure.publish(PATH, MODEL)
+        host.ok(mirror=secure.url, ca_path=str(authority.path))
+
+
+def test_authority_that_did_not_sign_is_told_apart_from_none(host: Host, authority: Authority, tmp_path: Path) -> None:
+    other = Authority(tmp_path)
+    with registry(authority.server_context()) as secure:
+        assert "give the authority that signed it as `ca_path`" in host.fails("untrusted", mirror=secure.url)
+        told = host.fails("untrusted", mirror=secure.url, ca_path=str(other.path))
+        assert f"`ca_path` {other.path} does not hold the authority that signed it" in told
 
 
 def test_insecure_does_not_turn_off_the_check_of_a_certificate(host: Host, authority: Authority) -> None:
@@ -1257,3 +1335,25 @@ def test_result_is_as_documented(host: Host, upstream: FakeRegistry) -> None:
     fetched = documented["models"]["contains"]["fetched"]["contains"]
     assert set(installed["models"][0]["fetched"][0]) == set(fetched)
     assert failed["kind"] in documented["kind"]["description"]
+
+
+def test_check_mode_predicts_a_pull_without_an_engine(host: Host, tmp_path: Path) -> None:
+    nobody = f"unix://{tmp_path}/none.sock"
+    predicted = host.ok(check=True, method="engine", docker_host=nobody)
+    assert predicted["changed"] is True and predicted["msg"] == f"{NAME}: pulled"
+
+
+def test_what_nobody_expected_is_one_sentence(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_: object) -> None:
+        raise IndexError("pop from an empty list")
+
+    monkeypatch.setattr(ollama_model, "run", stumble)
+    assert host.fails("defect").startswith("IndexError at test_ollama_model.py:")
+
+
+def test_run_that_hangs_ends_by_itself(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ollama_model, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(ollama_model, "run", lambda *_: time.sleep(30))
+    began = time.monotonic()
+    assert host.fails("deadline", timeout=0.2, load_timeout=0.1).startswith("not done within 0 s")
+    assert time.monotonic() - began < 10

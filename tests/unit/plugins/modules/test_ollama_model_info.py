@@ -340,3 +340,26 @@ def test_upstream_that_hangs_is_left_in_time(ask: Run, upstream: FakeRegistry, m
     began = time.monotonic()
     assert ask(timeout=0.5)["state"] == "unreachable"
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [(KeyError("Mounts"), "KeyError at test_ollama_model_info.py:"), (OSError(5, "Input/output error", "/x"), "at /x")],
+)
+def test_what_nobody_expected_is_one_sentence(
+    run: Run, store: str, monkeypatch: pytest.MonkeyPatch, error: Exception, says: str
+) -> None:
+    def stumble(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ollama_model_info, "look", stumble)
+    result = run(store=store, health=False)
+    assert result["failed"] is True and says in result["msg"] and "exception" not in result
+
+
+def test_look_that_hangs_ends_by_itself(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ollama_model_info, "MOST_SECONDS", 0)
+    monkeypatch.setattr(ollama_model_info, "look", lambda *_: time.sleep(30))
+    began = time.monotonic()
+    assert "not done within 0 s" in run(store=store, timeout=0.1, answer_within=0.1)["msg"]
+    assert time.monotonic() - began < 10

@@ -162,9 +162,12 @@ def test_host_without_docker_is_told_what_would_be_done(run: Run) -> None:
 
 @pytest.mark.usefixtures("cli")
 def test_host_without_engine_still_has_compose_read_the_file(run: Run) -> None:
-    verdict = run(inputs={"ollama_stack_image": "ollama/ollama:latest"})
+    verdict = run()
     assert kinds(verdict) == ["file_missing", "engine_missing"]
-    assert any("ollama_stack_image" in refusal for refusal in verdict["refusals"])
+    # From the file as Compose reads it.
+    assert verdict["pull"] == ["ollama/ollama:0.34.2"]
+    # Nothing is missed that was not given.
+    assert verdict["refusals"] == [verdict["reasons"][1]["why"]]
 
 
 @pytest.mark.usefixtures("bare")
@@ -502,6 +505,21 @@ def test_login_is_told_to_the_registry_it_is_for(
     assert asked("other.example") is None
 
 
+@pytest.mark.parametrize("host", ["Reg.Example", "REG.EXAMPLE"])
+def test_login_is_found_by_its_registry_however_that_is_written(
+    run: Run, engine: FakeEngine, missing: str, host: str
+) -> None:
+    engine.answers["/auth"] = (200, {"Status": "Login Succeeded"})
+    run(docker_host=engine.host, registries=[login(host)])
+    [sent] = engine.registry_auth
+    assert json.loads(base64.urlsafe_b64decode(sent))["username"] == "me"
+
+
+def test_dockers_own_registry_under_two_names_is_refused(run: Run, bare: None) -> None:
+    refusals = run(registries=[login("docker.io"), login("Index.docker.io")])["refusals"]
+    assert [one for one in refusals if "host 'index.docker.io' is there more than once" in one]
+
+
 def test_image_that_compose_builds_is_asked_of_nobody(run: Run, engine: FakeEngine, missing: str, cli: Path) -> None:
     changed = json.loads((cli / "config.json").read_text())
     changed["services"]["backend"]["build"] = {"context": "/srv"}
@@ -633,21 +651,151 @@ def test_commands_ask_the_named_engine_whatever_its_user_has_chosen(
     monkeypatch.setenv("DOCKER_HOST", "tcp://elsewhere:2375")
     monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
-    # Its tag says no version, so a container of it is asked.
-    content = CONTENT.replace("0.34.2", "stable")
-    engine.answers["/images/ollama/ollama:stable/json"] = engine.answers["/images/ollama/ollama:0.34.2/json"]
     command = cli / "docker"
-    command.write_text(
-        command.read_text().replace("env >", "env >>").replace("exit 64", 'echo "$1: version is 0.16.0"')
-    )
-    verdict = run(
-        docker_host=engine.host,
-        files=[{"path": "docker-compose.prod.yml", "content": content}],
-        inputs={"ollama_stack_image": "ollama/ollama:stable"},
-    )
-    assert [refusal for refusal in verdict["refusals"] if "Ollama 0.16.0" in refusal]
+    command.write_text(command.read_text().replace("env >", "env >>"))
+    run(docker_host=engine.host)
     told = {line for line in (cli / "env").read_text().splitlines() if line.startswith("DOCKER_")}
     assert told == {f"DOCKER_HOST={engine.host}", f"DOCKER_CONFIG={cli}/settings"}
+
+
+def test_version_that_a_tag_does_not_tell_is_the_running_servers_and_no_container_is_started(
+    run: Run, cli: Path, engine: FakeEngine
+) -> None:
+    engine.answers["/images/ollama/ollama:stable/json"] = engine.answers["/images/ollama/ollama:0.34.2/json"]
+    document = json.loads((cli / "config.json").read_text().replace("0.34.2", "stable"))
+    (cli / "config.json").write_text(json.dumps(document))
+    command = cli / "docker"
+    command.write_text(command.read_text().replace("env >", f'echo "$*" >>{cli}/asked\nenv >'))
+    verdict = run(docker_host=engine.host, inputs={"ollama_stack_image": "ollama/ollama:stable"})
+    assert verdict["ollama_version"] == "0.34.2"
+    assert verdict["refusals"] == [one for one in verdict["refusals"] if "become: true" in one]
+    asked = (cli / "asked").read_text().splitlines()
+    assert asked and not [line for line in asked if line.split()[0] == "run"]
+
+
+# What would lead a look astray, and what the deploy of it would end in.
+WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("ollama_stack_models_dir", {"models_dir": "srv/models"}),
+    ("ollama_stack_models_dir", {"models_dir": "/"}),
+    ("ollama_stack_dir", {"dir": "opt/archiv"}),
+    ("ollama_stack_project", {"project": "Archiv!"}),
+    ("ollama_stack_models", {"models": []}),
+    ("ollama_stack_models", {"models": [{"name": "a b"}]}),
+]
+
+
+@pytest.mark.parametrize(("variable", "options"), WRONG)
+def test_input_that_leads_astray_is_refused_before_the_host_is_looked_at(
+    run: Run, cli: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, variable: str, options: dict[str, Any]
+) -> None:
+    looks: list[str] = []
+    for name in ("observe", "look_at_file"):
+        monkeypatch.setattr(_observe, name, lambda *_: looks.append("a wrong place"))
+    (value,) = options.values()
+    verdict = run(docker_host=engine.host, inputs={variable: value, "ollama_stack_backend_port": 0}, **options)
+    assert looks == []
+    told = [one for one in verdict["refusals"] if "become: true" not in one]
+    assert {one.split()[0].rstrip(":") for one in told} == {variable, "ollama_stack_backend_port"} and len(told) == 2
+    assert verdict["clean"] is False and set(kinds(verdict)) == {"input"}
+
+
+def test_hosts_own_reasons_are_told_beside_a_mistake(run: Run, cli: Path, engine: FakeEngine, tmp_path: Path) -> None:
+    write(tmp_path, "services: {}\n")
+    document = json.loads(json.dumps(CONFIG))
+    document["services"]["ollama"] |= {"cpus": 4, "mem_limit": str(2**40)}
+    (cli / "config.json").write_text(json.dumps(document))
+    engine.answers["/info"][1]["NCPU"] = 2
+    inputs = {"ollama_stack_backend_image": "archiv:latest", "ollama_stack_gpu": "nvidia"}
+    verdict = run(docker_host=engine.host, inputs=inputs)
+    told = [one for one in verdict["refusals"] if "become: true" not in one]
+    assert ["archiv:latest" in told[0], "ollama_stack_gpu is 'nvidia'" in told[1], "4 CPUs" in told[2]] == [True] * 3
+    assert "1024.0 GiB" in told[3] and len(told) == 4
+    assert verdict["foreign"][0] == f"{tmp_path}/stack/docker-compose.prod.yml was not written by us"
+    # What Compose has against the file would be the mistake once more.
+    (cli / "docker").write_text('#!/bin/sh\necho "invalid reference format" >&2\nexit 1\n')
+    told = [one for one in run(docker_host=engine.host, inputs=inputs)["refusals"] if "become: true" not in one]
+    assert [one.split()[0] for one in told] == ["ollama_stack_backend_image", "ollama_stack_gpu"]
+
+
+def test_host_without_engine_is_told_beside_a_mistake_but_in_check_mode(run: Run, bare: None) -> None:
+    inputs = {"ollama_stack_project": "A"}
+    told = [one for one in run(inputs=inputs)["refusals"] if "become: true" not in one]
+    assert told[0].startswith("ollama_stack_project is 'A'") and "no Docker Engine listens" in told[1]
+    told = [one for one in run(inputs=inputs, _ansible_check_mode=True)["refusals"] if "become: true" not in one]
+    assert len(told) == 1
+
+
+def test_example_without_inputs_is_refused_nothing(run: Run, cli: Path, engine: FakeEngine) -> None:
+    [example] = yaml.safe_load(ollama_stack_info.EXAMPLES)
+    assert "inputs" not in example["archiv.ollama.ollama_stack_info"]
+    verdict = run(docker_host=engine.host)
+    assert [one for one in verdict["refusals"] if "become: true" not in one] == []
+
+
+@pytest.mark.parametrize("name", ["Archiv/Backend:1.0", "db:1 2"])
+def test_name_that_docker_cannot_read_is_no_broken_engine(run: Run, cli: Path, engine: FakeEngine, name: str) -> None:
+    document = json.loads(json.dumps(CONFIG))
+    document["services"]["db"] = {"image": name}
+    (cli / "config.json").write_text(json.dumps(document))
+    engine.answers["/images/" + name.replace(" ", "%20") + "/json"] = (400, {"message": "invalid reference format"})
+    verdict = run(docker_host=engine.host)
+    assert verdict["engine"] is True
+    told = [one for one in verdict["refusals"] if "become: true" not in one]
+    assert [one.startswith("ollama_stack_extra_services: the image of service db is") for one in told] == [True]
+
+
+def test_folder_of_models_is_read_without_an_engine(run: Run, cli: Path, model: TinyModel, tmp_path: Path) -> None:
+    verdict = run(_ansible_check_mode=True)
+    assert verdict["models_dir"] == f"{tmp_path}/data/models"
+    assert [one["cached"] for one in verdict["models"]] == [True]
+
+
+def test_no_files_are_refused_in_a_sentence(run: Run) -> None:
+    result = run(files=[])
+    assert result["failed"] is True and result["msg"].startswith("files is []: name the compose file")
+
+
+def test_what_nobody_expected_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(_query: object) -> None:
+        raise KeyError("NetworkSettings")
+
+    monkeypatch.setattr(_observe, "observe", stumble)
+    result = run()
+    assert result["failed"] is True and result["kind"] == "defect"
+    assert result["msg"].startswith("KeyError at test_ollama_stack_info.py:")
+    assert "'NetworkSettings'" in result["msg"] and "report it" in result["msg"]
+    assert "exception" not in result
+
+
+def test_look_that_hangs_ends_by_itself(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ollama_stack_info, "MOST_SECONDS", -59.8)
+    monkeypatch.setattr(_observe, "observe", lambda _query: time.sleep(30))
+    began = time.monotonic()
+    result = run()
+    assert time.monotonic() - began < 10
+    assert result["kind"] == "deadline" and result["msg"].startswith("not done within 0 s")
+
+
+def test_waiting_for_a_container_asks_no_model(
+    run: Run, cli: Path, engine: FakeEngine, ollama: FakeOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+    assert engine.inspect is not None
+    engine.inspect["State"]["Health"]["Status"] = "starting"
+    looks = iter(range(9))
+
+    def sleep(_seconds: float) -> None:
+        if next(looks) == 3:
+            assert engine.inspect is not None
+            engine.inspect["State"]["Health"]["Status"] = "healthy"
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    # As if their bytes were proven, which no time does.
+    monkeypatch.setattr(_stack, "_judge_model", lambda _state: [])
+    run(docker_host=engine.host, wait=60)
+    # Once at first, and once more when all else is well.
+    asked = [path for path, _ in ollama.bodies if path == "/api/generate"]
+    assert len(asked) == 2 and next(looks) > 4
 
 
 @pytest.mark.parametrize("address", ["tcp://elsewhere:2375", "ssh://root@elsewhere", "/var/run/docker.sock", "unix://"])
@@ -696,7 +844,10 @@ def test_compose_that_refuses_is_quoted(run: Run, cli: Path, engine: FakeEngine,
 
 def test_verdict_is_the_documented_one(run: Run, bare: None) -> None:
     documented = yaml.safe_load(ollama_stack_info.RETURN)
-    assert set(run()) - {"changed", "invocation", "warnings"} == set(documented)
+    on_failure = {name for name, one in documented.items() if one["returned"] == "failure"}
+    assert set(run()) - {"changed", "invocation", "warnings"} == set(documented) - on_failure
+    clean = {name for name, one in documented.items() if one["returned"] == "always"}
+    assert set(documented) - clean - on_failure == {"ollama_version"}
 
 
 NAMES = [NAME, "llama3.2:1b"]
@@ -713,11 +864,12 @@ def registry() -> Iterator[FakeRegistry]:
 
 
 def refused(run: Run, models: Sequence[dict[str, Any]] = ({"name": NAME},), **options: Any) -> list[str]:
-    """What speaks against a deploy of these models, but for who runs this test."""
+    """What speaks against a deploy of these models, but for who runs this test, and for an Engine that is not there."""
     image = {"ollama_stack_image": "ollama/ollama:0.34.2", "ollama_stack_backend_image": "archiv:1"}
     inputs = {"ollama_stack_models": models, **image, **options.pop("inputs", {})}
-    told = run(models=models, inputs=inputs, **options)["refusals"]
-    return [one for one in told if "become: true" not in one]
+    verdict = run(models=models, inputs=inputs, **options)
+    absent = [reason["why"] for reason in verdict["reasons"] if reason["kind"] == "engine_missing"]
+    return [one for one in verdict["refusals"] if "become: true" not in one and one not in absent]
 
 
 def ask(
@@ -787,6 +939,16 @@ def test_context_that_a_model_asks_for_goes_before_the_servers(
     assert found.context == 2 * lab.LAYERS * lab.WIDTH * expected * 2
 
 
+def test_damaged_blob_needs_its_room_again(tmp_path: Path) -> None:
+    model, store = tiny_model(), Store(str(tmp_path))
+    model.install(tmp_path)
+    weights = model.blob_path(tmp_path, "weights")
+    weights.write_bytes(bytes(weights.stat().st_size))
+    [wish] = read_wishes([NAME])
+    [found] = _wanted.measure([wish], [look_at(store, wish.name)], store, None, "", 4096, 1)
+    assert found.to_fetch == weights.stat().st_size
+
+
 @pytest.mark.usefixtures("bare")
 def test_model_with_a_typo_is_refused(run: Run, registry: FakeRegistry) -> None:
     [refusal] = ask(run, registry, [{"name": "llama3.2:1x"}])
@@ -794,6 +956,33 @@ def test_model_with_a_typo_is_refused(run: Run, registry: FakeRegistry) -> None:
     assert "404" in refusal and "check the name" in refusal
     # By the version the registry tells whether it would give a model to this Ollama.
     assert [seen.headers["user-agent"] for seen in registry.seen] == ["ollama/0.34.2 (archiv.ollama)"]
+
+
+@pytest.mark.usefixtures("bare")
+def test_model_with_a_typo_is_told_beside_other_mistakes(run: Run, registry: FakeRegistry) -> None:
+    wrong = {"ollama_stack_backend_port": 0}
+    told = ask(run, registry, [{"name": "llama3.2:1x"}], inputs=wrong)
+    assert [one.split()[0] for one in told if "docker command" not in one] == [
+        "ollama_stack_backend_port",
+        "ollama_stack_models",
+    ]
+    # By a proxy that cannot be meant nobody is asked.
+    before = len(registry.seen)
+    ask(run, registry, [{"name": "llama3.2:1x"}], inputs={"ollama_stack_https_proxy": "proxy"})
+    assert len(registry.seen) == before
+
+
+@pytest.mark.usefixtures("cli")
+def test_store_that_may_not_be_read_is_a_reason_among_others(
+    run: Run, engine: FakeEngine, model: TinyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/srv/models")
+
+    monkeypatch.setattr(_observe, "assess_models", closed)
+    verdict = run(docker_host=engine.host)
+    assert any("the disk refused at /srv/models" in one for one in verdict["refusals"])
+    assert len(verdict["reasons"]) > 1
 
 
 @pytest.mark.parametrize("host", ["reg..example", "a" * 64 + ".example"])

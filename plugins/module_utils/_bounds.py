@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How every module ends: in one sentence whatever happens, and in time whether or not anybody waits. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import typing as t
+
+# What is given to the way out of a module whose time is up, before it is ended where it stands.
+LAST_SECONDS = 20.0
+# The most an operator may give it: a month.
+_MOST_SECONDS = 30 * 86400.0
+
+Fail = t.Callable[[str, str], t.Any]
+
+
+class TimeIsUp(BaseException):
+    """The deadline; nothing on the way out may take it for an error of its own."""
+
+
+@contextlib.contextmanager
+def bounded(seconds: float, fail: Fail) -> t.Iterator[None]:
+    """Let the block run so long at most; fail(kind, sentence) is told what ended it otherwise."""
+    late = f"not done within {seconds:.0f} s, so it was ended: look at the host's load, disk and network"
+    try:
+        with _alarm(seconds, lambda: fail("deadline", late)):
+            yield
+    except TimeIsUp:
+        fail("deadline", late)
+    except Exception as error:
+        fail(*told(error))
+
+
+def told(error: Exception) -> tuple[str, str]:
+    """What nobody expected, in one word and one sentence."""
+    if isinstance(error, OSError):
+        return "disk", of_disk(error)
+    if isinstance(error, MemoryError):
+        return "memory", "the host has no memory left for this module: free some, or give the host more"
+    where, frame = "", error.__traceback__
+    while frame is not None:
+        where, frame = f"{os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}", frame.tb_next
+    return "defect", (
+        f"{type(error).__name__} at {where}: {error}; archiv.ollama was not made for this, so please report it with"
+        " this sentence"
+    )
+
+
+def of_disk(error: OSError) -> str:
+    """An OSError alone is no sentence."""
+    where = f" at {error.filename}" if error.filename else ""
+    return (
+        f"the disk refused{where}: {error.strerror or error}; check that this runs as root and the file system is sound"
+    )
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float, last_word: t.Callable[[], t.Any]) -> t.Iterator[None]:
+    """Raise TimeIsUp at the deadline; what has not ended some seconds later says its last word and is gone."""
+    if threading.current_thread() is not threading.main_thread():
+        # Only there a signal is heard; tests run modules elsewhere.
+        yield
+        return
+    rung = False
+
+    def ring(_signal: int, _frame: object) -> None:
+        nonlocal rung
+        if rung:
+            with contextlib.suppress(SystemExit):
+                last_word()
+            sys.stdout.flush()
+            os._exit(1)
+        rung = True
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds if 0 < seconds < _MOST_SECONDS else _MOST_SECONDS, LAST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
