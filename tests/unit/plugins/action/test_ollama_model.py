@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.action import ollama_model as action
+from ansible_collections.archiv.ollama.plugins.plugin_utils import _background
 from tests.unit.plugins.fake_registry import registry
 from tests.unit.plugins.stores import NAME, tiny_model
 
@@ -115,11 +116,12 @@ def test_module_that_a_reboot_took_is_not_followed_for_ever(monkeypatch: pytest.
         now[0] += seconds
         assert now[0] < 3600, "still polling"
 
-    monkeypatch.setattr(action, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
+    for module in (action, _background):
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
     plugin: Any = action.ActionModule.__new__(action.ActionModule)
     plugin._execute_module = lambda *_args, **_named: {"started": 1, "finished": 0}
     plugin._low_level_execute_command = lambda _command: {"stdout": f"{record}\n"}
-    assert plugin._follow({}, "/record", {}, 1000)["kind"] == "gone"
+    assert plugin._follow({"jid": "j1.2"}, {}, 1000)["kind"] == "gone"
     assert 1000 < now[0] < 1010
 
 

@@ -1,0 +1,59 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a module on the host by itself, and gives up a host that is gone."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.archiv.ollama.plugins.plugin_utils._background import Background, display
+
+_LINE_SECONDS = 15.0
+
+
+class ActionModule(Background):
+    """Ansible's own `async` waits for a dead host as long as the task may take, an hour and more."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _gone: t.ClassVar[dict[str, t.Any]] = {
+        "failed": True,
+        "kind": "gone",
+        "msg": (
+            "it ended on the host without a result: was it killed, or the host restarted? Deploy again to go on from"
+            " there"
+        ),
+    }
+    _begun = 0.0
+    _next_line = 0.0
+
+    def _act(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        untyped: t.Any = self
+        _, told = untyped.validate_argument_spec(
+            {
+                "module": {"type": "str", "required": True},
+                "args": {"type": "dict", "default": {}},
+                "timeout": {"type": "int", "required": True},
+            }
+        )
+        if self._task.check_mode:
+            result: dict[str, t.Any] = self._execute_module(told["module"], told["args"], task_vars=task_vars)
+            return result
+        self._begun = time.monotonic()
+        self._next_line = self._begun + _LINE_SECONDS
+        return self._run_by_itself(task_vars, told["args"], told["timeout"], told["module"])
+
+    def _look(self, task_vars: dict[str, t.Any], job: str) -> bool:
+        # Its processes carry the job's name; written so that the command that looks for it does not.
+        name = job.partition(".")[0]
+        untyped: t.Any = self
+        command = f"grep -qsa '{name[0]}[{name[1]}]{name[2:]}' /proc/[0-9]*/cmdline || echo gone"
+        found = str(untyped._low_level_execute_command(command).get("stdout", ""))
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + _LINE_SECONDS
+            host, seconds = task_vars.get("inventory_hostname", ""), time.monotonic() - self._begun
+            display.display(f"[{host}] {self._task.get_name().strip()}: at work for {seconds:.0f} s")
+        return "gone" not in found

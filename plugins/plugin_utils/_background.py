@@ -1,0 +1,97 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A module that runs on a host by itself, and is followed until it or the host is gone. Private to this collection."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.archiv.ollama.plugins.module_utils._bounds import told
+
+display = Display()
+
+# Quick at first, so that what is done already costs no waiting.
+_FIRST_POLLS = (0.2, 0.3, 0.5, 1.0, 1.0)
+_POLL_SECONDS = 2.0
+# A host that cannot be reached for so long is given up: Ansible's own polling waits as long as the task may take.
+_LOST_SECONDS = 180.0
+_ASYNC_KEYS = ("ansible_job_id", "started", "finished", "results_file")
+
+
+class Background(ActionBase):
+    """Whatever ends the play, the module goes on to its own end."""
+
+    # What is returned where the module is no more and has left no result.
+    _gone: t.ClassVar[dict[str, t.Any]]
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        try:
+            result.update(self._act(task_vars or {}))
+        except AnsibleError:
+            raise
+        except Exception as error:
+            kind, sentence = told(error)
+            result.update({"failed": True, "kind": kind, "msg": sentence})
+        return result
+
+    def _act(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The task's result."""
+        raise NotImplementedError
+
+    def _look(self, task_vars: dict[str, t.Any], job: str) -> bool:
+        """Whether the module still runs; the place to tell how far it is."""
+        raise NotImplementedError
+
+    def _async_dir(self) -> str:
+        untyped: t.Any = self
+        return str(untyped._remote_expand_user(untyped.get_shell_option("async_dir", default="~/.ansible_async")))
+
+    def _run_by_itself(
+        self, task_vars: dict[str, t.Any], args: dict[str, t.Any], seconds: int, module: str | None = None
+    ) -> dict[str, t.Any]:
+        started = self._start(task_vars, args, seconds, module)
+        if "ansible_job_id" not in started:
+            return started
+        status = {"jid": started["ansible_job_id"], "mode": "status", "_async_dir": self._async_dir()}
+        result = self._follow(status, task_vars, seconds)
+        self._execute_module("ansible.legacy.async_status", {**status, "mode": "cleanup"}, task_vars=task_vars)
+        return {key: value for key, value in result.items() if key not in _ASYNC_KEYS}
+
+    def _start(
+        self, task_vars: dict[str, t.Any], args: dict[str, t.Any], seconds: int, module: str | None
+    ) -> dict[str, t.Any]:
+        self._task.async_val = seconds
+        try:
+            started: dict[str, t.Any] = self._execute_module(module, args, task_vars=task_vars, wrap_async=True)
+        finally:
+            # Else the executor would poll this task a second time.
+            self._task.async_val = 0
+        return started
+
+    def _follow(self, status: dict[str, t.Any], task_vars: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
+        """Poll until the module has ended; a connection that is lost for a while is no end."""
+        begun = heard = time.monotonic()
+        first_polls, gone = iter(_FIRST_POLLS), 0
+        while True:
+            time.sleep(next(first_polls, _POLL_SECONDS))
+            try:
+                result = self._execute_module("ansible.legacy.async_status", dict(status), task_vars=task_vars)
+                if result.get("finished") or result.get("failed"):
+                    return dict(result)
+                alive = self._look(task_vars, str(status["jid"]))
+            except AnsibleConnectionFailure:
+                if time.monotonic() - heard > _LOST_SECONDS:
+                    raise
+                continue
+            heard, gone = time.monotonic(), 0 if alive else gone + 1
+            # After a reboot its number may be another process's, or it was never told.
+            if gone > 2 or heard - begun > seconds:
+                return dict(self._gone)
