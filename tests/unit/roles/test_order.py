@@ -1,0 +1,111 @@
+"""A deploy that cannot be finished changes nothing: all is fetched before the switch, and what failed says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.roles.evaluate import ROOT, evaluate, run
+
+TASKS = ROOT / "roles/ollama_stack/tasks"
+AFTERMATH = ROOT / "roles/ollama_stack/templates/aftermath.txt.j2"
+INIT = {"name": "archiv-ollama-model-init-1", "service": "ollama-model-init", "started": "1", "state": "exited"}
+SERVER = {"name": "archiv-ollama-1", "service": "ollama", "started": "2", "state": "running"}
+BACKEND = {"name": "archiv-backend-1", "service": "backend", "started": "3", "state": "running"}
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load((TASKS / f"{name}.yml").read_text())
+    return found
+
+
+def test_everything_is_judged_and_fetched_before_the_switch() -> None:
+    order = [task.get("ansible.builtin.include_tasks", "") for task in steps("change")]
+    places = [order.index(f"{name}.yml") for name in ("preflight", "prepare", "models", "pull", "engine", "configure")]
+    assert places == sorted(places) and order.index("configure.yml") < order.index("start.yml")
+
+
+def test_only_the_switch_writes_what_is_to_run() -> None:
+    writes = {
+        path.stem
+        for path in TASKS.glob("*.yml")
+        if any(word in path.read_text() for word in ('dest: "{{ __ollama_stack_path }}"', "include_tasks: secrets.yml"))
+    }
+    assert writes == {"configure"}
+
+
+@pytest.mark.parametrize("name", ["pull", "engine"])
+def test_what_fetches_takes_the_new_file_from_the_deploy_and_not_from_the_host(name: str) -> None:
+    [task] = [task for task in steps(name)[0]["block"] if "archiv.ollama.in_background" in task]
+    args = task["archiv.ollama.in_background"]["args"]
+    assert args["stdin"] == "{{ __ollama_stack_content }}" and args["argv"].startswith("{{ __ollama_stack_new + ")
+
+
+def test_failed_fetch_says_why_in_its_last_words_and_that_nothing_was_changed(tmp_path: Path) -> None:
+    hosts = {
+        "refused": {"rc": 1, "stderr_lines": ["ollama Pulling", "manifest unknown."], "stdout_lines": []},
+        "said": {"rc": 1, "stderr_lines": ["Network archiv_egress  Created"], "stdout_lines": ["model-init: no such"]},
+        "gone": {"msg": "it ended on the host without a result"},
+        "silent": {"rc": 1, "stderr_lines": [], "stdout_lines": []},
+    }
+    pulling = steps("pull")[0]["rescue"][0]
+    told = run(
+        tmp_path,
+        {name: {"__ollama_stack_fetched": found} for name, found in hosts.items()},
+        {**pulling, "vars": {"__ollama_stack_verdict": {"pull": ["db:16"]}}},
+    )
+    whys = {name: answer["msg"] for name, answer in told.items()}
+    starts = "The images db:16 could not be fetched: "
+    for name, why in {
+        "refused": "manifest unknown",
+        "said": "model-init: no such",
+        "gone": "it ended on the host without a result",
+        "silent": "it did not say why",
+    }.items():
+        assert whys[name].startswith(f"{starts}{why}. Nothing was changed: the compose file and the containers")
+
+
+def test_failure_after_the_switch_says_what_is_old_and_what_is_new(tmp_path: Path) -> None:
+    was = {"services": [INIT, SERVER, BACKEND], "start": True}
+    now = {"services": [{**INIT, "started": "9", "state": "running"}, SERVER], "start": True}
+    variables = {"__ollama_stack_before": was, "__ollama_stack_verdict": now}
+    lines = f"lookup('ansible.builtin.template', '{AFTERMATH}').splitlines()"
+    [told] = run(tmp_path, {"one": variables}, {"ansible.builtin.debug": {"msg": f"{{{{ {lines} }}}}"}}).values()
+    assert told["msg"] == [
+        "/opt/archiv/docker-compose.prod.yml is the new one",
+        "archiv-ollama-model-init-1 is new, or was started anew: running",
+        "archiv-ollama-1 is as before: running",
+        "archiv-backend-1 is gone",
+    ]
+
+
+def test_init_service_that_is_made_anew_is_not_borrowed(tmp_path: Path) -> None:
+    verdict: dict[str, Any] = {"services": [INIT], "recreate": []}
+    hosts = {
+        "stays": {"__ollama_stack_verdict": verdict},
+        "anew": {"__ollama_stack_verdict": {**verdict, "recreate": ["ollama-model-init"]}},
+        "none": {"__ollama_stack_verdict": {**verdict, "services": [SERVER]}},
+    }
+    told = evaluate(tmp_path, hosts, "__ollama_stack_init_stays")
+    assert {name: answer["__ollama_stack_init_stays"] for name, answer in told.items()} == {
+        "stays": True,
+        "anew": False,
+        "none": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "bound"), [("", ""), ("127.0.0.1", "127.0.0.1:"), ("::1", "[::1]:"), ("fe80::1", "[fe80::1]:")]
+)
+def test_port_is_bound_to_the_address_as_compose_reads_it(tmp_path: Path, address: str, bound: str) -> None:
+    told = evaluate(tmp_path, {"one": {"ollama_stack_backend_address": address}}, "__ollama_stack_backend_bind")
+    assert told["one"]["__ollama_stack_backend_bind"] == bound
+
+
+def test_fetch_tells_the_registry_which_ollama_it_is_for() -> None:
+    [task] = [task for task in steps("models") if "archiv.ollama.ollama_model" in task]
+    version = task["archiv.ollama.ollama_model"]["ollama_version"]
+    assert version == "{{ __ollama_stack_verdict.ollama_version | default(omit, true) }}"
