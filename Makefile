@@ -50,6 +50,11 @@ venv: $(VENV) ## The tools of requirements-dev.txt in .venv, made once
 $(VENV): requirements-dev.txt tests/venv.sh
 	@sh tests/venv.sh
 
+.PHONY: inputs
+inputs: $(VENV) ## Every wrong input of a table through a deploy to a lab host: refused in a sentence, nothing touched?
+	@$(PYTHON) -m tests.lab up
+	@$(PYTHON) -m pytest -q -m "" tests/integration/test_bad_inputs.py
+
 lab-up: $(VENV) ## Throwaway hosts, a registry and a tiny model on this machine
 	@$(PYTHON) -m tests.lab up
 

@@ -458,7 +458,7 @@ SABOTAGES = (
         [
             Edit(
                 "plugins/modules/ollama_stack_info.py",
-                'params if params["upstream"] and not mistakes else None',
+                'params if params["upstream"] and not astray else None',
                 "None",
             )
         ],
@@ -567,5 +567,41 @@ SABOTAGES = (
         [Edit(f"{UTILS}/_names.py", "tuple(part.lower() for part in self.path_parts)", "tuple(self.path_parts)")],
         f"{UNIT}/module_utils/test__names.py::test_same_model_folds_case_and_defaults",
         "assert False is True",
+    ),
+    Sabotage(
+        "file-before-fetch",
+        "the compose file is replaced before the models are there",
+        [Edit("roles/ollama_stack/tasks/prepare.yml", "include_tasks: logins.yml", "include_tasks: configure.yml")],
+        "offline",
+        "not_cached_file_after.stat == not_cached_file.stat",
+        "not_cached | Judge that nothing was touched",
+    ),
+    Sabotage(
+        "inputs-last",
+        "the host is looked at where a wrong input leads",
+        [Edit("plugins/modules/ollama_stack_info.py", "if wrong & _observe.RELIED_ON:", "if not wrong:")],
+        f"{UNIT}/modules/test_ollama_stack_info.py::test_input_that_leads_astray_is_refused_before_the_host_is_looked_at",
+        "not enough values to unpack|cannot unpack|a wrong place",
+    ),
+    Sabotage(
+        "token-a-second",
+        "a look that waits asks each model for a token every second",
+        [Edit("plugins/modules/ollama_stack_info.py", "tokens=clean)", "tokens=True)")],
+        f"{UNIT}/modules/test_ollama_stack_info.py::test_waiting_for_a_container_asks_no_model",
+        r"len\(asked\) == 2",
+    ),
+    Sabotage(
+        "port-twice",
+        "a port of the host that two services would have is let through",
+        [Edit(f"{UTILS}/_preflight.py", "if len(users) > 1 and", "if len(users) > 2 and")],
+        f"{UNIT}/module_utils/test__preflight.py::test_port_that_two_would_have_is_refused",
+        "assert False is True",
+    ),
+    Sabotage(
+        "dead-host-awaited",
+        "a host that dies while its services start is waited for as long as that may take",
+        [Edit("plugins/plugin_utils/_background.py", "_LOST_SECONDS = 180.0", "_LOST_SECONDS = 3000.0")],
+        f"{UNIT}/action/test_in_background.py::test_dead_host_is_given_up_long_before_the_task_would_be",
+        "assert 180 <",
     ),
 )
