@@ -308,6 +308,8 @@ ARGUMENTS: dict[str, t.Any] = {
 
 # What a look may take beside the patience it is given: it ends by itself, also where nobody waits for it any more.
 MOST_SECONDS = 300.0
+# The same where every byte is read.
+FULL_SECONDS = 86400.0
 
 
 def look(params: t.Mapping[str, t.Any], check: bool = False) -> tuple[dict[str, t.Any], list[str]]:
@@ -319,34 +321,40 @@ def look(params: t.Mapping[str, t.Any], check: bool = False) -> tuple[dict[str, 
     query = read_query(params, mistakes)
     if mistakes:
         return refuse(params, query, mistakes, check)
-    begun, after_start = time.monotonic(), params["wait_for"] == "clean"
-    while True:
-        seen, document = _observe.observe(query)
-        reasons = _stack.judge_stack(seen)
-        clean = _stack.is_clean(reasons)
-        if query.tokens if clean else not _stack.time_may_mend(reasons, after_start):
-            break
-        waited = time.monotonic() - begun
-        young = after_start or _stack.age_of(seen, time.time()) < params["wait"]
-        if not clean and waited >= (params["wait"] if young else min(params["wait"], BRIEF_SECONDS)):
-            break
-        # Waiting asks for no answer, which would queue with the users' questions; once all else is well, one look does.
-        query = dataclasses.replace(query, tokens=clean)
-        time.sleep(0 if clean else LOOK_AGAIN_SECONDS)
+    seen, document = watch(query, params)
     if params["verify"] == "full":
         seen = _observe.hash_models(query, seen)
-        reasons = _stack.judge_stack(seen)
+    reasons = _stack.judge_stack(seen)
     if _stack.is_clean(reasons):
         return _stack.write_verdict(query.project, seen, reasons, {}, []), _stack.find_notes(seen)
     host = _observe.look_at_host(query, seen, params["inputs"])
     seen = dataclasses.replace(seen, models_dir=seen.models_dir or _observe.future_models_dir(query))
     registries = _observe.try_registries(query, seen, document)
     refusals = _preflight.find_refusals(judged(params), document, _told(host, seen, check), registries)
-    logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
     refusals += _observe.judge_adoption(query, seen, document, params["inputs"].get("ollama_stack_adopt_without", ()))
-    verdict = _stack.write_verdict(query.project, seen, reasons, logs, refusals, after_start)
+    logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
+    verdict = _stack.write_verdict(query.project, seen, reasons, logs, refusals, params["wait_for"] == "clean")
     verdict["refusals"] += _logins.find_plain(params["registries"], json.dumps(verdict))
     return {**verdict, "ollama_version": _version(params, host)}, _stack.find_notes(seen)
+
+
+def watch(query: _observe.Query, params: t.Mapping[str, t.Any]) -> tuple[_stack.Observation, _observe.Document]:
+    """What is seen once it is as wanted, or time mends no more of it, or there is no more time."""
+    begun, after_start = time.monotonic(), params["wait_for"] == "clean"
+    while True:
+        seen, document = _observe.observe(query)
+        reasons = _stack.judge_stack(seen)
+        clean = _stack.is_clean(reasons)
+        if clean and query.tokens:
+            return seen, document
+        young = after_start or _stack.age_of(seen, time.time()) < params["wait"]
+        patience = params["wait"] if young else min(params["wait"], BRIEF_SECONDS)
+        late = time.monotonic() - begun >= patience
+        if not clean and (late or not _stack.time_may_mend(reasons, after_start)):
+            return seen, document
+        # Waiting asks for no answer, which would queue with the users' questions; once all else is well, one look does.
+        query = dataclasses.replace(query, tokens=clean)
+        time.sleep(0 if clean else LOOK_AGAIN_SECONDS)
 
 
 def find_mistakes(params: t.Mapping[str, t.Any]) -> list[_preflight.Mistake]:
@@ -435,7 +443,8 @@ def main() -> None:
         mistakes.append("files is []: name the compose file, which is the first of them")
     if mistakes:
         module.fail_json(msg="; ".join(mistakes))
-    most = MOST_SECONDS + params["wait"] + params["answer_within"] * len(params["models"])
+    most = FULL_SECONDS if params["verify"] == "full" else MOST_SECONDS
+    most += params["wait"] + params["answer_within"] * len(params["models"])
     with bounded(most, lambda kind, sentence: module.fail_json(msg=sentence, kind=kind)):
         verdict, notes = look(params, module.check_mode)
     for note in notes:

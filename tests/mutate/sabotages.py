@@ -255,7 +255,7 @@ SABOTAGES = (
             Edit(f"{UTILS}/_stack.py", 'return frozenset((raw["Id"], *platforms))', 'return frozenset((raw["Id"],))'),
         ],
         "drifted",
-        "means another image than the one it runs",
+        "means another image",
         "drift | Judge what it said and what it touched",
     ),
     Sabotage(
@@ -270,7 +270,7 @@ SABOTAGES = (
             Edit(f"{UTILS}/_stack.py", 'return frozenset((raw["Id"], *platforms))', 'return frozenset((raw["Id"],))'),
         ],
         "drifted",
-        "means another image than the one it runs",
+        "means another image",
         "archiv.ollama.ollama_stack : verify | Say what is still not as wanted",
     ),
     Sabotage(
