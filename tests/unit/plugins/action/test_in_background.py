@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[4]
 TASKS: dict[str, dict[str, Any]] = {
     "done": {"argv": ["cat"], "stdin": "by itself"},
     "failed": {"argv": ["sh", "-c", "echo why >&2; exit 3"]},
-    # As a reboot would: no result is left, and nobody to write one.
-    "killed": {"argv": ["sh", "-c", "kill -9 0"]},
+    # As a reboot would: no result is left, and nobody to write one. The whole session, as ansible-core's wrapper may be too
+    # late to put all into one process group.
+    "killed": {"argv": ["pkill", "-KILL", "--session", "0"]},
 }
 Results = dict[str, dict[str, Any]]
 
