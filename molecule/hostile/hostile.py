@@ -126,8 +126,8 @@ def plant(what, project):
             put(blobs / "notes.txt", old),
             put(blobs / HUGE, huge),
         ],
-        # What could be manifests: while they cannot be read, no blob is known to be nobody's.
-        "files": lambda: [
+        # What could be manifests. A server that runs would open them itself, and hang.
+        "manifests": lambda: [
             put(manifests / "evil.example/a/b/pipe", pipe),
             put(manifests / "evil.example/a/b/huge", huge),
         ],
