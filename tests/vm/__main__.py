@@ -157,7 +157,10 @@ def conditions_of(vm: Machine, outcomes: list[Outcome], seconds: float) -> str:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    rows = [f"| {each.what} | {each.seconds} | {'ok' if each.ok else 'FAILED'} | {each.seen} |" for each in outcomes]
+    rows = [
+        f"| {each.what} | {each.seconds} | {'ok' if each.ok else 'FAILED'} | {each.seen.replace('|', '/')} |"
+        for each in outcomes
+    ]
     return "\n".join(["| what | seconds | | seen |", "| --- | --- | --- | --- |", *rows])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -147,5 +148,11 @@ class Started:
     def end(self) -> Played:
         """End it if it still runs: Ansible goes on asking a dead host for a job as long as the job may take."""
         if self.runs():
+            # ansible-core 2.20 and later give each worker a session of its own.
+            pgrep = ["pgrep", "--parent", str(self.process.pid)]
+            workers = subprocess.run(pgrep, capture_output=True, text=True, check=False).stdout.split()
             os.killpg(self.process.pid, signal.SIGKILL)
+            for worker in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(worker), signal.SIGKILL)
         return Played(self.process.wait(), self.said(), self.log)
