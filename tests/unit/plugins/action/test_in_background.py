@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[4]
 TASKS: dict[str, dict[str, Any]] = {
     "done": {"argv": ["cat"], "stdin": "by itself"},
     "failed": {"argv": ["sh", "-c", "echo why >&2; exit 3"]},
-    # As a reboot would: no result is left, and nobody to write one. The whole session, because it depends on luck which of
-    # it shares a process group.
+    # As a reboot would: no result is left, and nobody to write one. The whole session, because luck decides which of it
+    # shares a process group.
     "killed": {"argv": ["pkill", "-KILL", "--session", "0"]},
 }
 Results = dict[str, dict[str, Any]]
