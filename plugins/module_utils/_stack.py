@@ -251,18 +251,13 @@ def write_verdict(
     """What the module returns: the verdict for tasks, and the same in lines for a person."""
     unproven = [reason for reason in reasons if reason.action == "prove"]
     reasons = [reason for reason in reasons if reason.action != "prove"]
-    report = [f"{project} is not as wanted:" if reasons else f"{project} is as wanted"]
-    # Where the deploy itself tells what it did not bring about, there is none to come.
-    report += [f"- {reason.subject}: {reason.why}" if after_start else f"- {reason}" for reason in reasons]
-    report += [f"- {reason}" for reason in unproven]
-    report += [f"{name} | {line}" for name, lines in logs.items() for line in lines]
     recreated = find_recreations(seen, reasons)
     # What is made anew needs neither.
     gone = {item.name for item in seen.containers if item.service in recreated}
     return {
         "clean": not reasons,
         "reasons": [vars(reason) for reason in reasons],
-        "report": report,
+        "report": _write_report(project, reasons, unproven, logs, after_start),
         "refusals": list(refusals),
         "orphans": find_orphans(seen),
         "foreign": find_foreign(seen),
@@ -291,6 +286,22 @@ def write_verdict(
             {key: value for key, value in vars(container).items() if key in SHOWN} for container in seen.containers
         ],
     }
+
+
+def _write_report(
+    project: str,
+    reasons: t.Sequence[Reason],
+    unproven: t.Sequence[Reason],
+    logs: t.Mapping[str, t.Sequence[str]],
+    after_start: bool,
+) -> list[str]:
+    return [
+        f"{project} is not as wanted:" if reasons else f"{project} is as wanted",
+        # Where the deploy itself tells what it did not bring about, there is none to come.
+        *(f"- {reason.subject}: {reason.why}" if after_start else f"- {reason}" for reason in reasons),
+        *(f"- {reason}" for reason in unproven),
+        *(f"{name} | {line}" for name, lines in logs.items() for line in lines),
+    ]
 
 
 def find_notes(seen: Observation) -> list[str]:

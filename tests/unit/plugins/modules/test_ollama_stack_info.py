@@ -611,7 +611,7 @@ def test_nothing_in_a_containers_tree_is_opened_for_its_secrets(
     assert not heard
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")  # the gates run as root, so there it runs
 def test_kernel_tells_a_replaced_secret_from_one_that_was_written_to(tmp_path: Path) -> None:
     # In a mount namespace of its own, as a container has one; skipped where even root may not have that.
     (tmp_path / "stack" / _observe.SECRETS).mkdir(parents=True)
