@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +12,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.archiv.ollama.plugins.action import in_background as action
 from ansible_collections.archiv.ollama.plugins.plugin_utils import _background
+from tests.unit.plugins.local_play import run_play
 
-ROOT = Path(__file__).resolve().parents[4]
 TASKS: dict[str, dict[str, Any]] = {
     "done": {"argv": ["cat"], "stdin": "by itself"},
     "failed": {"argv": ["sh", "-c", "echo why >&2; exit 3"]},
@@ -42,22 +38,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     ]
     told = "{{ {" + ", ".join(f"'{name}': {name}" for name in TASKS) + "} | to_json }}"
     tasks.append({"ansible.builtin.copy": {"content": told, "dest": f"{folder}/results.json"}})
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    (folder / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-    (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"one": local}}}))
-    (folder / "ansible.cfg").write_text("")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
-    environment |= {
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
-        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-        "ANSIBLE_ASYNC_DIR": str(folder / "async"),
-        "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    command = ["ansible-playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    run_play(folder, tasks, ["one"])
     found: Results = json.loads((folder / "results.json").read_text())
     return found
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +14,9 @@ import pytest
 from ansible_collections.archiv.ollama.plugins.action import ollama_model as action
 from ansible_collections.archiv.ollama.plugins.plugin_utils import _background
 from tests.unit.plugins.fake_registry import registry
+from tests.unit.plugins.local_play import run_play
 from tests.unit.plugins.stores import NAME, tiny_model
 
-ROOT = Path(__file__).resolve().parents[4]
 MODEL = tiny_model(weights=1_000_000)
 TASKS: dict[str, dict[str, Any]] = {
     "predicted": {"check_mode": True},
@@ -65,26 +63,7 @@ def play(folder: Path, url: str) -> str:
     results = "{{ {" + ", ".join(f"'{name}': {name}" for name in TASKS) + "} | to_json }}"
     keep = {"content": results, "dest": f"{folder}/results.json"}
     tasks.append({"ansible.builtin.copy": keep, "when": "inventory_hostname == 'one'"})
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory = {"all": {"hosts": {"one": None, "two": None}, "vars": local}}
-    (folder / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-    (folder / "hosts.yml").write_text(json.dumps(inventory))
-    (folder / "ansible.cfg").write_text("")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
-    environment |= {
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
-        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-        "ANSIBLE_ASYNC_DIR": str(folder / "async"),
-        "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
-        "ANSIBLE_FORKS": "2",
-        "NO_COLOR": "1",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    command = ["ansible-playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
+    return run_play(folder, tasks, ["one", "two"])
 
 
 def test_download_tells_its_progress_for_each_host(played: Played) -> None:
