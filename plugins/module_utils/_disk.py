@@ -82,7 +82,8 @@ class Disk:
             finally:
                 os.close(descriptor)
         while not os.path.isdir(place):
-            place = os.path.dirname(place)
+            # Of a relative path nothing is left in the end.
+            place = os.path.dirname(place) or "."
         return os.statvfs(place)
 
     # Changing.
@@ -373,7 +374,7 @@ def _make_root(path: str, mode: int) -> None:
     """The root folder itself, and those above it."""
     if os.path.isdir(path):
         return
-    parent = os.path.dirname(path)
+    parent = os.path.dirname(path) or "."
     _make_root(parent, 0o755)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path)

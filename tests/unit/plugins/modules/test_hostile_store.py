@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _receipts, _registry
+from ansible_collections.archiv.ollama.plugins.module_utils import _disk, _receipts, _registry
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model, ollama_model_info
 from tests.unit.plugins.fake_registry import FakeRegistry, registry
 from tests.unit.plugins.stores import NAME, tiny_model
@@ -318,3 +318,12 @@ def test_mount_root_that_the_server_cannot_enter_is_named_and_opened(host: Host,
     assert f"chmod 0{mode | 0o111:o} {host.volume}" == problems[0]["action"]
     assert host.run()["changed"] and stat.S_IMODE(host.volume.stat().st_mode) == mode | 0o111
     assert not host.run()["changed"]
+
+
+def test_folder_that_is_relative_is_not_searched_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    disk = _disk.Disk("nowhere/models")
+    # Red means that this hangs.
+    assert disk.file_system("nowhere/models/blobs") is not None
+    disk.make_folder("nowhere/models", 0o755)
+    assert (tmp_path / "nowhere/models").is_dir()
