@@ -41,7 +41,7 @@ mutate: $(VENV) ## Break a copy in named ways: does a test notice each? [NAMES="
 	@$(PYTHON) -m tests.mutate $(NAMES)
 
 .PHONY: mutants
-mutants: $(VENV) ## Change the plugins' code in one small place at a time: do unit tests notice? [NAMES="_store _look"]
+mutants: $(VENV) ## Change the plugins' code in one small place at a time: do unit tests notice? [NAMES="_store/paths _stack/judge"]
 	@sh tests/venv.sh .lab/mutants/venv "$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')" tests/mutants/requirements.txt
 	@.lab/mutants/venv/bin/python -m tests.mutants $(NAMES)
 

@@ -11,7 +11,7 @@ import shlex
 import time
 import typing as t
 
-from ansible_collections.archiv.ollama.plugins.module_utils._progress import progress_line, worker_pid
+from ansible_collections.archiv.ollama.plugins.module_utils._install.progress import progress_line, worker_pid
 from ansible_collections.archiv.ollama.plugins.plugin_utils._background import Background, display
 
 _SILENT_SECONDS = 3.0

@@ -272,17 +272,17 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archiv.ollama.plugins.module_utils._assess import InputInvalid, NoStore
-from ansible_collections.archiv.ollama.plugins.module_utils._bounds import bounded
-from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError
-from ansible_collections.archiv.ollama.plugins.module_utils._install import InstallError
-from ansible_collections.archiv.ollama.plugins.module_utils._lock import LockError
-from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
-from ansible_collections.archiv.ollama.plugins.module_utils._manifest import Layer
-from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
-from ansible_collections.archiv.ollama.plugins.module_utils._registry import RegistryError
-from ansible_collections.archiv.ollama.plugins.module_utils._run import kind_of, run, sentence_of
-from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.model import kind_of, run, sentence_of
+from ansible_collections.archiv.ollama.plugins.module_utils._install.apply import InstallError
+from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest import Layer
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import RegistryError
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import InputInvalid, NoStore
+from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import LockError
+from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import StoreError
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},

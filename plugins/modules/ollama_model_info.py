@@ -405,7 +405,16 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, EngineError, find_remote
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Deadline, RegistryClient
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.resolve import (
+    ask_upstream,
+    find_mistakes,
+    read_access,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import (
     Assessment,
     InputInvalid,
     NoStore,
@@ -419,15 +428,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._assess import (
     summary,
     unmet_expectations,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._bounds import bounded
-from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, EngineError, find_remote
-from ansible_collections.archiv.ollama.plugins.module_utils._health import Fact, Wish
-from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
-from ansible_collections.archiv.ollama.plugins.module_utils._look import ModelState
-from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR, Receipts
-from ansible_collections.archiv.ollama.plugins.module_utils._registry import Deadline, RegistryClient
-from ansible_collections.archiv.ollama.plugins.module_utils._store import StoreError
-from ansible_collections.archiv.ollama.plugins.module_utils._upstream import ask_upstream, find_mistakes, read_access
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.health import Fact, Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState
+from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import StoreError
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR, Receipts
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},

@@ -265,12 +265,15 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _logins, _observe, _preflight, _stack
-from ansible_collections.archiv.ollama.plugins.module_utils._bounds import bounded
-from ansible_collections.archiv.ollama.plugins.module_utils._engine import DEFAULT_HOST, find_remote
-from ansible_collections.archiv.ollama.plugins.module_utils._logins import LOGIN
-from ansible_collections.archiv.ollama.plugins.module_utils._receipts import DEFAULT_DIR
-from ansible_collections.archiv.ollama.plugins.module_utils._versions import dotted, parse_version
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, find_remote
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
+from ansible_collections.archiv.ollama.plugins.module_utils._model.versions import dotted, parse_version
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import logins as _logins
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import judge as _stack
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import look as _observe
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import preflight as _preflight
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR
 
 LOOK_AGAIN_SECONDS = 1.0
 # Given to what runs since long, as a model that a client has unloaded.

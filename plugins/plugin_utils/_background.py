@@ -13,7 +13,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.archiv.ollama.plugins.module_utils._bounds import told
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import told
 
 display = Display()
 

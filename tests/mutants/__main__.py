@@ -86,7 +86,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="FILE", help="only these, e.g. _store _look")
+    parser.add_argument("names", nargs="*", metavar="FILE", help="only these, e.g. _store/paths _stack/judge")
     parser.add_argument("--sample", type=int, default=25, help="so many of each file (default: %(default)s)")
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - set(slices())):
@@ -95,14 +95,14 @@ def parse() -> argparse.Namespace:
 
 
 def slices() -> list[str]:
-    return sorted(file.stem for file in (ROOT / UTILS).glob("*.py") if file.stem != "__init__")
+    return sorted(str(file.relative_to(ROOT / UTILS).with_suffix("")) for file in (ROOT / UTILS).glob("*/*.py"))
 
 
 def mutants_of(name: str, count: int) -> Iterator[Mutant]:
     """The sample's mutants, tried now or before."""
     file = UTILS / f"{name}.py"
     lines = file.read_text().splitlines()
-    with use_db(str(HOME / f"{name}-{digest_of(file)}.sqlite"), WorkDB.Mode.create) as session:
+    with use_db(str(HOME / f"{name.replace('/', '-')}-{digest_of(file)}.sqlite"), WorkDB.Mode.create) as session:
         if not session.num_work_items:
             init([file], session, {})
         results = dict(session.results)
@@ -126,7 +126,8 @@ def sample(session: WorkDB, count: int) -> Sequence[WorkItem]:
 
 
 def command(name: str) -> str:
-    own = [str(file) for file in sorted(TESTS.rglob(f"test_{name}.py"))]
+    folder, _, stem = name.partition("/")
+    own = [str(file) for file in sorted(TESTS.rglob(f"{folder}/test_{stem}.py"))]
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
     return shlex.join([sys.executable, "-m", "pytest", *options, *own, str(TESTS)])
 

@@ -57,13 +57,17 @@ def sabotaged(root: Path, sabotage: Sabotage) -> dict[str, str]:
 # Nothing is done to this scenario's host that the next deploy does not undo, so one host serves all its sabotages.
 STANDING = "default"
 CONTRACT = "Judge them"
-LOCK_IS_FILE = Edit(f"{UTILS}/_lock.py", "disk.own(path, _MODE)", "disk.create(path, _MODE)")
+LOCK_IS_FILE = Edit(f"{UTILS}/_store/lock.py", "disk.own(path, _MODE)", "disk.create(path, _MODE)")
 HOSTILE = f"{UNIT}/modules/test_hostile_store.py"
 # Each alone is held up by the others.
 LINKS_FOLLOWED = [
-    Edit(f"{UTILS}/_disk.py", "_PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC", "_PLACE = os.O_PATH | os.O_CLOEXEC"),
-    Edit(f"{UTILS}/_disk.py", 'flags = _FOLDER if name == "." else _FOLDER | os.O_NOFOLLOW', "flags = _FOLDER"),
-    Edit(f"{UTILS}/_disk.py", 'follow_symlinks=name == "."', "follow_symlinks=True"),
+    Edit(
+        f"{UTILS}/_store/disk.py",
+        "_PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC",
+        "_PLACE = os.O_PATH | os.O_CLOEXEC",
+    ),
+    Edit(f"{UTILS}/_store/disk.py", 'flags = _FOLDER if name == "." else _FOLDER | os.O_NOFOLLOW', "flags = _FOLDER"),
+    Edit(f"{UTILS}/_store/disk.py", 'follow_symlinks=name == "."', "follow_symlinks=True"),
 ]
 BLOBS = "            proven.update(_bring_blobs(shop, one, proven))\n"
 NAMED = "            if one.write_manifest:\n                _write_manifest(store, one)\n"
@@ -104,7 +108,7 @@ SABOTAGES = (
                 "    networks: [archiv-net]\n{% if ollama_stack_gpu",
                 '    networks: [archiv-net, edge]\n    ports: ["11434:11434"]\n{% if ollama_stack_gpu',
             ),
-            Edit(f"{UTILS}/_preflight.py", 'if ports and name.startswith("ollama"):', "if ports and not name:"),
+            Edit(f"{UTILS}/_stack/preflight.py", 'if ports and name.startswith("ollama"):', "if ports and not name:"),
         ],
         STANDING,
         "ollama publishes no port",
@@ -123,7 +127,7 @@ SABOTAGES = (
         "the backend depends on Ollama, and the preflight lets it",
         [
             Edit(TEMPLATE, "\n  backend:\n", "\n  backend:\n    depends_on: {ollama: {condition: service_started}}\n"),
-            Edit(f"{UTILS}/_preflight.py", 'if name == "backend" and', "if not name and"),
+            Edit(f"{UTILS}/_stack/preflight.py", 'if name == "backend" and', "if not name and"),
         ],
         STANDING,
         "the backend does not wait for ollama",
@@ -142,7 +146,7 @@ SABOTAGES = (
         "everybody on the host can read the backend's secrets, and the look does not mind",
         [
             Edit("roles/ollama_stack/tasks/secrets.yml", 'mode: "0400"', 'mode: "0444"'),
-            Edit(f"{UTILS}/_observe.py", 'query.secrets[name], "0400"', 'query.secrets[name], "0444"'),
+            Edit(f"{UTILS}/_stack/look.py", 'query.secrets[name], "0400"', 'query.secrets[name], "0444"'),
         ],
         STANDING,
         "the secret is the backend's alone",
@@ -172,7 +176,7 @@ SABOTAGES = (
     Sabotage(
         "hash-ignored",
         "a blob's hash is taken and not compared",
-        [Edit(f"{UTILS}/_look.py", 'if "sha256:" + hashed.hex == blob.digest:', "if hashed.hex:")],
+        [Edit(f"{UTILS}/_store/inspect.py", 'if "sha256:" + hashed.hex == blob.digest:', "if hashed.hex:")],
         "damaged",
         "not damage_found.models\\[0\\].intact",
         "damage | Judge what both say",
@@ -182,7 +186,7 @@ SABOTAGES = (
         "a fetched blob is named before its bytes are on the disk",
         [
             Edit(
-                f"{UTILS}/_fetch.py",
+                f"{UTILS}/_install/download.py",
                 "        os.fchmod(self.fd, 0o644)\n        os.fsync(self.fd)\n",
                 "        os.fchmod(self.fd, 0o644)\n",
             )
@@ -248,11 +252,15 @@ SABOTAGES = (
         "an image is told by the digest of its index, not by the manifest that runs",
         [
             Edit(
-                f"{UTILS}/_stack.py",
+                f"{UTILS}/_stack/judge.py",
                 'image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),',
                 'image=raw.get("Image", ""),',
             ),
-            Edit(f"{UTILS}/_stack.py", 'return frozenset((raw["Id"], *platforms))', 'return frozenset((raw["Id"],))'),
+            Edit(
+                f"{UTILS}/_stack/judge.py",
+                'return frozenset((raw["Id"], *platforms))',
+                'return frozenset((raw["Id"],))',
+            ),
         ],
         "drifted",
         "means another image",
@@ -263,11 +271,15 @@ SABOTAGES = (
         "an image is told by Compose's label, whose meaning changes with its version",
         [
             Edit(
-                f"{UTILS}/_stack.py",
+                f"{UTILS}/_stack/judge.py",
                 'image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),',
                 'image=labels.get(f"{_LABEL}image") or raw.get("Image", ""),',
             ),
-            Edit(f"{UTILS}/_stack.py", 'return frozenset((raw["Id"], *platforms))', 'return frozenset((raw["Id"],))'),
+            Edit(
+                f"{UTILS}/_stack/judge.py",
+                'return frozenset((raw["Id"], *platforms))',
+                'return frozenset((raw["Id"],))',
+            ),
         ],
         "drifted",
         "means another image",
@@ -284,7 +296,7 @@ SABOTAGES = (
     Sabotage(
         "edit-unseen",
         "an edited compose file passes for ours",
-        [Edit(f"{UTILS}/_stack.py", "elif file.sha256 != file.wanted_sha256:", "elif not file.wanted_sha256:")],
+        [Edit(f"{UTILS}/_stack/judge.py", "elif file.sha256 != file.wanted_sha256:", "elif not file.wanted_sha256:")],
         "drifted",
         "drifted_way.told",
         "drift | Judge what it said and what it touched",
@@ -306,7 +318,7 @@ SABOTAGES = (
     Sabotage(
         "verify-cries",
         "bytes that were not hashed since a boot are a fault",
-        [Edit(f"{UTILS}/_stack.py", 'for reason in reasons if reason.action == "prove"]', "for reason in ()]")],
+        [Edit(f"{UTILS}/_stack/judge.py", 'for reason in reasons if reason.action == "prove"]', "for reason in ()]")],
         "reboot",
         "are not proven",
         "go_down | Look with playbooks/verify.yml, as a timer does after a boot",
@@ -314,7 +326,7 @@ SABOTAGES = (
     Sabotage(
         "touched-unseen",
         "a file of a model that was changed since it was hashed is a note, as after a boot",
-        [Edit(f"{UTILS}/_stack.py", "    if changed:\n", "    if not model.unproven:\n")],
+        [Edit(f"{UTILS}/_stack/judge.py", "    if changed:\n", "    if not model.unproven:\n")],
         "damaged",
         "not __ollama_stack_verdict.clean",
         "damage | Judge what both say",
@@ -322,7 +334,7 @@ SABOTAGES = (
     Sabotage(
         "adoption-loses",
         "what the old backend has and the new one lacks is not missed",
-        [Edit(f"{UTILS}/_adopt.py", "if name not in have or have[name] != value]", "if not name]")],
+        [Edit(f"{UTILS}/_stack/adopt.py", "if name not in have or have[name] != value]", "if not name]")],
         "adopted",
         "ansible_failed_result.msg",
         "must_fail | Judge the message",
@@ -330,7 +342,7 @@ SABOTAGES = (
     Sabotage(
         "network-taken",
         "a network is made anew under the containers of others",
-        [Edit(f"{UTILS}/_observe.py", "network_users=_look_at_networks(query, seen)", "network_users={}")],
+        [Edit(f"{UTILS}/_stack/look.py", "network_users=_look_at_networks(query, seen)", "network_users={}")],
         "adopted",
         "ansible_failed_result.msg",
         "must_fail | Judge the message",
@@ -354,7 +366,7 @@ SABOTAGES = (
     Sabotage(
         "links-followed",
         "root follows the links in a store, in its folders' places too",
-        [*LINKS_FOLLOWED, Edit(f"{UTILS}/_install.py", "    if unsafe:\n", "    if unsafe and not store:\n")],
+        [*LINKS_FOLLOWED, Edit(f"{UTILS}/_install/apply.py", "    if unsafe:\n", "    if unsafe and not store:\n")],
         "hostile",
         "/srv/outside",
         "untouched | Judge that nobody was there",
@@ -371,29 +383,29 @@ SABOTAGES = (
     Sabotage(
         "receipt-survives-boot",
         "a receipt from before a boot still proves bytes",
-        [Edit(f"{UTILS}/_receipts.py", 'if entry.get("boot") != boot:', "if not boot:")],
-        f"{UNIT}/module_utils/test__receipts.py::test_receipt_is_void",
+        [Edit(f"{UTILS}/_store/receipts.py", 'if entry.get("boot") != boot:', "if not boot:")],
+        f"{UNIT}/module_utils/_store/test_receipts.py::test_receipt_is_void",
         "assert 'started again' in ''",
     ),
     Sabotage(
         "lock-shared",
         "two writers hold the store's lock at once",
-        [Edit(f"{UTILS}/_lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_UN | fcntl.LOCK_NB")],
-        f"{UNIT}/module_utils/test__lock.py::test_second_writer_waits_no_longer_than_told_and_names_the_holder",
+        [Edit(f"{UTILS}/_store/lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_UN | fcntl.LOCK_NB")],
+        f"{UNIT}/module_utils/_store/test_lock.py::test_second_writer_waits_no_longer_than_told_and_names_the_holder",
         "DID NOT RAISE",
     ),
     Sabotage(
         "lock-outlives-holder",
         "the lock is the file, which a killed holder leaves behind",
         [LOCK_IS_FILE],
-        f"{UNIT}/module_utils/test__lock.py::test_lock_of_a_killed_holder_is_free_at_once",
+        f"{UNIT}/module_utils/_store/test_lock.py::test_lock_of_a_killed_holder_is_free_at_once",
         "cannot open the store's lock",
     ),
     Sabotage(
         "memory-unrefused",
         "a memory limit below the model's size is let through",
-        [Edit(f"{UTILS}/_preflight.py", "if limit and limit < needed and", "if limit < 0 and")],
-        f"{UNIT}/module_utils/test__preflight.py::test_host_that_cannot_carry_it_is_refused",
+        [Edit(f"{UTILS}/_stack/preflight.py", "if limit and limit < needed and", "if limit < 0 and")],
+        f"{UNIT}/module_utils/_stack/test_preflight.py::test_host_that_cannot_carry_it_is_refused",
         r"assert \[\] == \[True\]",
     ),
     Sabotage(
@@ -401,25 +413,25 @@ SABOTAGES = (
         "a changed container is left to Compose, which may find it unchanged",
         [
             Edit(
-                f"{UTILS}/_stack.py",
+                f"{UTILS}/_stack/judge.py",
                 'if reason.action == "recreate"}\n    # Compose',
                 'if reason.kind == "x"}\n    # Compose',
             )
         ],
-        f"{UNIT}/module_utils/test__stack.py::test_compose_is_made_to_recreate_every_container_that_changed",
+        f"{UNIT}/module_utils/_stack/test_judge.py::test_compose_is_made_to_recreate_every_container_that_changed",
         "AssertionError",
     ),
     Sabotage(
         "gpu-unasked",
         "a GPU that the host does not have is let through",
-        [Edit(f"{UTILS}/_preflight.py", "        if missing:\n", "        if not nodes:\n")],
-        f"{UNIT}/module_utils/test__preflight.py::test_gpu_that_is_not_there_is_refused",
+        [Edit(f"{UTILS}/_stack/preflight.py", "        if missing:\n", "        if not nodes:\n")],
+        f"{UNIT}/module_utils/_stack/test_preflight.py::test_gpu_that_is_not_there_is_refused",
         "not enough values to unpack|assert False",
     ),
     Sabotage(
         "look-strays",
         "the look has Compose ask the Engine that root's variables and context name",
-        [Edit(f"{UTILS}/_observe.py", ', "DOCKER_HOST": docker_host}', "}")],
+        [Edit(f"{UTILS}/_stack/look.py", ', "DOCKER_HOST": docker_host}', "}")],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_commands_ask_the_named_engine_whatever_its_user_has_chosen",
         "DOCKER_HOST=unix://",
     ),
@@ -435,7 +447,7 @@ SABOTAGES = (
         "of the models that stay loaded only the largest must fit",
         [
             Edit(
-                f"{UTILS}/_preflight.py",
+                f"{UTILS}/_stack/preflight.py",
                 "needed = sum(model.size + model.context for model in together)",
                 "needed = max((model.size + model.context for model in together), default=0)",
             )
@@ -470,7 +482,7 @@ SABOTAGES = (
         "a model is named before its bytes are there",
         [
             Edit(
-                f"{UTILS}/_install.py",
+                f"{UTILS}/_install/apply.py",
                 f"{BLOBS}{NAMED}",
                 f"{NAMED}{BLOBS}            if False:\n                pass\n",
             )
@@ -481,21 +493,21 @@ SABOTAGES = (
     Sabotage(
         "credentials-follow",
         "the host a registry redirects to is shown our credentials",
-        [Edit(f"{UTILS}/_registry.py", "if origin(url) != home:", "if not home:")],
+        [Edit(f"{UTILS}/_registry/client.py", "if origin(url) != home:", "if not home:")],
         f"{UNIT}/modules/test_ollama_model.py::test_blob_host_is_found_once_and_never_sees_credentials",
         "assert not True",
     ),
     Sabotage(
         "login-for-all-tokens",
         "any token service that a registry names is shown our login",
-        [Edit(f"{UTILS}/_registry.py", "or is_at(login.token_host, asking)", "or True")],
+        [Edit(f"{UTILS}/_registry/client.py", "or is_at(login.token_host, asking)", "or True")],
         f"{UNIT}/modules/test_ollama_model.py::test_token_service_elsewhere_is_shown_the_login_where_it_is_named",
         r"assert result.get\(.failed.\)",
     ),
     Sabotage(
         "login-untried",
         "a login is written before a registry has taken it",
-        [Edit(f"{UTILS}/_observe.py", "return said if cause.status_code", "return '' if cause.status_code")],
+        [Edit(f"{UTILS}/_stack/look.py", "return said if cause.status_code", "return '' if cause.status_code")],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_wrong_password_is_refused_in_a_sentence",
         "not enough values to unpack",
     ),
@@ -530,7 +542,7 @@ SABOTAGES = (
     Sabotage(
         "strangers-pruned",
         "a prune takes what is neither a blob nor a download",
-        [Edit(f"{UTILS}/_install.py", "if store.is_ours(one) and _is_old", "if _is_old")],
+        [Edit(f"{UTILS}/_install/apply.py", "if store.is_ours(one) and _is_old", "if _is_old")],
         f"{HOSTILE}::test_prune_takes_only_names_that_are_ours",
         "assert",
     ),
@@ -539,7 +551,7 @@ SABOTAGES = (
         "a folder that another user owns is written in",
         [
             Edit(
-                f"{UTILS}/_disk.py",
+                f"{UTILS}/_store/disk.py",
                 "if found.st_uid not in _trusted():\n            return (",
                 "if False:\n            return (",
             )
@@ -550,22 +562,28 @@ SABOTAGES = (
     Sabotage(
         "rotation-unseen",
         "a secret that was replaced under a running container is not noticed",
-        [Edit(f"{UTILS}/_observe.py", "or not _is_at(sources[name], file.path)", "or not sources[name]")],
+        [Edit(f"{UTILS}/_stack/look.py", "or not _is_at(sources[name], file.path)", "or not sources[name]")],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_container_that_runs_with_an_old_secret_is_found",
         r"assert \(\) == \('token',\)",
     ),
     Sabotage(
         "mount-root-unseen",
         "a mount root that the server cannot enter goes unnoticed",
-        [Edit(f"{UTILS}/_look.py", "(os.path.dirname(manifest), store.root)", "(store.blobs_dir, store.models_dir)")],
+        [
+            Edit(
+                f"{UTILS}/_store/inspect.py",
+                "(os.path.dirname(manifest), store.root)",
+                "(store.blobs_dir, store.models_dir)",
+            )
+        ],
         f"{HOSTILE}::test_mount_root_that_the_server_cannot_enter_is_named_and_opened",
         r"assert \[\] ==",
     ),
     Sabotage(
         "case-matters",
         "one model under two spellings is two",
-        [Edit(f"{UTILS}/_names.py", "tuple(part.lower() for part in self.path_parts)", "tuple(self.path_parts)")],
-        f"{UNIT}/module_utils/test__names.py::test_same_model_folds_case_and_defaults",
+        [Edit(f"{UTILS}/_model/names.py", "tuple(part.lower() for part in self.path_parts)", "tuple(self.path_parts)")],
+        f"{UNIT}/module_utils/_model/test_names.py::test_same_model_folds_case_and_defaults",
         "assert False is True",
     ),
     Sabotage(
@@ -593,8 +611,8 @@ SABOTAGES = (
     Sabotage(
         "port-twice",
         "a port of the host that two services would have is let through",
-        [Edit(f"{UTILS}/_preflight.py", "if len(users) > 1 and", "if len(users) > 2 and")],
-        f"{UNIT}/module_utils/test__preflight.py::test_port_that_two_would_have_is_refused",
+        [Edit(f"{UTILS}/_stack/preflight.py", "if len(users) > 1 and", "if len(users) > 2 and")],
+        f"{UNIT}/module_utils/_stack/test_preflight.py::test_port_that_two_would_have_is_refused",
         "assert False is True",
     ),
     Sabotage(

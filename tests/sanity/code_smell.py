@@ -30,13 +30,13 @@ NAMES = (
     "use-compat-six",
 )
 
-# What works below a model store, its .archiv or the receipts: paths there are opened and changed by _disk alone.
+# What works below a model store, its .archiv or the receipts: paths there are opened and changed by disk.py alone.
 UTILS = "plugins/module_utils"
 STORE_CODE = [
-    f"{UTILS}/_{name}.py"
+    f"{UTILS}/{name}.py"
     for name in (
-        *("ensure", "fetch", "gguf", "hashing", "install", "lock"),
-        *("look", "manifest", "pull", "receipts", "store", "wanted"),
+        *("_model/gguf", "_model/manifest", "_store/hashing", "_store/inspect", "_store/lock", "_store/paths"),
+        *("_store/receipts", "_install/apply", "_install/download", "_install/ensure", "_install/pull", "_stack/needs"),
     )
 ]
 # All of `os` that they may call: what takes a descriptor, and what only works on text or on the process.
@@ -47,7 +47,7 @@ PATHS = ("glob", "io", "pathlib", "shutil", "subprocess", "tempfile")
 
 
 def path_calls(text: str) -> Iterator[str]:
-    """What a source does by path, past _disk: a line a call or import."""
+    """What a source does by path, past disk.py: a line a call or import."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
@@ -90,7 +90,7 @@ def main() -> int:
     for name in STORE_CODE:
         for call in path_calls((ROOT / name).read_text()):
             complaints += (
-                f"store-by-path: {name}:{call}: what lies below a store is opened and changed by _disk alone\n"
+                f"store-by-path: {name}:{call}: what lies below a store is opened and changed by disk.py alone\n"
             )
     print(complaints, end="")
     return bool(complaints)

@@ -16,7 +16,9 @@ from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _fetch, _receipts, _registry
+from ansible_collections.archiv.ollama.plugins.module_utils._install import download as _fetch
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
+from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
 
 STEPS = ("fsync", "fdatasync", "replace", "rename", "mkdir", "chmod", "fchmod", "unlink", "rmdir", "pwrite")

@@ -69,7 +69,9 @@ def play(folder: Path, url: str) -> str:
 def test_download_tells_its_progress_for_each_host(played: Played) -> None:
     lines = [line for line in played.output.splitlines() if " of 1.0 MB (" in line]
     assert {line.split()[0] for line in lines} == {"[one]", "[two]"}
-    assert all("kB/s" in line and line.endswith("left") for line in lines), lines
+    # The first of a host may come before there is a speed to tell.
+    told = [line for line in lines if "kB/s" in line and line.endswith("left")]
+    assert {line.split()[0] for line in told} == {"[one]", "[two]"}, lines
     assert len(lines) <= 6, "a line every few seconds, not at every poll"
 
 

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _disk, _receipts, _registry
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
+from ansible_collections.archiv.ollama.plugins.module_utils._store import disk as _disk
+from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model, ollama_model_info
 from tests.unit.plugins.fake_registry import FakeRegistry, registry
 from tests.unit.plugins.stores import NAME, tiny_model

@@ -29,19 +29,17 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archiv.ollama.plugins.module_utils import (
-    _ensure,
-    _fetch,
-    _install,
-    _look,
-    _receipts,
-    _registry,
-    _run,
-)
-from ansible_collections.archiv.ollama.plugins.module_utils._disk import Disk
-from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
-from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts, boot_identity
-from ansible_collections.archiv.ollama.plugins.module_utils._registry import Answer, RegistryClient
+from ansible_collections.archiv.ollama.plugins.module_utils._entry import model as _run
+from ansible_collections.archiv.ollama.plugins.module_utils._install import apply as _install
+from ansible_collections.archiv.ollama.plugins.module_utils._install import download as _fetch
+from ansible_collections.archiv.ollama.plugins.module_utils._install import ensure as _ensure
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Answer, RegistryClient
+from ansible_collections.archiv.ollama.plugins.module_utils._store import inspect as _look
+from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
+from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing import FileKey
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts, boot_identity
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
 from tests.unit.plugins.certificates import Authority
 from tests.unit.plugins.fake_registry import FakeRegistry, Reply, Seen, Twist, registry

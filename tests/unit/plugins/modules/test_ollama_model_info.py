@@ -15,7 +15,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.archiv.ollama.plugins.doc_fragments._options import ModuleDocFragment
-from ansible_collections.archiv.ollama.plugins.module_utils import _registry
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model_info
 from tests.unit.plugins.fake_engine import FakeEngine, serve_engine
 from tests.unit.plugins.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama

@@ -23,13 +23,16 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archiv.ollama.plugins.module_utils import _observe, _registry, _stack, _wanted
-from ansible_collections.archiv.ollama.plugins.module_utils._assess import read_wishes
-from ansible_collections.archiv.ollama.plugins.module_utils._hashing import FileKey
-from ansible_collections.archiv.ollama.plugins.module_utils._look import look_at, look_at_all
-from ansible_collections.archiv.ollama.plugins.module_utils._manifest import parse_manifest
-from ansible_collections.archiv.ollama.plugins.module_utils._receipts import Receipts
-from ansible_collections.archiv.ollama.plugins.module_utils._store import Store
+from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest import parse_manifest
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import read_wishes
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import judge as _stack
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import look as _observe
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import needs as _wanted
+from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing import FileKey
+from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import look_at, look_at_all
+from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts
 from ansible_collections.archiv.ollama.plugins.modules import ollama_stack_info
 from tests.lab import model as lab
 from tests.unit.plugins.fake_engine import FakeEngine, serve_engine

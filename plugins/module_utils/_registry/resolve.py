@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a registry has under a model's name now, compared with what was meant. Private to this collection."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from .._model.manifest import (
+    WEIGHTS,
+    Manifest,
+    ManifestInvalid,
+    parse_manifest,
+)
+from .._model.names import ModelName
+from . import logins
+from .client import (
+    Access,
+    BadAnswer,
+    BadManifest,
+    DigestMismatch,
+    NotFound,
+    RegistryClient,
+    RegistryError,
+    ServerError,
+    Unauthorized,
+    check_mirror,
+)
+
+# How registries say that they serve no manifest by its digest.
+_NOT_BY_DIGEST = (NotFound, BadAnswer, BadManifest, ServerError, Unauthorized)
+
+
+def read_access(params: t.Mapping[str, t.Any]) -> Access:
+    """How a module's options let a registry be reached."""
+    return Access(
+        mirror=params["mirror"],
+        insecure=params["insecure"],
+        ca_path=params["ca_path"],
+        logins=logins.read_logins(params["registries"]),
+        ollama_version=params.get("ollama_version"),
+    )
+
+
+def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
+    """Everything about those options that cannot be."""
+    mistakes = [f"registries: {mistake}" for mistake in logins.find_mistakes(params["registries"])]
+    if params["mirror"] is not None:
+        try:
+            check_mirror(params["mirror"], params["insecure"])
+        except BadAnswer as error:
+            mistakes.append(str(error))
+    if params["ca_path"] is not None and not os.path.isfile(params["ca_path"]):
+        mistakes.append(f"ca_path: {params['ca_path']} is not a file on this host")
+    version = params.get("ollama_version")
+    if version and re.fullmatch(r"[!-~]+", version) is None:
+        mistakes.append(f"ollama_version: {version!r} is not a version; write it as `ollama --version` does, 0.34.2")
+    return mistakes
+
+
+def fetch_manifest(client: RegistryClient, name: ModelName, pinned: str | None = None) -> Manifest:
+    """The manifest the registry has under a name, or with a pin exactly that one."""
+    try:
+        manifest = _read_manifest(client, name)
+    except NotFound as error:
+        if pinned is None:
+            raise
+        return _fetch_by_digest(client, name, pinned, error)
+    if pinned is None or manifest.digest == pinned:
+        return manifest
+    moved = DigestMismatch(
+        f"the registry's {name} is {manifest.digest} now and it no longer gives out the pinned {pinned}; the tag"
+        " moved: pin the new digest after a look at it, or give a `mirror` that keeps the pinned one"
+    )
+    return _fetch_by_digest(client, name, pinned, moved)
+
+
+def _fetch_by_digest(client: RegistryClient, name: ModelName, pinned: str, why_not_by_tag: RegistryError) -> Manifest:
+    """What a tag has left, a registry may still keep."""
+    try:
+        manifest = _read_manifest(client, name, pinned)
+    except _NOT_BY_DIGEST:
+        raise why_not_by_tag from None
+    if manifest.digest != pinned:
+        raise why_not_by_tag
+    return manifest
+
+
+def _read_manifest(client: RegistryClient, name: ModelName, reference: str = "") -> Manifest:
+    raw = client.manifest(name, reference)
+    try:
+        manifest = parse_manifest(raw)
+    except ManifestInvalid as error:
+        raise BadManifest(
+            f"what the registry sent as the manifest of {name} is not one: {error}; is something"
+            " (a login page, a proxy) answering in its place?"
+        ) from error
+    if not any(layer.role == WEIGHTS for layer in manifest.layers):
+        raise BadManifest(f"the registry's manifest of {name} names no weights, so it is not a model")
+    return manifest
+
+
+def ask_upstream(client: RegistryClient, name: ModelName, known: str | None) -> dict[str, t.Any]:
+    """Whether the name still means the known manifest; nothing but the registry's manifest is read."""
+    found = None
+    try:
+        found = fetch_manifest(client, name).digest
+    except RegistryError as error:
+        why = str(error)
+        state = "gone" if isinstance(error, NotFound) else "unreachable"
+    else:
+        state = "unknown" if known is None else "same" if found == known else "moved"
+        why = {
+            "same": f"it is {found} still",
+            "moved": f"it moved: {known} -> {found}",
+            "unknown": f"it is {found}, and no digest is known to compare with",
+        }[state]
+    return {"state": state, "known": known, "digest": found, "why": why}

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes a running server let go of weights that were replaced under it. Private to this collection."""
+
+from __future__ import annotations
+
+import calendar
+import time
+import typing as t
+
+from .._engine.client import Container, Engine, EngineError
+from .._model.names import same_model
+from .api import ApiError, OllamaApi
+from .health import reach
+
+# The server looks for GPUs before it answers, up to 30 s for each library folder.
+_START_SECONDS = 90.0
+_POLL_SECONDS = 0.5
+
+
+def serving(engine: Engine, project: str, service: str, since: float) -> list[Container]:
+    """The containers that may hold in memory what was replaced on disk at the time since."""
+    found = engine.containers(project, service)
+    return [one for one in found if one.state == "running" and started(one.raw["State"].get("StartedAt", "")) <= since]
+
+
+def started(moment: str) -> float:
+    """The Engine's time as seconds, to the second below; 0 when it is none."""
+    try:
+        return calendar.timegm(time.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return 0.0
+
+
+def restart_and_load(engine: Engine, containers: t.Sequence[Container], wanted: t.Sequence[str], within: float) -> str:
+    """Restart what serves and load what it held, and what is wanted; returns what failed, "" when nothing did."""
+    held = {container.id: _held(engine, container) for container in containers}
+    for container in containers:
+        engine.restart(container.id)
+    for container in containers:
+        failure = _load(engine, container, wanted, held[container.id], within)
+        if failure:
+            return failure
+    return ""
+
+
+def _held(engine: Engine, container: Container) -> list[str]:
+    try:
+        return [str(model.get("name", "")) for model in reach(engine, container)[0].ps()]
+    except (ApiError, EngineError):
+        # A server that does not answer holds nothing worth loading.
+        return []
+
+
+def _load(engine: Engine, container: Container, wanted: t.Sequence[str], held: t.Sequence[str], within: float) -> str:
+    failure = ""
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        try:
+            api = reach(engine, _again(engine, container))[0]
+            break
+        except (ApiError, EngineError) as error:
+            failure = str(error)
+            time.sleep(_POLL_SECONDS)
+    else:
+        return f"{container.name} was restarted and does not answer after {_START_SECONDS:g} s: {failure}"
+    failure = _load_all(api, container, wanted, held, within)
+    # Its health check runs every few seconds; until it has, whoever asks next would be told it is starting.
+    while not failure and time.monotonic() < end and _again(engine, container).health == "starting":
+        time.sleep(_POLL_SECONDS)
+    return failure
+
+
+def _again(engine: Engine, container: Container) -> Container:
+    """The container as it is now: a restart may give it another address."""
+    project = container.raw["Config"]["Labels"]["com.docker.compose.project"]
+    for now in engine.containers(project, container.service):
+        if now.id == container.id:
+            return now
+    raise EngineError(f"{container.name} is gone, though it was there a moment ago; run playbooks/deploy.yml")
+
+
+def _load_all(
+    api: OllamaApi, container: Container, wanted: t.Sequence[str], held: t.Sequence[str], within: float
+) -> str:
+    name = "its list of models"
+    try:
+        listed = [str(model.get("name", "")) for model in api.tags()]
+        # A model removed from the disk stays in memory until the restart: it is not to come back.
+        others = [one for one in held if _among(one, listed) and not _among(one, wanted)]
+        for name in (*wanted, *others):
+            api.generate_one_token(name, within)
+    except (ApiError, EngineError) as error:
+        return f"{container.name} was restarted but does not answer with {name}: {error}"
+    return ""
+
+
+def _among(name: str, names: t.Iterable[str]) -> bool:
+    return any(same_model(name, one) for one in names)
