@@ -6,6 +6,7 @@ python -m tests.matrix.controllers [NAME ...] [--only GROUP]   What is not named
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import subprocess
@@ -158,10 +159,15 @@ def main() -> int:
     options = parser.parse_args()
     groups = options.only or GROUPS
     if options.inside:
-        print(json.dumps(run_inside(groups)))
+        # The answer alone goes to stdout; the lab tells what it starts.
+        with contextlib.redirect_stdout(sys.stderr):
+            result = run_inside(groups)
+        print(json.dumps(result))
         return 0
     if unknown := sorted(set(options.names) - {pair.name for pair in PAIRS}):
         sys.exit(f"matrix: no pair is called {', '.join(unknown)}; there are {', '.join(pair.name for pair in PAIRS)}.")
+    # A scenario makes its own host, but not the Engine that it runs on.
+    engine.ensure()
     results: dict[str, Result] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for pair in PAIRS:
         if not options.names or pair.name in options.names:

@@ -68,7 +68,8 @@ def main(names: Sequence[str]) -> int:
     results: list[Result] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     failed = False
     gates.stop_when_told()
-    # A scenario makes its own host and what that needs, so no three hosts are waited for.
+    # A scenario makes its own host and what that needs, so no three hosts are waited for; the Engine is not made by it.
+    engine.ensure()
     try:
         for outcome in gates.run_all(replace(gates.scenario_step(*pair), needs=None) for pair in pairs):
             gates.show(outcome)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,7 +14,8 @@ from packaging.specifiers import SpecifierSet
 
 from tests import gates
 from tests.gates import Outcome, Step
-from tests.matrix import controllers
+from tests.lab import engine
+from tests.matrix import controllers, scenarios
 from tests.matrix.table import markdown, write_section
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +98,38 @@ def test_steps_are_sanity_units_and_the_plain_scenario() -> None:
     ]
     assert {step.group for step in controllers.steps()} == set(controllers.GROUPS)
     assert gates.scenario_step("default").needs == "lab"
+
+
+@pytest.mark.parametrize("part", [controllers, scenarios], ids=["controllers", "scenarios"])
+def test_engine_is_started_before_the_first_run(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenarios of a machine on which nothing runs yet, as after a start, need one."""
+
+    class Started(Exception):
+        pass
+
+    def start() -> None:
+        raise Started
+
+    def run(*_: object) -> None:
+        pytest.fail("run before the Engine was started")
+
+    monkeypatch.setattr(sys, "argv", ["matrix"])
+    monkeypatch.setattr(engine, "ensure", start)
+    monkeypatch.setattr(controllers, "run_pair", run)
+    monkeypatch.setattr(gates, "run_all", run)
+    with pytest.raises(Started):
+        part.main([]) if part is scenarios else part.main()
+
+
+def test_only_the_answer_goes_to_stdout(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(_: object) -> dict[str, Any]:
+        print("The lab starts an Engine.")
+        return RESULT
+
+    monkeypatch.setattr(sys, "argv", ["matrix", "--inside"])
+    monkeypatch.setattr(controllers, "run_inside", run)
+    assert controllers.main() == 0
+    assert json.loads(capsys.readouterr().out) == RESULT
 
 
 def test_the_lowest_that_is_promised_is_run() -> None:
