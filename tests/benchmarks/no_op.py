@@ -116,28 +116,28 @@ def ssh_to(host: str, folder: str) -> list[str]:
     return ["ssh", "-i", str(KEY), *words, f"{USER}@{known['ansible_host']}"]
 
 
-def expect_nothing_to_do(deploy: Sequence[str]) -> None:
+def expect_nothing_to_do(deploy: Sequence[str], checkout: Path = CHECKOUT) -> None:
     """Deploy twice: a benchmark of a run that changes something measures something else."""
-    run(deploy)
-    said = run(deploy)
+    run(deploy, checkout)
+    said = run(deploy, checkout)
     if "changed=0" not in said or "failed=0" not in said:
         raise SystemExit("The second deploy changed something; nothing was measured:\n" + said)
 
 
-def timed(command: Sequence[str]) -> float:
+def timed(command: Sequence[str], checkout: Path = CHECKOUT) -> float:
     """Seconds a command takes; it must succeed."""
     begun = time.perf_counter()
-    run(command)
+    run(command, checkout)
     return time.perf_counter() - begun
 
 
-def run(command: Sequence[str]) -> str:
+def run(command: Sequence[str], checkout: Path = CHECKOUT) -> str:
     # Else a Python that keeps no bytecode compiles Ansible anew each time, and an empty play takes twice as long.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     # ssh hands it on to sudo; Ansible asks for nothing.
     given = passwords.ensure(passwords.SUDO_FILE) + "\n"
     ended = subprocess.run(
-        command, cwd=CHECKOUT, env=environment, input=given, capture_output=True, text=True, check=False
+        command, cwd=checkout, env=environment, input=given, capture_output=True, text=True, check=False
     )
     if ended.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{ended.stdout}{ended.stderr}")
