@@ -64,6 +64,10 @@ lab-status: $(VENV) ## What of the lab is there
 lab-down: $(VENV) ## Remove this checkout's containers, networks and volumes, nothing else
 	@$(PYTHON) -m tests.lab down
 
+.PHONY: readme
+readme: $(VENV) ## Write the tables of inputs in the roles' READMEs anew, after a change of an argument spec
+	@$(PYTHON) -m tests.readme
+
 render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIANT=dev]; contacts no host
 	@$(PYTHON) -m tests.render $(HOST) $(VARIANT)
 
@@ -83,3 +87,4 @@ lock: $(VENV) ## Lock requirements-dev.txt and tests/matrix anew after a change 
 	@$(LOCK) --group dev --universal --python-version 3.11 --output-file requirements-dev.txt
 	@$(LOCK) --group matrix-docker5 --no-deps --python-version 3.13 --output-file tests/matrix/docker5.txt
 	@$(LOCK) --group mutants --constraints requirements-dev.txt --universal --python-version 3.11 --output-file tests/mutants/requirements.txt
+	@$(LOCK) --group galaxy --universal --python-version 3.11 --output-file tests/galaxy/requirements.txt

@@ -112,6 +112,7 @@ def light_steps() -> list[Step]:
         Step("ruff-check", "lint", ["ruff", "check", "--quiet", "."]),
         Step("ruff-format", "lint", ["ruff", "format", "--quiet", "--diff", "."]),
         Step("docs", "lint", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."]),
+        Step("readme", "lint", [sys.executable, "-m", "tests.readme", "--check"]),
         Step("changelog", "lint", ["antsibull-changelog", "lint"]),
         Step("mypy", "types", ["mypy"]),
         Step("validate-modules", "sanity", [sys.executable, "tests/sanity/validate_modules.py"]),

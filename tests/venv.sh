@@ -1,12 +1,17 @@
 #!/bin/sh
-# Makes .venv with exactly what requirements-dev.txt locks. Called by `make venv`, and by the matrix for environments of its own:
-#   venv.sh [FOLDER PYTHON_VERSION [LOCK_FILE]]   LOCK_FILE takes the place of what it names in requirements-dev.txt
+# Makes .venv with exactly what requirements-dev.txt locks. Called by `make venv`, and for environments of their own:
+#   venv.sh [FOLDER PYTHON_VERSION [LOCK_FILE [alone]]]   LOCK_FILE takes the place of what it names in
+#                                                         requirements-dev.txt, with `alone` of the whole of it
 set -eu
 lock_file=requirements-dev.txt
 folder=${1:-.venv}
 # The newest that runs is taken. 3.14 was not tried.
 versions=${2:-3.13 3.12 3.11}
 over=${3:-}
+if [ "${4:-}" = alone ]; then
+  lock_file=$over
+  over=
+fi
 
 fail() {
   echo "make venv: $1" >&2
