@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 GATES := $(PYTHON) -m tests.gates
 VENV := .venv/installed.txt
 
-.PHONY: help venv demo test test-fast lint types sanity unit build integration molecule \
+.PHONY: help venv demo test test-fast lint types sanity unit build galaxy integration molecule \
 	mutate lab-up lab-status lab-down render bench sweep vm lock
 
 help: ## List these targets
@@ -16,10 +16,10 @@ help: ## List these targets
 demo: $(VENV) ## From nothing to an answer: lab, deploy, one question, the same with Ollama stopped
 	@$(PYTHON) -m tests.lab demo
 
-test: $(VENV) ## Every gate: lint, types, sanity, unit, build, integration, all molecule scenarios
+test: $(VENV) ## Every gate: those of test-fast, galaxy, integration, all molecule scenarios
 	@$(GATES)
 
-test-fast: $(VENV) ## The gates that need no lab: lint, types, sanity, unit, build
+test-fast: $(VENV) ## The gates that need neither a lab nor much time: lint, types, sanity, unit, build
 	@$(GATES) --fast
 
 lint: ## ansible-lint, yamllint, ruff, documentation and changelog
@@ -27,9 +27,10 @@ types: ## mypy --strict over plugins and tests
 sanity: ## ansible-test's validate-modules and file checks, plugins on Python 3.9
 unit: ## Unit tests: no network, no Engine
 build: ## The collection's archive holds what runs and nothing else
+galaxy: ## The archive as Galaxy imports it, where a warning fails; no network once its environment is made
 integration: ## The modules against the lab's hosts
 molecule: ## All molecule scenarios, one throwaway host each
-lint types sanity unit build integration molecule: $(VENV)
+lint types sanity unit build galaxy integration molecule: $(VENV)
 	@$(GATES) --only $@
 
 .PHONY: matrix

@@ -31,6 +31,8 @@ SHOWN_LINES = 40
 GRACE_SECONDS = 20
 
 FAST = ("lint", "types", "sanity", "unit", "build")
+# These need no lab either, but an environment of their own or more time than one waits for at every change.
+SLOWER = ("galaxy",)
 # The plain scenario, because when it fails the others tell nothing new; then the longest, so that none ends alone.
 BEFORE_OTHERS = ("default", "memory", "offline", "interrupted", "damaged", "power", "drifted")
 
@@ -85,13 +87,13 @@ class Step:
 
     @property
     def light(self) -> bool:
-        """Needs no lab."""
+        """Needs no lab, and little time."""
         return self.group in FAST
 
     @property
     def paired(self) -> bool:
         """Runs beside another. A scenario has a host of its own and waits for it most of its time."""
-        return self.light or self.group == "molecule"
+        return self.light or self.group in (*SLOWER, "molecule")
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,10 @@ def light_steps() -> list[Step]:
         Step("unit-others", "unit", [sys.executable, "-m", "pytest", "-q", "--ignore=tests/unit/plugins"]),
         Step("archive", "build", [sys.executable, "tests/sanity/archive.py"]),
     ]
+
+
+def slower_steps() -> list[Step]:
+    return [Step("galaxy", "galaxy", [sys.executable, "-m", "tests.galaxy"])]
 
 
 def lab_steps(root: Path) -> list[Step]:
@@ -331,7 +337,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fast", action="store_true", help="only what needs no lab")
     parser.add_argument("--list", action="store_true", help="name the steps, run none")
     options = parser.parse_args(arguments)
-    steps = choose(light_steps() + lab_steps(ROOT), options.only, options.fast)
+    steps = choose(light_steps() + slower_steps() + lab_steps(ROOT), options.only, options.fast)
     if options.list:
         print("\n".join(f"{step.group:<12} {step.name}" for step in steps))
         return 0
