@@ -16,7 +16,7 @@ help: ## List these targets
 demo: $(VENV) ## From nothing to an answer: lab, deploy, one question, the same with Ollama stopped
 	@$(PYTHON) -m tests.lab demo
 
-test: $(VENV) ## Every gate: those of test-fast, galaxy, integration, all molecule scenarios
+test: $(VENV) ## Every gate: those of test-fast, docs, galaxy, integration, all molecule scenarios
 	@$(GATES)
 
 test-fast: $(VENV) ## The gates that need neither a lab nor much time: lint, types, sanity, unit, build
@@ -64,6 +64,10 @@ lab-status: $(VENV) ## What of the lab is there
 
 lab-down: $(VENV) ## Remove this checkout's containers, networks and volumes, nothing else
 	@$(PYTHON) -m tests.lab down
+
+.PHONY: docs
+docs: $(VENV) ## The pages of docs/ and the reference of roles and modules as a site in .lab/docs/html; no network
+	@$(PYTHON) -m tests.site
 
 .PHONY: readme
 readme: $(VENV) ## Write the tables of inputs in the roles' READMEs anew, after a change of an argument spec
