@@ -113,6 +113,8 @@ def light_steps() -> list[Step]:
         Step("yamllint", "lint", ["yamllint", "--strict", "."]),
         Step("ruff-check", "lint", ["ruff", "check", "--quiet", "."]),
         Step("ruff-format", "lint", ["ruff", "format", "--quiet", "--diff", "."]),
+        Step("shell", "lint", [sys.executable, "-m", "tests.sanity.shell"]),
+        Step("workflows", "lint", [sys.executable, "-m", "tests.sanity.workflows"]),
         Step("docs", "lint", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."]),
         Step("readme", "lint", [sys.executable, "-m", "tests.readme", "--check"]),
         Step("changelog", "lint", ["antsibull-changelog", "lint"]),
