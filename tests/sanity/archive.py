@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED_FILES = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md"}
+SHIPPED_FILES = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md"}
 SHIPPED_FOLDERS = {"docs", "inventory", "meta", "playbooks", "plugins", "roles"}
 NEEDED = {"MANIFEST.json", "README.md", "LICENSE", "meta/runtime.yml", "playbooks/deploy.yml"}
 
