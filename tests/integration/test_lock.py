@@ -19,7 +19,8 @@ WANTED = model.MODELS[0]
 def play(play: Play, tmp_path: Path) -> Callable[..., str]:
     """The same with a lock file of our own."""
     lock = f"ollama_stack_lock_file={tmp_path}/folder/lock.yml"
-    return lambda name, *options, code=0: play(name, "-e", lock, *options, code=code)
+    stats = {"ANSIBLE_SHOW_CUSTOM_STATS": "true"}
+    return lambda name, *options, code=0: play(name, "-e", lock, *options, code=code, env=stats)
 
 
 def publish(seed: str) -> str:
@@ -54,9 +55,14 @@ def test_lock_is_exact_in_what_it_says_and_a_deploy_is_bound_to_it(
 
     predicted = play("lock", "--check", "--diff")
     assert changed(predicted) == 2 and not lock.parent.exists()
-    assert changed(play("lock")) == 2
+    written = play("lock")
+    assert changed(written) == 2
     [entry] = yaml.safe_load(lock.read_text())
     assert entry["name"] == WANTED.name and f"+  digest: {entry['digest']}" in predicted
+    # Where the controller's disk is thrown away, the output and the statistics are what is left.
+    shown, _, stats = written.partition("CUSTOM STATS")
+    assert f"  digest: {entry['digest']}" in shown
+    assert "ollama_stack_lock" in stats and entry["digest"] in stats
     assert changed(play("lock")) == changed(play("deploy")) == 0
     assert "same " in play("lock", "-e", "check=true")
 
