@@ -69,12 +69,12 @@ lab-down: $(VENV) ## Remove this checkout's containers, networks and volumes, no
 docs: $(VENV) ## The pages of docs/ and the reference of roles and modules as a site in .lab/docs/html; no network
 	@$(PYTHON) -m tests.site
 
-.PHONY: readme
-readme: $(VENV) ## Write the tables of inputs in the roles' READMEs anew, after a change of an argument spec
-	@$(PYTHON) -m tests.readme
+.PHONY: pages
+pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles' READMEs, the file in docs/compose.md
+	@$(PYTHON) -m tests.pages
 
-render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIANT=dev]; contacts no host
-	@$(PYTHON) -m tests.render $(HOST) $(VARIANT)
+render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIANT=dev] [INVENTORY=inventory/lab]; contacts no host
+	@$(PYTHON) -m tests.render $(HOST) $(VARIANT) $(if $(INVENTORY),--inventory $(INVENTORY))
 
 bench: $(VENV) ## Measure the no-op deploy and the model store against their baselines
 	@PYTHONPATH=.collections $(PYTHON) -m tests.benchmarks

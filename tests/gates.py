@@ -116,7 +116,7 @@ def light_steps() -> list[Step]:
         Step("shell", "lint", [sys.executable, "-m", "tests.sanity.shell"]),
         Step("workflows", "lint", [sys.executable, "-m", "tests.sanity.workflows"]),
         Step("docs", "lint", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."]),
-        Step("readme", "lint", [sys.executable, "-m", "tests.readme", "--check"]),
+        Step("pages", "lint", [sys.executable, "-m", "tests.pages", "--check"]),
         Step("changelog", "lint", ["antsibull-changelog", "lint"]),
         Step("mypy", "types", ["mypy"]),
         Step("validate-modules", "sanity", [sys.executable, "tests/sanity/validate_modules.py"]),

@@ -41,11 +41,12 @@ def render(host: str, variables: dict[str, object], inventory: str = "inventory/
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make render", description=__doc__)
-    parser.add_argument("host", help="a host of inventory/lab")
+    parser.add_argument("host", help="a host of the inventory")
     parser.add_argument("variant", nargs="?", default="production", choices=["production", "dev"])
+    parser.add_argument("--inventory", default="inventory/lab")
     arguments = parser.parse_args()
     try:
-        print(render(arguments.host, {"ollama_stack_variant": arguments.variant}), end="")
+        print(render(arguments.host, {"ollama_stack_variant": arguments.variant}, arguments.inventory), end="")
     except RenderError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,0 +1,76 @@
+"""Writes what pages show of the source, or with --check says which is old: `make pages`
+
+The table of inputs in each role's README is its argument spec; docs/compose.md ends with the compose file of the
+example inventory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from tests.matrix.table import write_section
+from tests.render import render
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCSMITH = Path(sys.executable).with_name("ansible-docsmith")
+SETTINGS = ROOT / ".config/ansible-docsmith.toml"
+SPEC = "meta/argument_specs.yml"
+COMPOSE = ROOT / "docs/compose.md"
+EXAMPLE = "archive-1.example.org"
+
+
+def inputs(role: Path, folder: Path, check: bool) -> bool:
+    """Whether the README is as its spec says, by then or, to check, already.
+
+    ansible-docsmith wants a defaults file for each entry of a spec. Ours share one, so it sees the entry `main` alone.
+    """
+    copy = folder / role.name
+    shutil.copytree(role, copy, ignore=shutil.ignore_patterns("tasks", "templates"))
+    spec = yaml.safe_load((role / SPEC).read_text())["argument_specs"]
+    (copy / SPEC).write_text(yaml.safe_dump({"argument_specs": {"main": spec["main"]}}, sort_keys=False))
+    command = [str(DOCSMITH), "generate", str(copy), "--config", str(SETTINGS), "--no-defaults"]
+    ended = subprocess.run(
+        [*command, *(["--check"] if check else [])], capture_output=True, text=True, check=False, timeout=120
+    )
+    if ended.returncode:
+        print(ended.stdout + ended.stderr, end="")
+        print(f"The table in roles/{role.name}/README.md is not what {SPEC} says; `make pages` writes it anew.")
+        return False
+    if not check:
+        shutil.copyfile(copy / "README.md", role / "README.md")
+    return True
+
+
+def compose(folder: Path, check: bool) -> bool:
+    copy = folder / COMPOSE.name
+    shutil.copyfile(COMPOSE, copy)
+    text = render(EXAMPLE, {}, "inventory/example")
+    write_section(copy, "rendered", f"```yaml\n{text}```")
+    if check and copy.read_bytes() != COMPOSE.read_bytes():
+        print(f"The file in {COMPOSE.relative_to(ROOT)} is not what a deploy would write; `make pages` writes it anew.")
+        return False
+    shutil.copyfile(copy, COMPOSE)
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make pages", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    options = parser.parse_args(arguments)
+    roles = sorted(path.parents[1] for path in ROOT.glob(f"roles/*/{SPEC}"))
+    with tempfile.TemporaryDirectory() as folder:
+        good = [inputs(role, Path(folder), options.check) for role in roles]
+        good.append(compose(Path(folder), options.check))
+    return not all(good)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
