@@ -277,9 +277,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.model import kind_of, run, sentence_of
 from ansible_collections.archiv.ollama.plugins.module_utils._install.apply import InstallError
 from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest import Layer
+from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import RegistryError
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import InputInvalid, NoStore
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import NoStore
 from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import LockError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import StoreError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR

@@ -407,6 +407,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, EngineError, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
+from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid, Wish, read_wishes
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Deadline, RegistryClient
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.resolve import (
@@ -416,7 +417,6 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry.resolve im
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import (
     Assessment,
-    InputInvalid,
     NoStore,
     assess_models,
     connect,
@@ -424,11 +424,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import
     observer,
     plain_model,
     plain_survey,
-    read_wishes,
     summary,
     unmet_expectations,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.health import Fact, Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.health import Fact
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import StoreError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR, Receipts

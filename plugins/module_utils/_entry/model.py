@@ -21,19 +21,18 @@ from .._install.download import Limits
 from .._install.ensure import Job, Outcome, ensure_absent, ensure_present
 from .._install.progress import Progress
 from .._install.pull import PullEngine, ensure_pulled
+from .._model.wishes import InputInvalid, Wish, read_wishes
 from .._registry.client import Deadline, RegistryClient, RegistryError
 from .._registry.resolve import find_mistakes, read_access
 from .._serve.assess import (
     Assessment,
-    InputInvalid,
     NoStore,
     NoVolume,
     connect,
     find_models_dir,
     plain_survey,
-    read_wishes,
 )
-from .._serve.health import Fact, Wish
+from .._serve.health import Fact
 from .._serve.reload import restart_and_load, serving
 from .._store.disk import Unsafe
 from .._store.lock import LockError

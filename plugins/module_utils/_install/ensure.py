@@ -12,8 +12,9 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._model.names import ModelName
+from .._model.wishes import Wish
 from .._serve.assess import plain_model
-from .._serve.health import Fact, Wish
+from .._serve.health import Fact
 from .._store.disk import printable
 from .._store.hashing import FileKey
 from .._store.inspect import ModelState, look_at_all

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from .._engine.cgroup import Usage, clients_waiting, usage_of
 from .._engine.client import Container, Engine, EngineError
-from .._model.names import ModelName, same_model
+from .._model.names import same_model
+from .._model.wishes import Wish
 from .api import (
     PORT,
     ApiError,
@@ -32,15 +33,6 @@ _NEARLY_FULL = 0.95
 _REACH_SECONDS = 5.0
 
 Fact = dict[str, t.Any]
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is wanted of one model while it serves."""
-
-    name: ModelName
-    digest: str | None = None
-    warm: bool = True
 
 
 @dataclass(frozen=True)

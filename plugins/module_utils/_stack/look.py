@@ -22,14 +22,12 @@ from dataclasses import dataclass, field, replace
 
 from .._engine.client import DEFAULT_HOST, Engine, EngineError
 from .._entry.bounds import of_disk
+from .._model.wishes import InputInvalid, Wish, read_wishes
 from .._registry.logins import Login, server_of
 from .._serve.assess import (
-    InputInvalid,
     assess_models,
     observer,
-    read_wishes,
 )
-from .._serve.health import Wish
 from .._store.disk import read_kernel
 from .._store.inspect import look_at_all
 from .._store.paths import Store, StoreError

@@ -19,13 +19,13 @@ from .._model.gguf import (
 )
 from .._model.manifest import WEIGHTS, Layer, Manifest
 from .._model.versions import dotted, parse_version
+from .._model.wishes import Wish
 from .._registry.client import (
     Deadline,
     RegistryClient,
     RegistryError,
 )
 from .._registry.resolve import fetch_manifest, read_access
-from .._serve.health import Wish
 from .._store.inspect import ModelState
 from .._store.paths import Store, StoreError
 from .preflight import MAY_PASS, Model

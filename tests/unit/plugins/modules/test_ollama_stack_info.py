@@ -24,8 +24,8 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest import parse_manifest
+from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import read_wishes
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import read_wishes
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import judge as _stack
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import look as _observe
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import needs as _wanted

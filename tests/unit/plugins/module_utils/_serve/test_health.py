@@ -13,11 +13,11 @@ import pytest
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.cgroup import Usage
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Engine, plain_container
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
+from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import Wish
 from ansible_collections.archiv.ollama.plugins.module_utils._serve import health as _health
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.health import (
     Answer,
     Observation,
-    Wish,
     judge_health,
     probe,
 )
