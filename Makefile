@@ -69,6 +69,10 @@ lab-down: $(VENV) ## Remove this checkout's containers, networks and volumes, no
 docs: $(VENV) ## The pages of docs/ and the reference of roles and modules as a site in .lab/docs/html; no network
 	@$(PYTHON) -m tests.site
 
+.PHONY: pictures
+pictures: $(VENV) ## Make the pictures of README.md anew, from a first deploy to staging-1 of the lab, which is made anew
+	@$(PYTHON) -m tests.lab.picture
+
 .PHONY: pages
 pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles' READMEs, the file in docs/compose.md
 	@$(PYTHON) -m tests.pages
