@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -36,12 +38,18 @@ def build(folder: Path) -> Path:
     return archive
 
 
+def install_line(readme: str) -> list[str]:
+    """The command that README.md gives to people, word for word."""
+    [line] = re.findall(r"(?m)^ansible-galaxy collection install .+$", readme)
+    return shlex.split(line)
+
+
 def unloadable(archive: Path, folder: Path, playbooks: Iterable[str]) -> list[str]:
     """The playbooks that fail to load by name where nothing but the archive is installed."""
     env = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
     (folder / "ansible.cfg").touch()
-    install = ["ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", str(folder), str(archive)]
-    subprocess.run(install, env=env, cwd=folder, check=True)
+    # In the folder where the archive lies, as a person types it.
+    subprocess.run(install_line((ROOT / "README.md").read_text()), env=env, cwd=archive.parent, check=True)
     check = ["ansible-playbook", "--syntax-check", "-i", "localhost,"]
     return [name for name in playbooks if subprocess.run([*check, name], env=env, cwd=folder, check=False).returncode]
 

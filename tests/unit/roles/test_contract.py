@@ -117,6 +117,14 @@ def test_action_group_is_every_module() -> None:
     assert sorted(load(ROOT / "meta/runtime.yml")["action_groups"]["ollama"]) == sorted(modules)
 
 
+def test_readme_names_everything_that_people_call() -> None:
+    readme = (ROOT / "README.md").read_text()
+    playbooks = [f"archiv.ollama.{path.stem}" for path in ROOT.glob("playbooks/*.yml")]
+    modules = [path.stem for path in ROOT.glob("plugins/modules/*.py")]
+    rows = set(re.findall(r"(?m)^\| \[?`([\w.]+)`", readme))
+    assert rows == {*playbooks, *modules, *(role.name for role in ROLES)}
+
+
 def test_versions_agree() -> None:
     readme = (ROOT / "README.md").read_text()
     changelog = load(ROOT / "changelogs/changelog.yaml")
