@@ -278,7 +278,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._entry.model import 
 from ansible_collections.archiv.ollama.plugins.module_utils._install.apply import InstallError
 from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest import Layer
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import RegistryError
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors import RegistryError
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import NoStore
 from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import LockError

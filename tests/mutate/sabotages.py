@@ -500,7 +500,7 @@ SABOTAGES = (
     Sabotage(
         "login-for-all-tokens",
         "any token service that a registry names is shown our login",
-        [Edit(f"{UTILS}/_registry/client.py", "or is_at(login.token_host, asking)", "or True")],
+        [Edit(f"{UTILS}/_registry/auth.py", "or is_at(login.token_host, asking)", "or True")],
         f"{UNIT}/modules/test_ollama_model.py::test_token_service_elsewhere_is_shown_the_login_where_it_is_named",
         r"assert result.get\(.failed.\)",
     ),

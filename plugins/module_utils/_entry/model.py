@@ -22,7 +22,8 @@ from .._install.ensure import Job, Outcome, ensure_absent, ensure_present
 from .._install.progress import Progress
 from .._install.pull import PullEngine, ensure_pulled
 from .._model.wishes import InputInvalid, Wish, read_wishes
-from .._registry.client import Deadline, RegistryClient, RegistryError
+from .._registry.client import Deadline, RegistryClient
+from .._registry.errors import RegistryError
 from .._registry.resolve import find_mistakes, read_access
 from .._serve.assess import (
     Assessment,

@@ -18,7 +18,9 @@ from .._model.manifest import (
     ManifestInvalid,
 )
 from .._model.names import ModelName
-from .._registry.client import RegistryClient, RegistryError
+from .._registry.blobs import BlobSource
+from .._registry.client import RegistryClient
+from .._registry.errors import RegistryError
 from .._registry.resolve import fetch_manifest
 from .._store.disk import Disk, printable
 from .._store.hashing import FileKey
@@ -254,7 +256,7 @@ def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> di
 
 
 def _fetch(shop: Workshop, name: ModelName, blob: Layer) -> str:
-    source = shop.client.blob(name, blob.digest, blob.size)
+    source = BlobSource(shop.client, name, blob.digest, blob.size)
     shown = name.display
     path = fetch_blob(
         source,

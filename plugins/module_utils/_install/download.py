@@ -19,18 +19,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .._registry.client import (
-    Answer,
-    BlobSource,
-    Cut,
-    DigestMismatch,
-    NoSpace,
-    Offline,
-    RegistryError,
-    ServerError,
-    Stalled,
-    shown,
-)
+from .._registry.blobs import BlobSource
+from .._registry.errors import Cut, DigestMismatch, NoSpace, Offline, RegistryError, ServerError, Stalled, shown
+from .._registry.transport import Response
 from .._store.disk import Disk, write_all
 from .._store.receipts import boot_identity
 
@@ -206,7 +197,7 @@ class _Todo:
 
     start: int
     end: int
-    opened: tuple[Answer, int] | None = None
+    opened: tuple[Response, int] | None = None
 
 
 class _Worker:
@@ -283,13 +274,13 @@ class _Download:
         if not self._ranges:
             return []
         start, end = self._ranges.pop(0)
-        answer, offset = self.client.patiently(lambda: self.source.open(start, end))
-        if answer.status == 200 and (start, end) != (0, size):
+        response, offset = self.client.patiently(lambda: self.source.open(start, end))
+        if response.status == 200 and (start, end) != (0, size):
             # Ranges are ignored here: one connection, in file order, so that nothing is sent twice.
             self.partial.done = done[:1] if prefix(done) else []
             self._ranges, start, end = [], prefix(done), size
         self._working = min(self.limits.connections, len(self._ranges) + 1)
-        return [_Todo(start, end, (answer, offset)), *[None] * (self._working - 1)]
+        return [_Todo(start, end, (response, offset)), *[None] * (self._working - 1)]
 
     def _thread(self, job: Callable[[int], None]) -> threading.Thread:
         own = os.dup(self.partial.fd)
@@ -414,18 +405,18 @@ class _Download:
 
     def _transfer(self, todo: _Todo, worker: _Worker) -> None:
         """Write what one answer carries; todo.start follows."""
-        answer, offset = todo.opened or self.source.open(todo.start, todo.end)
+        response, offset = todo.opened or self.source.open(todo.start, todo.end)
         todo.opened = None
         published, last = todo.start, time.monotonic()
         try:
             while todo.start < todo.end:
                 upto = todo.end if offset >= todo.start else todo.start
                 room = worker.buffer[: min(worker.size, upto - offset)]
-                piece = self.client.read_into(answer, room, worker.slow)
+                piece = self.client.read_into(response, room, worker.slow)
                 if self._stop.is_set():
                     return
                 if not piece:
-                    raise Cut(f"{shown(answer.url)} hung up after {offset} bytes")
+                    raise Cut(f"{shown(response.url)} hung up after {offset} bytes")
                 self._last_byte = worker.tick(len(piece))
                 if offset >= todo.start:
                     write_all(worker.fd, piece, offset)
@@ -434,7 +425,7 @@ class _Download:
                 if todo.start - published >= _PUBLISH or self._last_byte - last >= _PUBLISH_SECONDS:
                     published, last = self._publish(published, todo.start), self._last_byte
         finally:
-            answer.close()
+            response.close()
             self._publish(published, todo.start)
 
     def _publish(self, start: int, end: int) -> int:

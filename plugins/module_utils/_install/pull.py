@@ -14,7 +14,8 @@ import typing as t
 from dataclasses import replace
 
 from .._engine.client import Engine, EngineError
-from .._registry.client import Deadline, DeadlineExceeded
+from .._registry.client import Deadline
+from .._registry.errors import DeadlineExceeded
 from .._store.inspect import ModelState, Problem, look_at_all
 from .._store.paths import Store
 from .apply import (

@@ -6,30 +6,31 @@
 
 from __future__ import annotations
 
-import base64
-import errno
 import functools
 import hashlib
 import http.client
-import io
-import json
-import re
-import socket
-import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
-from email.message import Message
-from typing import Any, Protocol, TypeVar
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
-
-from ansible.module_utils.urls import make_context
+from typing import TypeVar
 
 from .._model.manifest import MANIFEST_LIMIT
-from .._model.names import DEFAULT_HOST, ModelName
-from .logins import Login
+from .._model.names import ModelName
+from .auth import Identity, read_challenge
+from .errors import (
+    BadAnswer,
+    Cut,
+    DeadlineExceeded,
+    DigestMismatch,
+    ServerError,
+    Stalled,
+    explain_failure,
+    judge_status,
+    shown,
+)
+from .rules import Access, base_url, next_hop, origin
+from .transport import Response, make_opener
 
 # What a registry may answer for a model: Ollama's own type, and what other registries store it as.
 MANIFEST_TYPES = (
@@ -42,94 +43,6 @@ _REDIRECTS = 5
 WAITS = (1.0, 2.0, 4.0)
 
 T = TypeVar("T")
-
-
-class RegistryError(Exception):
-    """What stood between us and a model; str() is a sentence for the operator."""
-
-    kind = "registry"
-
-
-class Offline(RegistryError):
-    """No conversation was possible: name, route, port or patience ran out."""
-
-    kind = "offline"
-
-
-class Untrusted(RegistryError):
-    """The TLS certificate was not one we trust."""
-
-    kind = "untrusted"
-
-
-class NotFound(RegistryError):
-    kind = "not_found"
-
-
-class Unauthorized(RegistryError):
-    kind = "unauthorized"
-
-
-class NeedsNewerOllama(RegistryError):
-    kind = "needs_newer_ollama"
-
-
-class ServerError(RegistryError):
-    """5xx or 429, after the bounded tries."""
-
-    kind = "server_error"
-
-
-class Cut(RegistryError):
-    """The other side hung up in the middle."""
-
-    kind = "cut"
-
-
-class BadAnswer(RegistryError):
-    """An answer that is not what the protocol promises."""
-
-    kind = "bad_answer"
-
-
-class BadManifest(RegistryError):
-    kind = "bad_manifest"
-
-
-class InsecureRedirect(RegistryError):
-    kind = "insecure_redirect"
-
-
-class SizeMismatch(RegistryError):
-    kind = "size_mismatch"
-
-
-class DigestMismatch(RegistryError):
-    kind = "digest_mismatch"
-
-
-class Stalled(RegistryError):
-    kind = "stalled"
-
-
-class DeadlineExceeded(RegistryError):
-    kind = "deadline"
-
-
-class NoSpace(RegistryError):
-    kind = "no_space"
-
-
-@dataclass(frozen=True)
-class Access:
-    """How registries may be reached, and as whom."""
-
-    mirror: str | None = None
-    insecure: bool = False
-    ca_path: str | None = None
-    logins: tuple[Login, ...] = ()
-    # The registry compares this with what a model requires, and answers 412 to an older Ollama.
-    ollama_version: str | None = None
 
 
 class Deadline:
@@ -151,269 +64,6 @@ class Deadline:
             )
 
 
-class Body(Protocol):
-    """What we use of an HTTP response."""
-
-    def read1(self, amount: int = ...) -> bytes: ...
-    def readinto(self, buffer: memoryview) -> int: ...
-    def close(self) -> None: ...
-
-
-@dataclass
-class Answer:
-    """Status, headers and the unread body of one exchange."""
-
-    url: str
-    status: int
-    headers: Message
-    body: Body
-
-    def close(self) -> None:
-        self.body.close()
-
-
-@dataclass(frozen=True)
-class Challenge:
-    """What a 401 asks for."""
-
-    scheme: str
-    realm: str
-    service: str
-    scope: str
-
-
-def shown(url: str) -> str:
-    """A URL fit for people: what signs a request stays out of messages."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """What two URLs must share for credentials to go to both."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return (parts.scheme, (parts.hostname or "").lower(), port)
-
-
-def is_at(host: str, url: str) -> bool:
-    """Whether a URL leads to host[:port]; without a port it is that of the URL's scheme."""
-    return origin(url) == origin(f"{urlsplit(url).scheme}://{host}")
-
-
-def base_url(name: ModelName, access: Access) -> str:
-    """Where a model's registry answers; a mirror stands in for the default registry only."""
-    if name.host.lower() != DEFAULT_HOST:
-        # Where there is a mirror, it alone is meant to be insecure.
-        return f"{'http' if access.insecure and access.mirror is None else 'https'}://{name.host}"
-    if access.mirror is None:
-        return f"https://{DEFAULT_HOST}"
-    check_mirror(access.mirror, access.insecure)
-    return access.mirror.rstrip("/")
-
-
-def check_mirror(url: str, insecure: bool) -> None:
-    """Refuse a mirror we could not, or should not, speak to."""
-    parts = _split(url)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadAnswer(f"mirror {url.rpartition('@')[2]!r} is not a URL; write https://host[:port][/path]")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise BadAnswer(
-            f"mirror {shown(url)} carries credentials or a query; give its login in `registries`"
-            " (ollama_stack_registries) and the bare URL here"
-        )
-    if parts.scheme == "http" and not insecure:
-        raise BadAnswer(
-            f"mirror {shown(url)} is plain HTTP, which anyone on the way can change; use https, or say `insecure: true`"
-            " (ollama_stack_mirror_insecure)"
-        )
-
-
-def next_hop(url: str, location: str | None) -> str:
-    """Where a redirect leads, refused unless it is as safe as where we are."""
-    if not location:
-        raise BadAnswer(f"{shown(url)} answered with a redirect that leads nowhere (no Location)")
-    try:
-        target = urljoin(url, location)
-    except ValueError:
-        target = ""
-    parts = _split(target)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InsecureRedirect(
-            f"{shown(url)} redirects to {location.split(':', 1)[0][:20]!r}, which is no http or"
-            " https address; nothing was read from it, ask who runs this registry"
-        )
-    if parts.scheme == "http" and urlsplit(url).scheme == "https":
-        raise InsecureRedirect(f"{shown(url)} redirects from https to plain http at {parts.hostname}; this was refused")
-    if "@" in parts.netloc:
-        raise InsecureRedirect(f"{shown(url)} redirects to an address with a user name in it")
-    return target
-
-
-def read_challenge(header: str | None) -> Challenge | None:
-    """Parse WWW-Authenticate; None when it asks for nothing we can give."""
-    match = re.match(r"\s*(bearer|basic)\b(.*)", header or "", re.IGNORECASE | re.DOTALL)
-    if match is None:
-        return None
-    fields = dict(re.findall(r'(\w+)="([^"]*)"', match.group(2)))
-    return Challenge(
-        match.group(1).lower(),
-        fields.get("realm", ""),
-        fields.get("service", ""),
-        fields.get("scope", ""),
-    )
-
-
-# What OpenSSL says where a certificate is not signed by anybody it was told of; all else is wrong in the certificate.
-_UNKNOWN_AUTHORITY = (2, 7, 18, 19, 20, 21)
-
-
-def _explain_certificate(error: ssl.SSLCertVerificationError, where: str, ca_path: str | None) -> Untrusted:
-    said = f"the certificate of {where} is not trusted ({error.verify_message})"
-    if error.verify_code not in _UNKNOWN_AUTHORITY:
-        return Untrusted(f"{said}; who runs it must have one made for that name and for today")
-    if ca_path is None:
-        return Untrusted(f"{said}; give the authority that signed it as `ca_path`")
-    return Untrusted(f"{said}; `ca_path` {ca_path} does not hold the authority that signed it")
-
-
-def explain_failure(error: Exception, url: str, patience: float, ca_path: str | None = None) -> RegistryError:
-    """Turn what urllib raises into one of our sentences."""
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    where = "{}://{}".format(*urlsplit(shown(url))[:2])
-    if isinstance(reason, UnicodeError):
-        return NotFound(f"{where} can be no host, a part of its name is empty or too long; check the name")
-    if isinstance(reason, socket.gaierror):
-        return Offline(
-            f"cannot look up the address of {where} ({reason.strerror}); check DNS and the"
-            " spelling, or give a reachable `mirror`"
-        )
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        return _explain_certificate(reason, where, ca_path)
-    if isinstance(reason, ConnectionRefusedError):
-        return Offline(f"{where} refused the connection; is the registry running on that port?")
-    # OpenSSL has errors of its own for a connection that ends in the middle.
-    if isinstance(reason, (http.client.HTTPException, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return Cut(f"{where} hung up before its answer was complete")
-    if isinstance(reason, ssl.SSLError):
-        return Untrusted(f"no TLS with {where} ({getattr(reason, 'reason', '') or reason}); does it speak https?")
-    if isinstance(reason, (socket.timeout, TimeoutError)):
-        return Offline(f"{where} did not answer within {patience:.3g} s")
-    if isinstance(reason, OSError) and reason.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-        return Offline(f"no route to {where} ({reason.strerror})")
-    return Offline(f"cannot speak with {where}: {reason}")
-
-
-def judge_status(status: int, url: str, what: str) -> None:
-    """Raise unless the answer carries what was asked for."""
-    where = shown(url)
-    if status in (200, 206):
-        return
-    if status in (401, 403):
-        raise Unauthorized(
-            f"{where} refuses {what} ({status}); check its login in `registries` (ollama_stack_registries),"
-            " and the name: some registries answer so for what they do not have"
-        )
-    if status == 404:
-        raise NotFound(f"{where} has no {what} (404); check the name and the tag, or the `mirror`")
-    if status == 412:
-        raise NeedsNewerOllama(f"{where} gives {what} only to a newer Ollama (412); raise the version of the image")
-    if is_ill(status):
-        raise ServerError(f"{where} answers {status} for {what}; the registry is ill, try later")
-    raise BadAnswer(f"{where} answers {status} for {what}, which no registry should")
-
-
-def is_ill(status: int) -> bool:
-    """Whether the server may answer otherwise in a moment."""
-    return status >= 500 or status == 429
-
-
-def _split(url: str) -> SplitResult | None:
-    """Split a URL, None when it is none: a bad port or bracket only shows when asked for."""
-    if re.fullmatch(r"[!-~]+", url) is None:
-        return None
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-class _Clocked(io.RawIOBase):
-    """What comes from a socket, none of it after a moment: the socket's own time-out starts anew with every byte."""
-
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
-        self._sock = sock
-        self._raw = raw
-        self._patience = sock.gettimeout()
-        self._until = None if self._patience is None else time.monotonic() + self._patience
-
-    def stop(self) -> None:
-        """From here on each read has the socket's time-out again."""
-        self._until = None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._until is None:
-            return self._raw.readinto(buffer)
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer's head did not come whole")
-        self._sock.settimeout(left)
-        try:
-            return self._raw.readinto(buffer)
-        finally:
-            self._sock.settimeout(self._patience)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    """Its status and headers must come within one time-out, a proxy's included; its body goes by the reader's clock."""
-
-    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self._clock = _Clocked(sock, self.fp.detach())
-        self.fp = io.BufferedReader(self._clock)
-
-    def begin(self) -> None:
-        super().begin()
-        self._clock.stop()
-
-
-class _Plain(http.client.HTTPConnection):
-    response_class = _Response
-
-
-class _Secure(http.client.HTTPSConnection):
-    response_class = _Response
-
-
-class _PlainHandler(urllib.request.HTTPHandler):
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_Plain, req)
-
-
-class _SecureHandler(urllib.request.HTTPSHandler):
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(context=context)
-        self._own_context = context
-
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_Secure, req, context=self._own_context)
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Where an answer points is ours to judge."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
 class RegistryClient:
     """One registry, spoken to under one deadline."""
 
@@ -428,30 +78,13 @@ class RegistryClient:
         # A silent connection is made anew at half time, before the whole counts as stalled.
         self.patience = stall_timeout / 2
         self.waits = WAITS
-        # Authorization header by origin; workers share it, and a dict item is replaced atomically.
-        self._authorization: dict[tuple[str, str, int], str] = {}
+        self._identity = Identity(access.logins, self._ask_token)
         version = access.ollama_version
         self._agent = f"ollama/{version} (archiv.ollama)" if version else "archiv.ollama"
 
     @functools.cached_property
-    def _context(self) -> ssl.SSLContext:
-        """One for all requests: building it reads every CA file of the host, which costs more than a request."""
-        context: ssl.SSLContext = make_context()
-        ca_path = self.access.ca_path
-        if ca_path is not None:
-            # Added to the public ones, as a registry of one's own may point to blobs elsewhere.
-            try:
-                context.load_verify_locations(cafile=ca_path)
-            except (OSError, ssl.SSLError) as error:
-                raise Untrusted(f"ca_path {ca_path} holds no certificates that can be used: {error}") from error
-            # Python 3.13 asks of an authority what many a private one, which Docker and Ollama take, does not have.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        return context
-
-    @functools.cached_property
     def _opener(self) -> urllib.request.OpenerDirector:
-        """Threads may share it: what differs between requests is in their headers."""
-        return urllib.request.build_opener(_PlainHandler, _SecureHandler(self._context), _Stay)
+        return make_opener(self.access.ca_path)
 
     def manifest(self, name: ModelName, reference: str = "") -> bytes:
         """The bytes of a model's manifest as the registry stores them, under its tag or another reference."""
@@ -459,18 +92,14 @@ class RegistryClient:
         url = f"{base}/v2/{name.namespace}/{name.model}/manifests/{reference or name.tag}"
         return self.patiently(lambda: self._read_manifest(url, f"manifest of {name}"))
 
-    def blob(self, name: ModelName, digest: str, size: int) -> BlobSource:
-        base = base_url(name, self.access)
-        return BlobSource(self, f"{base}/v2/{name.namespace}/{name.model}/blobs/{digest}", size)
-
     def _read_manifest(self, url: str, what: str) -> bytes:
-        answer, _final = self.follow(url, {"Accept": ", ".join(MANIFEST_TYPES)})
+        response, _final = self.follow(url, {"Accept": ", ".join(MANIFEST_TYPES)})
         try:
-            judge_status(answer.status, url, what)
-            raw = self._read_all(answer, MANIFEST_LIMIT, what)
+            judge_status(response.status, url, what)
+            raw = self._read_all(response, MANIFEST_LIMIT, what)
         finally:
-            answer.close()
-        told = answer.headers.get("Docker-Content-Digest") or ""
+            response.close()
+        told = response.headers.get("Docker-Content-Digest") or ""
         found = "sha256:" + hashlib.sha256(raw).hexdigest()
         if told.startswith("sha256:") and told != found:
             raise DigestMismatch(
@@ -478,41 +107,41 @@ class RegistryClient:
             )
         return raw
 
-    def _read_all(self, answer: Answer, limit: int, what: str) -> bytes:
+    def _read_all(self, response: Response, limit: int, what: str) -> bytes:
         """A small body, whole or not at all."""
-        refuse_encoding(answer, what)
+        refuse_encoding(response, what)
         raw = bytearray()
         until = time.monotonic() + 2 * self.patience
         while len(raw) <= limit:
             self.deadline.check()
             if time.monotonic() > until:
-                raise Stalled(f"{shown(answer.url)} did not send {what} whole within {2 * self.patience:.3g} s")
-            piece = self.read(answer, 65536)
+                raise Stalled(f"{shown(response.url)} did not send {what} whole within {2 * self.patience:.3g} s")
+            piece = self.read(response, 65536)
             if not piece:
                 break
             raw += piece
         else:
-            raise BadAnswer(f"{shown(answer.url)} sent more than {limit} bytes for {what}")
-        told = answer.headers.get("Content-Length")
+            raise BadAnswer(f"{shown(response.url)} sent more than {limit} bytes for {what}")
+        told = response.headers.get("Content-Length")
         if told is not None and told.isdigit() and int(told) != len(raw):
-            raise Cut(f"{shown(answer.url)} hung up after {len(raw)} of {told} bytes of {what}")
+            raise Cut(f"{shown(response.url)} hung up after {len(raw)} of {told} bytes of {what}")
         return bytes(raw)
 
-    def read(self, answer: Answer, amount: int) -> bytes:
+    def read(self, response: Response, amount: int) -> bytes:
         """What has arrived of a body, b"" at its end."""
         try:
-            return answer.body.read1(amount)
+            return response.body.read1(amount)
         except (OSError, http.client.HTTPException) as error:
-            raise explain_failure(error, answer.url, self.patience) from error
+            raise explain_failure(error, response.url, self.patience) from error
 
-    def read_into(self, answer: Answer, view: memoryview, at_once: bool) -> memoryview | bytes:
+    def read_into(self, response: Response, view: memoryview, at_once: bool) -> memoryview | bytes:
         """What fills view, or at once what has arrived of a body; less, or nothing, at its end."""
         if at_once:
-            return self.read(answer, len(view))
+            return self.read(response, len(view))
         try:
-            return view[: answer.body.readinto(view)]
+            return view[: response.body.readinto(view)]
         except (OSError, http.client.HTTPException) as error:
-            raise explain_failure(error, answer.url, self.patience) from error
+            raise explain_failure(error, response.url, self.patience) from error
 
     def patiently(self, action: Callable[[], T]) -> T:
         """Try again, a bounded number of times, after what may pass by itself."""
@@ -527,190 +156,58 @@ class RegistryClient:
         time.sleep(max(0.0, min(seconds, self.deadline.left())))
         self.deadline.check()
 
-    def follow(self, url: str, headers: dict[str, str]) -> tuple[Answer, str]:
+    def follow(self, url: str, headers: dict[str, str]) -> tuple[Response, str]:
         """Get a URL of the registry, going where it points; also returns where that was."""
         home = origin(url)
         for _hop in range(_REDIRECTS + 1):
-            answer = self.get(url, headers, home)
-            if answer.status not in (301, 302, 303, 307, 308):
-                return answer, url
-            answer.close()
-            url = next_hop(url, answer.headers.get("Location"))
+            response = self.get(url, headers, home)
+            if response.status not in (301, 302, 303, 307, 308):
+                return response, url
+            response.close()
+            url = next_hop(url, response.headers.get("Location"))
         raise BadAnswer(f"{shown(url)}: still a redirect after {_REDIRECTS}; the registry sends us in circles")
 
-    def get(self, url: str, headers: dict[str, str], home: tuple[str, str, int]) -> Answer:
+    def get(self, url: str, headers: dict[str, str], home: tuple[str, str, int]) -> Response:
         """One request; only the registry's own origin sees who we are."""
         if origin(url) != home:
             return self.exchange(url, headers)
-        answer = self.exchange(url, {**headers, **self._identity(home)})
-        if answer.status != 401:
-            return answer
-        answer.close()
-        challenge = read_challenge(answer.headers.get("WWW-Authenticate"))
-        if challenge is None or not self._authorize(challenge, url):
-            return answer
-        return self.exchange(url, {**headers, **self._identity(home)})
+        response = self.exchange(url, {**headers, **self._identity.headers(home)})
+        if response.status != 401:
+            return response
+        response.close()
+        challenge = read_challenge(response.headers.get("WWW-Authenticate"))
+        if challenge is None or not self._identity.learn(challenge, url):
+            return response
+        return self.exchange(url, {**headers, **self._identity.headers(home)})
 
-    def _identity(self, home: tuple[str, str, int]) -> dict[str, str]:
-        known = self._authorization.get(home)
-        return {"Authorization": known} if known else {}
-
-    def _authorize(self, challenge: Challenge, url: str) -> bool:
-        """Learn what to send to the origin of url; False when we have nothing it would take."""
-        home = origin(url)
-        if challenge.scheme == "bearer":
-            self._authorization[home] = "Bearer " + self._token(challenge, url)
-            return True
-        basic = self._basic(url, url)
-        if basic is None or self._authorization.get(home) == basic:
-            return False
-        self._authorization[home] = basic
-        return True
-
-    def _login(self, url: str) -> Login | None:
-        return next((login for login in self.access.logins if is_at(login.host, url)), None)
-
-    def _basic(self, registry: str, asking: str) -> str | None:
-        """What a registry's login says at the URL that asks; None where it must not be told."""
-        login = self._login(registry)
-        if login is None or not (is_at(login.host, asking) or is_at(login.token_host, asking)):
-            return None
-        return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
-
-    def _token(self, challenge: Challenge, url: str) -> str:
-        """Ask the realm for a token: as whom the registry's login allows, else as nobody."""
-        where = f"the token service of {shown(url)}"
-        parts = _split(challenge.realm)
-        if parts is None or not parts.hostname or "@" in parts.netloc:
-            raise Unauthorized(f"{where} is no address: {challenge.realm[:100]!r}")
-        if origin(challenge.realm) != origin(url) and parts.scheme != "https":
-            raise Unauthorized(f"{where} is at {shown(challenge.realm)}, which is not https")
-        basic = self._basic(url, challenge.realm)
-        asked = {"service": challenge.service, "scope": challenge.scope}
-        query = urlencode({key: value for key, value in asked.items() if value})
-        answer = self.exchange(
-            f"{challenge.realm}{'&' if parts.query else '?'}{query}",
-            {"Authorization": basic} if basic else {},
-        )
+    def _ask_token(self, url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        response = self.exchange(url, headers)
         try:
-            if is_ill(answer.status):
-                raise ServerError(f"{where} answers {answer.status}; it is ill, try later")
-            if answer.status != 200:
-                raise Unauthorized(_no_token(where, answer.status, parts.netloc, self._login(url), basic is not None))
-            raw = self._read_all(answer, _TOKEN_LIMIT, "a token")
+            raw = self._read_all(response, _TOKEN_LIMIT, "a token") if response.status == 200 else b""
         finally:
-            answer.close()
-        return read_token(raw, where)
+            response.close()
+        return response.status, raw
 
-    def exchange(self, url: str, headers: dict[str, str]) -> Answer:
+    def exchange(self, url: str, headers: dict[str, str]) -> Response:
         """One request, one answer, whatever its status; never goes elsewhere by itself."""
         self.deadline.check()
         patience = min(self.patience, self.deadline.left())
         try:
             told = {"Accept-Encoding": "identity", "User-Agent": self._agent, **headers}
-            response = self._opener.open(urllib.request.Request(url, headers=told), timeout=patience)
+            found = self._opener.open(urllib.request.Request(url, headers=told), timeout=patience)
         except urllib.error.HTTPError as error:
-            return Answer(url, error.code, error.headers, error)
+            return Response(url, error.code, error.headers, error)
         # Python encodes the name of a host itself, before anybody looks it up.
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise explain_failure(error, url, patience, self.access.ca_path) from error
-        return Answer(url, response.status, response.headers, response)
+        return Response(url, found.status, found.headers, found)
 
 
-class BlobSource:
-    """Where one blob's bytes come from: the registry, or wherever it pointed us, found once."""
-
-    def __init__(self, client: RegistryClient, url: str, size: int) -> None:
-        self.client = client
-        self.url = url
-        self.size = size
-        self._final: str | None = None
-
-    def open(self, start: int, end: int) -> tuple[Answer, int]:
-        """Ask for bytes [start, end); also returns the offset at which the answer begins."""
-        headers = {"Range": f"bytes={start}-{end - 1}"}
-        answer = None
-        if self._final is not None:
-            answer = self.client.get(self._final, headers, origin(self.url))
-            # A signed address runs out in the middle of a long download: ask for a new one.
-            if answer.status not in (200, 206) and answer.status < 500:
-                answer.close()
-                answer = None
-        if answer is None:
-            answer, self._final = self.client.follow(self.url, headers)
-        try:
-            return answer, self._begin(answer, start, end)
-        except RegistryError:
-            answer.close()
-            raise
-
-    def _begin(self, answer: Answer, start: int, end: int) -> int:
-        what = f"blob {self.url.rpartition('/')[2]}"
-        if answer.status == 416:
-            raise SizeMismatch(
-                f"{shown(answer.url)} says bytes {start} to {end} lie outside {what}, whose"
-                f" manifest promises {self.size}"
-            )
-        judge_status(answer.status, answer.url, what)
-        refuse_encoding(answer, what)
-        if answer.status == 206:
-            return self._check_range(answer, start, end)
-        told = answer.headers.get("Content-Length")
-        if told is not None and told != str(self.size):
-            raise SizeMismatch(_other_size(answer.url, what, told, self.size))
-        return 0
-
-    def _check_range(self, answer: Answer, start: int, end: int) -> int:
-        what = f"blob {self.url.rpartition('/')[2]}"
-        told = answer.headers.get("Content-Range") or ""
-        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", told.strip())
-        if match is None or int(match.group(1)) != start or int(match.group(2)) >= end:
-            raise BadAnswer(f"{shown(answer.url)} was asked for bytes {start}-{end - 1} and sent {told!r}")
-        if match.group(3) not in ("*", str(self.size)):
-            raise SizeMismatch(_other_size(answer.url, what, match.group(3), self.size))
-        return start
-
-
-def refuse_encoding(answer: Answer, what: str) -> None:
+def refuse_encoding(response: Response, what: str) -> None:
     """Bytes must arrive as they are stored: a digest is over those, and gzip can hide a bomb."""
-    encoding = (answer.headers.get("Content-Encoding") or "identity").lower()
+    encoding = (response.headers.get("Content-Encoding") or "identity").lower()
     if encoding != "identity":
         raise BadAnswer(
-            f"{shown(answer.url)} sent {what} with Content-Encoding {encoding[:20]}, though asked"
+            f"{shown(response.url)} sent {what} with Content-Encoding {encoding[:20]}, though asked"
             " for plain bytes; turn compression off in the proxy before it"
         )
-
-
-def read_token(raw: bytes, where: str) -> str:
-    """The token in a token service's answer."""
-    try:
-        answer: Any = json.loads(raw)
-    except ValueError:
-        answer = None
-    fields = answer if isinstance(answer, dict) else {}
-    token = fields.get("token") or fields.get("access_token")
-    if not isinstance(token, str) or re.fullmatch(r"[!-~]+", token) is None:
-        raise Unauthorized(f"{where} answered without a token")
-    return token
-
-
-def _no_token(where: str, status: int, host: str, login: Login | None, told: bool) -> str:
-    if told and login is not None:
-        return (
-            f"{where} refuses the login of {login.host} ({status}); check its username and password in `registries`"
-            " (ollama_stack_registries)"
-        )
-    if login is not None:
-        return (
-            f"{where} is at {host}, which was not shown the login of {login.host}, and gives no token without"
-            f" ({status}); if it is that registry's own, say so in `registries` (ollama_stack_registries):"
-            f" token_host: {host}"
-        )
-    return (
-        f"{where} gives no token without a login ({status}); give one in `registries` (ollama_stack_registries),"
-        f" with token_host: {host}, or check the name: some registries answer so for what they do not have"
-    )
-
-
-def _other_size(url: str, what: str, told: str, size: int) -> str:
-    return f"{shown(url)} has {what} with {told} bytes, its manifest promises {size}"

@@ -18,18 +18,9 @@ from .._model.manifest import (
 )
 from .._model.names import ModelName
 from . import logins
-from .client import (
-    Access,
-    BadAnswer,
-    BadManifest,
-    DigestMismatch,
-    NotFound,
-    RegistryClient,
-    RegistryError,
-    ServerError,
-    Unauthorized,
-    check_mirror,
-)
+from .client import RegistryClient
+from .errors import BadAnswer, BadManifest, DigestMismatch, NotFound, RegistryError, ServerError, Unauthorized
+from .rules import Access, check_mirror
 
 # How registries say that they serve no manifest by its digest.
 _NOT_BY_DIGEST = (NotFound, BadAnswer, BadManifest, ServerError, Unauthorized)

@@ -20,11 +20,8 @@ from .._model.gguf import (
 from .._model.manifest import WEIGHTS, Layer, Manifest
 from .._model.versions import dotted, parse_version
 from .._model.wishes import Wish
-from .._registry.client import (
-    Deadline,
-    RegistryClient,
-    RegistryError,
-)
+from .._registry.client import Deadline, RegistryClient
+from .._registry.errors import RegistryError
 from .._registry.resolve import fetch_manifest, read_access
 from .._store.inspect import ModelState
 from .._store.paths import Store, StoreError

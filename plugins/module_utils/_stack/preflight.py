@@ -270,11 +270,11 @@ def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
             yield _refuse("ollama_stack_backend_address", address, right)
     mirror = str(inputs.get("ollama_stack_mirror") or "")
     if mirror:
-        from .._registry import client
+        from .._registry import errors, rules
 
         try:
-            client.check_mirror(mirror, bool(inputs.get("ollama_stack_mirror_insecure")))
-        except client.RegistryError as error:
+            rules.check_mirror(mirror, bool(inputs.get("ollama_stack_mirror_insecure")))
+        except errors.RegistryError as error:
             yield f"ollama_stack_mirror: {error}"
 
 

@@ -17,7 +17,6 @@ from typing import Any
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.archiv.ollama.plugins.module_utils._install import download as _fetch
-from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
 from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
 
@@ -26,7 +25,7 @@ STEPS = ("fsync", "fdatasync", "replace", "rename", "mkdir", "chmod", "fchmod", 
 
 def main() -> None:
     vars(_receipts)["FINE_RACY_SECONDS"] = 0
-    vars(_registry)["make_context"] = lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    vars(ssl)["create_default_context"] = lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     vars(_fetch).update(
         _PART_MIN=32 * 1024, _PART_MAX=32 * 1024, _PUBLISH=4 * 1024, _READ_MIN=4 * 1024, _RECORD_SECONDS=0.02
     )

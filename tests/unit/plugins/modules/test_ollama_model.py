@@ -34,7 +34,8 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install import appl
 from ansible_collections.archiv.ollama.plugins.module_utils._install import download as _fetch
 from ansible_collections.archiv.ollama.plugins.module_utils._install import ensure as _ensure
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Answer, RegistryClient
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import RegistryClient
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.transport import Response
 from ansible_collections.archiv.ollama.plugins.module_utils._store import inspect as _look
 from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
@@ -54,7 +55,7 @@ Fact = dict[str, Any]
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same code, with waits of milliseconds, parts of kilobytes, and nobody trusted beside a given ca_path."""
-    monkeypatch.setattr(_registry, "make_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.setattr(ssl, "create_default_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     monkeypatch.setattr(_registry, "WAITS", (0.01, 0.02, 0.03))
     monkeypatch.setattr(_receipts, "FINE_RACY_SECONDS", 0)
     monkeypatch.setattr(_fetch, "_PART_MIN", 32 * 1024)
@@ -433,7 +434,7 @@ def test_tries_before_the_first_byte_are_no_stall(
         time.sleep(pause)
         return replace(reply, status=503) if pause else reply
 
-    def read_late(client: RegistryClient, answer: Answer, amount: int) -> bytes:
+    def read_late(client: RegistryClient, answer: Response, amount: int) -> bytes:
         time.sleep(next(reads, 0) if digest in answer.url else 0)
         return read(client, answer, amount)
 
@@ -728,7 +729,7 @@ def test_authority_that_only_python_would_not_take_is_trusted(
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         return context
 
-    monkeypatch.setattr(_registry, "make_context", strict)
+    monkeypatch.setattr(ssl, "create_default_context", strict)
     with registry(authority.server_context()) as secure:
         secure.publish(PATH, MODEL)
         host.ok(mirror=secure.url, ca_path=str(authority.path))

@@ -24,7 +24,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install.download im
     prefix,
     read_record,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import NoSpace
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors import NoSpace
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
 
 SIZE = 300

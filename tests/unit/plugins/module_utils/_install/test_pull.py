@@ -25,7 +25,8 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install.pull import
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import Wish
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Access, Deadline, RegistryClient
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Deadline, RegistryClient
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.rules import Access
 from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts

@@ -13,26 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
-from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import (
-    Access,
+from ansible_collections.archiv.ollama.plugins.module_utils._registry import errors
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.auth import Challenge, read_challenge, read_token
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Deadline
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors import (
     BadAnswer,
-    Challenge,
-    Deadline,
     DeadlineExceeded,
     InsecureRedirect,
     RegistryError,
     Unauthorized,
-    base_url,
     explain_failure,
-    is_at,
     judge_status,
-    next_hop,
-    read_challenge,
-    read_token,
     shown,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import read_logins
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.rules import Access, base_url, is_at, next_hop
 
 HERE = "https://registry.example/v2/library/m/blobs/sha256:1"
 
@@ -187,7 +182,7 @@ def test_each_failure_has_its_own_words(error: Exception, kind: str, words: str)
 
 
 def test_every_kind_is_distinct() -> None:
-    kinds = [value.kind for value in vars(_registry).values() if isinstance(value, type) and hasattr(value, "kind")]
+    kinds = [value.kind for value in vars(errors).values() if isinstance(value, type) and hasattr(value, "kind")]
     assert len(kinds) == len(set(kinds))
 
 
