@@ -422,15 +422,14 @@ from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import
     connect,
     find_models_dir,
     observer,
-    plain_model,
-    plain_survey,
     summary,
     unmet_expectations,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.health import Fact
-from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState
+from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState, plain_model
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import StoreError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR, Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._store.survey import plain_survey
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},
@@ -525,7 +524,7 @@ def main() -> None:
     result: dict[str, t.Any] = {
         "models": [{**plain_model(state), "upstream": answer} for state, answer in zip(assessment.states, upstream)],
         "healthy": assessment.healthy,
-        "store": plain_survey(assessment),
+        "store": plain_survey(assessment.survey, assessment.models_dir),
     }
     if unmet:
         module.fail_json(msg="\n".join(unmet), **result)

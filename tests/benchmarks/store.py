@@ -18,10 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
-from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState, look_at
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
-from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
 
 RESULTS = Path(".lab/benchmarks/store.json")
 NAME = "archive/benchmark:1"

@@ -542,7 +542,7 @@ SABOTAGES = (
     Sabotage(
         "strangers-pruned",
         "a prune takes what is neither a blob nor a download",
-        [Edit(f"{UTILS}/_install/apply.py", "if store.is_ours(one) and _is_old", "if _is_old")],
+        [Edit(f"{UTILS}/_install/apply.py", "if is_ours(store, one) and _is_old", "if _is_old")],
         f"{HOSTILE}::test_prune_takes_only_names_that_are_ours",
         "assert",
     ),

@@ -32,12 +32,16 @@ NAMES = (
 
 # What works below a model store, its .archiv or the receipts: paths there are opened and changed by disk.py alone.
 UTILS = "plugins/module_utils"
+# progress.py writes where the action plugin reads, which is no store.
+ELSEWHERE = ("_store/disk.py", "_install/progress.py")
 STORE_CODE = [
-    f"{UTILS}/{name}.py"
-    for name in (
-        *("_model/gguf", "_model/manifest", "_store/hashing", "_store/inspect", "_store/lock", "_store/paths"),
-        *("_store/receipts", "_install/apply", "_install/download", "_install/ensure", "_install/pull", "_stack/needs"),
-    )
+    f"{UTILS}/_stack/needs.py",
+    *(
+        str(path.relative_to(ROOT))
+        for room in ("_model", "_store", "_install")
+        for path in sorted((ROOT / UTILS / room).glob("*.py"))
+        if not str(path).endswith(ELSEWHERE)
+    ),
 ]
 # All of `os` that they may call: what takes a descriptor, and what only works on text or on the process.
 DESCRIPTORS = "close dup fdatasync fchmod fstat fsync ftruncate posix_fadvise preadv pwrite readv read"

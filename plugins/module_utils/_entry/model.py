@@ -25,20 +25,14 @@ from .._model.wishes import InputInvalid, Wish, read_wishes
 from .._registry.client import Deadline, RegistryClient
 from .._registry.errors import RegistryError
 from .._registry.resolve import find_mistakes, read_access
-from .._serve.assess import (
-    Assessment,
-    NoStore,
-    NoVolume,
-    connect,
-    find_models_dir,
-    plain_survey,
-)
+from .._serve.assess import NoStore, NoVolume, connect, find_models_dir
 from .._serve.health import Fact
 from .._serve.reload import restart_and_load, serving
 from .._store.disk import Unsafe
 from .._store.lock import LockError
 from .._store.paths import Store
 from .._store.receipts import Receipts
+from .._store.survey import plain_survey, take_survey
 from .bounds import of_disk
 
 # Where a store would be on a host that has no Engine yet: nothing is there, which is the truth.
@@ -71,7 +65,7 @@ def run(params: Params, check: bool) -> Fact:
         "download_bytes": outcome.download_bytes,
         "restarted": restarted,
         "pruned": outcome.pruned,
-        "store": plain_survey(Assessment((), shop.store.survey(), {}, shop.store.models_dir)),
+        "store": plain_survey(take_survey(shop.store), shop.store.models_dir),
         "diff": {"before": _text(outcome.before), "after": _text(outcome.after)},
         "warnings": warnings + outcome.warnings,
     }

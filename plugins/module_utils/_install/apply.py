@@ -23,7 +23,6 @@ from .._registry.client import RegistryClient
 from .._registry.errors import RegistryError
 from .._registry.resolve import fetch_manifest
 from .._store.disk import Disk, printable
-from .._store.hashing import FileKey
 from .._store.inspect import (
     FOLDER,
     ModelState,
@@ -34,8 +33,9 @@ from .._store.inspect import (
     prove_blobs,
     right_mode,
 )
-from .._store.paths import Leftover, Store, Survey
-from .._store.receipts import Receipts
+from .._store.paths import Store
+from .._store.receipts import FileKey, Receipts
+from .._store.survey import Leftover, Survey, find_unsafe, is_ours
 from .download import (
     Limits,
     check_space,
@@ -187,7 +187,7 @@ def refuse_full_disk(store: Store, plans: t.Iterable[Plan]) -> None:
 
 def refuse_unsafe(store: Store) -> None:
     """Nothing is written where somebody else than root could have made what is there, or could change it."""
-    unsafe = store.find_unsafe()
+    unsafe = find_unsafe(store)
     if unsafe:
         raise InstallError("store", "; ".join(unsafe))
 
@@ -418,7 +418,7 @@ def remove(store: Store, receipts: Receipts, removal: Removal) -> None:
 def prunable(survey: Survey, store: Store, now: float) -> list[Leftover]:
     """Leftovers that can go: not while a manifest that may want them cannot be read, nor while they are young."""
     candidates = [*survey.partials, *(() if survey.bad_manifests else survey.unreferenced)]
-    return [one for one in candidates if store.is_ours(one) and _is_old(one.path, store, now)]
+    return [one for one in candidates if is_ours(store, one) and _is_old(one.path, store, now)]
 
 
 def _is_old(path: str, store: Store, now: float) -> bool:

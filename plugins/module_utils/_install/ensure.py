@@ -13,14 +13,12 @@ from dataclasses import dataclass, field, replace
 
 from .._model.names import ModelName
 from .._model.wishes import Wish
-from .._serve.assess import plain_model
 from .._serve.health import Fact
 from .._store.disk import printable
-from .._store.hashing import FileKey
-from .._store.inspect import ModelState, look_at_all
+from .._store.inspect import ModelState, look_at_all, plain_model
 from .._store.lock import hold_lock, who_holds
-from .._store.paths import Leftover
-from .._store.receipts import ReceiptsUnsafe
+from .._store.receipts import FileKey, ReceiptsUnsafe
+from .._store.survey import Leftover, take_survey
 from .apply import (
     Plan,
     Removal,
@@ -213,7 +211,7 @@ def plain_entry(state: ModelState) -> Fact:
 
 def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] = ()) -> None:
     """Remove what no model uses; a run that installed never does, what it replaced may still be wanted back."""
-    survey = shop.store.survey(going)
+    survey = take_survey(shop.store, going)
     bad = ", ".join(map(printable, survey.bad_manifests))
     if bad and survey.unreferenced:
         outcome.warnings.append(f"blobs no model seems to use were kept: {bad} cannot be read and may name them")
@@ -222,7 +220,7 @@ def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] =
     # In check mode they are still there, and told with their model.
     removed = {path for model in outcome.models for path in model.get("removed", ())}
     with store_lock(shop, job):
-        candidates = prunable(shop.store.survey(going), shop.store, time.time())
+        candidates = prunable(take_survey(shop.store, going), shop.store, time.time())
         unused: list[Leftover] = [one for one in candidates if one.path not in removed]
         for leftover in unused:
             outcome.before.append(f"unused: {leftover.path}: {leftover.bytes} bytes")

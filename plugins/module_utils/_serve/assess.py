@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from .._engine.client import Engine, EngineError
 from .._model.wishes import Wish
-from .._store.disk import printable
 from .._store.inspect import ModelState, look_at_all
-from .._store.paths import Store, Survey
+from .._store.paths import Store
 from .._store.receipts import Receipts
+from .._store.survey import Survey, take_survey
 from .health import Fact, Observation, judge_health, probe
 
 
@@ -77,7 +77,7 @@ def assess_models(
         # What serves must be what lies on the disk, wanted digest or not.
         served = [replace(wish, digest=state.digest) for wish, state in zip(wishes, states)]
         healthy = judge_health(observe(served), served, answer_within, gpu, context_length)
-    return Assessment(tuple(states), store.survey(), healthy, store.models_dir)
+    return Assessment(tuple(states), take_survey(store), healthy, store.models_dir)
 
 
 def observer(
@@ -99,41 +99,6 @@ def connect(docker_host: str) -> tuple[Engine | None, str]:
         return Engine(docker_host), ""
     except EngineError as error:
         return None, str(error)
-
-
-def plain_model(state: ModelState) -> Fact:
-    """One entry of a module's `models`."""
-    return {
-        "name": state.name.display,
-        "digest": state.digest,
-        "cached": state.cached,
-        "intact": state.intact,
-        "problems": [
-            {
-                "kind": one.kind,
-                "role": one.role,
-                "blob": one.blob,
-                "path": one.path,
-                "expected": one.expected,
-                "found": one.found,
-                "action": one.action,
-            }
-            for one in state.problems
-        ],
-    }
-
-
-def plain_survey(assessment: Assessment) -> Fact:
-    """A module's `store`: what lies there beside whole models."""
-    survey = assessment.survey
-    return {
-        "models_dir": assessment.models_dir,
-        "partials": [{"path": printable(one.path), "bytes": one.bytes, "role": one.role} for one in survey.partials],
-        "unreferenced": [{"path": printable(one.path), "bytes": one.bytes} for one in survey.unreferenced],
-        "unreferenced_bytes": sum(one.bytes for one in survey.unreferenced),
-        "bad_manifests": [printable(path) for path in survey.bad_manifests],
-        "strange": [*survey.unsafe, *survey.strange],
-    }
 
 
 def unmet_expectations(assessment: Assessment, expect: t.Collection[str]) -> list[str]:

@@ -25,6 +25,7 @@ from .._registry.errors import RegistryError
 from .._registry.resolve import fetch_manifest, read_access
 from .._store.inspect import ModelState
 from .._store.paths import Store, StoreError
+from .._store.survey import take_survey
 from .preflight import MAY_PASS, Model
 
 # A look that somebody waits for: a registry that takes longer is left to the fetch, which has patience.
@@ -101,7 +102,7 @@ def _stored(wish: Wish, state: ModelState | None) -> Manifest | None:
 def _held_bytes(store: Store) -> dict[str, int]:
     """What interrupted downloads, which the fetch goes on with, already occupy."""
     try:
-        partials = store.survey().partials
+        partials = take_survey(store).partials
     except StoreError:
         return {}
     return {one.digest: one.bytes for one in partials if os.path.dirname(one.path) == store.partials_dir}

@@ -14,25 +14,11 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from .disk import Disk
+from .receipts import FileKey
 
 _BUFFER = 4 * 1024 * 1024
 # Below this a file costs less to hash than a thread costs to start.
 _SMALL = 1024 * 1024
-
-
-class FileKey(t.NamedTuple):
-    """What the kernel says of a file's identity; any write or replacement moves one of these."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> FileKey:
-        """The key of an already taken stat."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class Hashed(t.NamedTuple):

@@ -19,14 +19,9 @@ from .._model.manifest import (
 )
 from .._model.names import ModelName
 from .disk import printable
-from .hashing import (
-    FileChanged,
-    FileKey,
-    Hashed,
-    hash_many,
-)
+from .hashing import FileChanged, Hashed, hash_many
 from .paths import Store, StoreError
-from .receipts import Receipts
+from .receipts import FileKey, Receipts
 
 # The serving container runs as a uid that owns nothing here: everyone must be able to read.
 _READABLE, _ENTERABLE = 0o444, 0o555
@@ -86,6 +81,28 @@ class ModelState:
     proven: t.Mapping[str, FileKey] = field(default_factory=dict)
     # Those of them that were not read now: a receipt proved them.
     trusted: frozenset[str] = frozenset()
+
+
+def plain_model(state: ModelState) -> dict[str, t.Any]:
+    """One entry of a module's `models`."""
+    return {
+        "name": state.name.display,
+        "digest": state.digest,
+        "cached": state.cached,
+        "intact": state.intact,
+        "problems": [
+            {
+                "kind": one.kind,
+                "role": one.role,
+                "blob": one.blob,
+                "path": one.path,
+                "expected": one.expected,
+                "found": one.found,
+                "action": one.action,
+            }
+            for one in state.problems
+        ],
+    }
 
 
 def look_at(

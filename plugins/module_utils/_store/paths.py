@@ -2,59 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An Ollama model store on disk: where things lie, who may write, what is left over. Private."""
+"""An Ollama model store on disk: where things lie. Private."""
 
 from __future__ import annotations
 
 import os
-import re
-import stat
 import typing as t
-from dataclasses import dataclass
 
 from .._model.manifest import (
     DIGEST,
     MANIFEST_LIMIT,
     Manifest,
-    ManifestInvalid,
     parse_manifest,
 )
 from .._model.names import ModelName
-from .disk import Disk, printable, user_name
-
-_BLOB_FILE = re.compile(r"sha256-([0-9a-f]{64})")
-_PARTIAL_FILE = re.compile(r"sha256-([0-9a-f]{64})-partial(?:-[0-9]+)?")
-# All that is ever made in .archiv/partials: blobs that come, their records, what was replaced.
-_OWN_FILE = re.compile(r"(?:sha256-[0-9a-f]{64}|manifest)(?:\.[a-z.]+)?")
-
-# Whoever can plant one thing can plant thousands.
-_MOST_TOLD = 20
+from .disk import Disk
 
 
 class StoreError(Exception):
     """The store cannot be read at all; str() is a sentence for the operator."""
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """A file no manifest asks for."""
-
-    path: str
-    bytes: int
-    digest: str
-    role: str
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What lies in a store besides whole models."""
-
-    partials: tuple[Leftover, ...]
-    unreferenced: tuple[Leftover, ...]
-    bad_manifests: tuple[str, ...]
-    # Why nothing may be written, and what does not belong here at all, a sentence each.
-    unsafe: tuple[str, ...] = ()
-    strange: tuple[str, ...] = ()
 
 
 class Store:
@@ -89,7 +55,7 @@ class Store:
     def pulls_of(self, digest: str) -> list[str]:
         """What an unfinished pull of Ollama's own left of this blob."""
         start = f"{digest.replace(':', '-')}-partial"
-        return [os.path.join(self.blobs_dir, name) for name in self._names(self.blobs_dir) if name.startswith(start)]
+        return [os.path.join(self.blobs_dir, name) for name in self.names(self.blobs_dir) if name.startswith(start)]
 
     def find_manifest(self, name: ModelName) -> str | None:
         """The manifest file of this name in whatever spelling it has, the exact one first."""
@@ -100,7 +66,7 @@ class Store:
         folders = [self.manifests_dir]
         for part in name.path_parts:
             folders = [
-                os.path.join(folder, entry) for folder in folders for entry in _spellings(self._names(folder), part)
+                os.path.join(folder, entry) for folder in folders for entry in _spellings(self.names(folder), part)
             ]
         return folders
 
@@ -127,68 +93,11 @@ class Store:
             found = {
                 (*parts, entry): os.path.join(folder, entry)
                 for parts, folder in found.items()
-                for entry in self._names(folder)
+                for entry in self.names(folder)
             }
         return found
 
-    def find_unsafe(self) -> list[str]:
-        """Why nothing may be written here, a sentence for each thing; what lies deeper is refused where it is met."""
-        told, foreign = [], []
-        metadata = os.path.join(self.models_dir, "metadata")
-        folders = (self.root, self.models_dir, self.blobs_dir, self.manifests_dir, metadata)
-        for folder in (*folders, self.private_dir, self.partials_dir):
-            found = self._find(folder)
-            if found is not None and not stat.S_ISDIR(found.st_mode):
-                told.append(self.disk.why_no_folder(folder, found))
-            elif found is not None:
-                foreign.append(self.disk.why_foreign(folder, found))
-        found = self._find(self.lock_path)
-        if found is not None and not stat.S_ISREG(found.st_mode):
-            told.append(f"{self.lock_path} is {self.disk.kind_of(self.lock_path, found)}, not a file: remove it")
-        # One cure mends the whole tree.
-        return [*told, *[why for why in foreign if why][:1]]
-
-    def survey(self, going: t.Collection[str] = ()) -> Survey:
-        """Partial downloads and blobs nobody refers to, with the role they had where known; as if without going."""
-        roles: dict[str, str] = {}
-        bad = []
-        for path in (path for path in self.manifest_files().values() if path not in going):
-            try:
-                manifest = self.read_manifest(path)
-            except (ManifestInvalid, OSError):
-                bad.append(path)
-            else:
-                roles.update({blob.digest: blob.role for blob in manifest.blobs})
-        partials, unreferenced = [], []
-        strange = self._strange_ways()
-        owners: dict[int, int] = {}
-        for path, found in self._lying_in(self.blobs_dir, strange):
-            leftover = _leftover(path, found, roles)
-            owners[found.st_uid] = owners.get(found.st_uid, 0) + 1
-            if _PARTIAL_FILE.fullmatch(os.path.basename(path)):
-                partials.append(leftover)
-            elif leftover.digest not in roles:
-                unreferenced.append(leftover)
-        partials += [_leftover(path, found, roles) for path, found in self._lying_in(self.partials_dir, strange)]
-        strange += [
-            f"{count} files in {self.blobs_dir} belong to {user_name(uid)}, who could change them: chown -R root:"
-            f" {self.root}"
-            for uid, count in owners.items()
-            if uid not in (0, os.geteuid())
-        ]
-        if len(strange) > _MOST_TOLD:
-            strange[_MOST_TOLD:] = [f"{len(strange) - _MOST_TOLD} more things do not belong into {self.root}"]
-        return Survey(
-            tuple(partials), tuple(unreferenced), tuple(sorted(bad)), tuple(self.find_unsafe()), tuple(strange)
-        )
-
-    def is_ours(self, leftover: Leftover) -> bool:
-        """Whether its name is one that Ollama or this collection gives, so that it may be pruned."""
-        folder, name = os.path.split(leftover.path)
-        pattern = _OWN_FILE if folder == self.partials_dir else _BLOB_FILE
-        return bool(pattern.fullmatch(name) or _PARTIAL_FILE.fullmatch(name))
-
-    def _names(self, folder: str) -> list[str]:
+    def names(self, folder: str) -> list[str]:
         try:
             return self.disk.names(folder)
         except (FileNotFoundError, NotADirectoryError):
@@ -196,39 +105,11 @@ class Store:
         except OSError as error:
             raise _unreadable(folder, error) from error
 
-    def _find(self, path: str) -> os.stat_result | None:
+    def find(self, path: str) -> os.stat_result | None:
         try:
             return self.disk.find(path)
         except OSError as error:
             raise _unreadable(path, error) from error
-
-    def _lying_in(self, folder: str, strange: list[str]) -> t.Iterator[tuple[str, os.stat_result]]:
-        """The regular files of a folder; what else lies there is told as strange."""
-        for name in self._names(folder):
-            path = os.path.join(folder, name)
-            found = self._find(path)
-            if found is not None and stat.S_ISREG(found.st_mode):
-                yield path, found
-            elif found is not None:
-                strange.append(self._strange(path, found))
-
-    def _strange_ways(self) -> list[str]:
-        """What lies where the folders of manifests, or our own few files, belong."""
-        ways = [os.path.join(self.private_dir, name) for name in self._names(self.private_dir)]
-        allowed = {self.partials_dir, self.lock_path}
-        found = {path: self._find(path) for path in ways if path not in allowed}
-        strange = {path: one for path, one in found.items() if one is not None and not stat.S_ISREG(one.st_mode)}
-        folders = [self.manifests_dir]
-        for _ in range(3):
-            inner = [os.path.join(folder, name) for folder in folders for name in self._names(folder)]
-            seen = {path: self._find(path) for path in inner}
-            folders = [path for path, one in seen.items() if one is not None and stat.S_ISDIR(one.st_mode)]
-            strange.update({path: one for path, one in seen.items() if one is not None and stat.S_ISLNK(one.st_mode)})
-        return [self._strange(path, one) for path, one in strange.items()]
-
-    def _strange(self, path: str, found: os.stat_result) -> str:
-        what = self.disk.kind_of(path, found)
-        return f"{printable(path)} is {what}, which nothing here reads or removes: look at what it is and remove it"
 
 
 def _spellings(entries: t.Iterable[str], part: str) -> list[str]:
@@ -238,11 +119,3 @@ def _spellings(entries: t.Iterable[str], part: str) -> list[str]:
 
 def _unreadable(path: str, error: OSError) -> StoreError:
     return StoreError(f"cannot read {path}: {error.strerror or error}; read the store as root (become: true)")
-
-
-def _leftover(path: str, found: os.stat_result, roles: t.Mapping[str, str]) -> Leftover:
-    name = os.path.basename(path)
-    match = _BLOB_FILE.fullmatch(name) or _PARTIAL_FILE.fullmatch(name)
-    digest = "sha256:" + match.group(1) if match else ""
-    # A partial is a sparse file of the full size: count what it really occupies.
-    return Leftover(path, min(found.st_size, found.st_blocks * 512), digest, roles.get(digest, ""))

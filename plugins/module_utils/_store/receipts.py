@@ -18,7 +18,6 @@ import time
 import typing as t
 
 from .disk import Disk, read_kernel
-from .hashing import FileKey
 
 DEFAULT_DIR = "/var/lib/archiv-ollama/receipts"
 # Bits rot; a proof older than this is taken again.
@@ -32,6 +31,21 @@ CHANGED = "the file was changed or replaced since it was hashed"
 _FORMAT = 1
 _FILE_LIMIT = 1024 * 1024
 _KERNEL_LIMIT = 4096
+
+
+class FileKey(t.NamedTuple):
+    """What the kernel says of a file's identity; any write or replacement moves one of these."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileKey:
+        """The key of an already taken stat."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class ReceiptsUnsafe(Exception):

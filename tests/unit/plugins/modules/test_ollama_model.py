@@ -39,8 +39,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry.transport 
 from ansible_collections.archiv.ollama.plugins.module_utils._store import inspect as _look
 from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
-from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing import FileKey
-from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts, boot_identity
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts, boot_identity
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
 from tests.unit.plugins.certificates import Authority
 from tests.unit.plugins.fake_registry import FakeRegistry, Reply, Seen, Twist, registry

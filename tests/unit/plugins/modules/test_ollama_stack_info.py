@@ -29,10 +29,9 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry import cli
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import judge as _stack
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import look as _observe
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import needs as _wanted
-from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import look_at, look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
-from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
 from ansible_collections.archiv.ollama.plugins.modules import ollama_stack_info
 from tests.lab import model as lab
 from tests.unit.plugins.fake_engine import FakeEngine, serve_engine

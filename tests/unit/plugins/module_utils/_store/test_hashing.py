@@ -13,11 +13,11 @@ import pytest
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing import (
     FileChanged,
-    FileKey,
     Hashed,
     hash_many,
     hash_with_key,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey
 
 BUFFER = 4 * 1024 * 1024
 

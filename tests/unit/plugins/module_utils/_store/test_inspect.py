@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
-from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState, look_at, look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
-from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
 from tests.unit.plugins.stores import NAME, sha256, tiny_model
 
 ROLES = ("weights", "config", "template")

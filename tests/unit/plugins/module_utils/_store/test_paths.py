@@ -11,6 +11,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest impo
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Unsafe
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
+from ansible_collections.archiv.ollama.plugins.module_utils._store.survey import take_survey
 from tests.unit.plugins.stores import NAME, sha256, tiny_model
 
 
@@ -66,7 +67,7 @@ def test_survey_reports_what_no_manifest_asks_for(tmp_path: Path) -> None:
     ours = tmp_path / ".archiv" / "partials" / model.blob_path(models, "template").name
     ours.parent.mkdir(parents=True)
     ours.write_bytes(b"half")
-    survey = Store(str(models)).survey()
+    survey = take_survey(Store(str(models)))
     assert [(one.path, one.role, one.bytes) for one in survey.partials] == [
         (str(partial), "weights", 2),
         (str(ours), "template", 4),
@@ -83,19 +84,19 @@ def test_survey_counts_what_a_sparse_partial_occupies(tmp_path: Path) -> None:
     partial.parent.mkdir()
     partial.touch()
     os.truncate(partial, 1 << 30)
-    assert Store(str(tmp_path)).survey().partials[0].bytes == 0
+    assert take_survey(Store(str(tmp_path))).partials[0].bytes == 0
 
 
 def test_survey_names_manifests_it_cannot_read(tmp_path: Path) -> None:
     manifest = tiny_model().install(tmp_path)
     manifest.write_bytes(b"")
     manifest.with_name("folder").mkdir()
-    survey = Store(str(tmp_path)).survey()
+    survey = take_survey(Store(str(tmp_path)))
     assert survey.bad_manifests == (str(manifest), str(manifest.with_name("folder")))
 
 
 def test_survey_of_nothing_is_empty(tmp_path: Path) -> None:
-    survey = Store(str(tmp_path / "nowhere")).survey()
+    survey = take_survey(Store(str(tmp_path / "nowhere")))
     assert (survey.partials, survey.unreferenced, survey.bad_manifests) == ((), (), ())
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import (
+    FileKey,
     Receipts,
     ReceiptsUnsafe,
     boot_identity,
