@@ -275,7 +275,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, EngineError
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.model import kind_of, run, sentence_of
-from ansible_collections.archiv.ollama.plugins.module_utils._install.apply import InstallError
+from ansible_collections.archiv.ollama.plugins.module_utils._install.types import InstallError
 from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest import Layer
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors import RegistryError

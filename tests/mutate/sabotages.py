@@ -186,7 +186,7 @@ SABOTAGES = (
         "a fetched blob is named before its bytes are on the disk",
         [
             Edit(
-                f"{UTILS}/_install/download.py",
+                f"{UTILS}/_install/partial.py",
                 "        os.fchmod(self.fd, 0o644)\n        os.fsync(self.fd)\n",
                 "        os.fchmod(self.fd, 0o644)\n",
             )
@@ -366,7 +366,7 @@ SABOTAGES = (
     Sabotage(
         "links-followed",
         "root follows the links in a store, in its folders' places too",
-        [*LINKS_FOLLOWED, Edit(f"{UTILS}/_install/apply.py", "    if unsafe:\n", "    if unsafe and not store:\n")],
+        [*LINKS_FOLLOWED, Edit(f"{UTILS}/_install/plan.py", "    if unsafe:\n", "    if unsafe and not store:\n")],
         "hostile",
         "/srv/outside",
         "untouched | Judge that nobody was there",
@@ -542,7 +542,7 @@ SABOTAGES = (
     Sabotage(
         "strangers-pruned",
         "a prune takes what is neither a blob nor a download",
-        [Edit(f"{UTILS}/_install/apply.py", "if is_ours(store, one) and _is_old", "if _is_old")],
+        [Edit(f"{UTILS}/_install/remove.py", "if is_ours(store, one) and _is_old", "if _is_old")],
         f"{HOSTILE}::test_prune_takes_only_names_that_are_ours",
         "assert",
     ),

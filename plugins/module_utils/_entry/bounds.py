@@ -13,6 +13,8 @@ import sys
 import threading
 import typing as t
 
+from .._store.disk import of_disk
+
 # What is given to the way out of a module whose time is up, before it is ended where it stands.
 LAST_SECONDS = 20.0
 # The most an operator may give it: a month.
@@ -50,14 +52,6 @@ def told(error: Exception) -> tuple[str, str]:
     return "defect", (
         f"{type(error).__name__} at {where}: {error}; archiv.ollama was not made for this, so please report it with"
         " this sentence"
-    )
-
-
-def of_disk(error: OSError) -> str:
-    """An OSError alone is no sentence."""
-    where = f" at {error.filename}" if error.filename else ""
-    return (
-        f"the disk refused{where}: {error.strerror or error}; check that this runs as root and the file system is sound"
     )
 
 

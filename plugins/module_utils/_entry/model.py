@@ -11,16 +11,11 @@ import time
 import typing as t
 
 from .._engine.client import Engine, EngineError, find_remote
-from .._install.apply import (
-    InstallError,
-    Workshop,
-    stale_path,
-    stale_since,
-)
-from .._install.download import Limits
-from .._install.ensure import Job, Outcome, ensure_absent, ensure_present
+from .._install.apply import stale_path, stale_since
+from .._install.ensure import ensure_absent, ensure_present
 from .._install.progress import Progress
 from .._install.pull import PullEngine, ensure_pulled
+from .._install.types import InstallError, Job, Limits, Outcome, Workshop
 from .._model.wishes import InputInvalid, Wish, read_wishes
 from .._registry.client import Deadline, RegistryClient
 from .._registry.errors import RegistryError
@@ -28,12 +23,11 @@ from .._registry.resolve import find_mistakes, read_access
 from .._serve.assess import NoStore, NoVolume, connect, find_models_dir
 from .._serve.health import Fact
 from .._serve.reload import restart_and_load, serving
-from .._store.disk import Unsafe
+from .._store.disk import Unsafe, of_disk
 from .._store.lock import LockError
 from .._store.paths import Store
 from .._store.receipts import Receipts
 from .._store.survey import plain_survey, take_survey
-from .bounds import of_disk
 
 # Where a store would be on a host that has no Engine yet: nothing is there, which is the truth.
 _NOWHERE = "/nonexistent/models"

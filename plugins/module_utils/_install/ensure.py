@@ -9,59 +9,19 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from .._model.names import ModelName
-from .._model.wishes import Wish
-from .._serve.health import Fact
 from .._store.disk import printable
 from .._store.inspect import ModelState, look_at_all, plain_model
 from .._store.lock import hold_lock, who_holds
 from .._store.receipts import FileKey, ReceiptsUnsafe
 from .._store.survey import Leftover, take_survey
-from .apply import (
-    Plan,
-    Removal,
-    Wanted,
-    Workshop,
-    bytes_to_fetch,
-    carry_out,
-    plan,
-    plan_removal,
-    prunable,
-    refuse_full_disk,
-    refuse_repair,
-    refuse_unsafe,
-    remove,
-)
+from .apply import carry_out
+from .plan import Plan, bytes_to_fetch, plan, refuse_full_disk, refuse_repair, refuse_unsafe
 from .progress import human
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is asked for; check is check mode."""
-
-    wishes: tuple[Wish, ...]
-    verify: str = "receipt"
-    repair: bool = True
-    prune: bool = False
-    check: bool = False
-
-
-@dataclass
-class Outcome:
-    """What was done, or in check mode would be."""
-
-    changed: bool = False
-    models: list[Fact] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    before: list[str] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    download_bytes: int = 0
-    # A server that runs goes on with what it read before.
-    stale: bool = False
-    pruned: list[str] = field(default_factory=list)
+from .remove import Removal, plan_removal, prunable, remove
+from .types import Fact, Job, Outcome, Workshop
 
 
 def ensure_present(shop: Workshop, job: Job) -> Outcome:
@@ -86,7 +46,7 @@ def is_settled(state: ModelState, verify: str) -> bool:
 
 
 def _install(shop: Workshop, job: Job, outcome: Outcome) -> None:
-    plans = [plan(shop, Wanted(wish.name, wish.digest), job.verify, touch=not job.check) for wish in job.wishes]
+    plans = [plan(shop, wish, job.verify, touch=not job.check) for wish in job.wishes]
     if not job.repair:
         refuse_repair(plans)
     refuse_full_disk(shop.store, plans)

@@ -18,25 +18,10 @@ from .._registry.client import Deadline
 from .._registry.errors import DeadlineExceeded
 from .._store.inspect import ModelState, Problem, look_at_all
 from .._store.paths import Store
-from .apply import (
-    InstallError,
-    Workshop,
-    damaged,
-    make_folders,
-    mark_stale,
-    mend_modes,
-    sync_blobs,
-)
-from .ensure import (
-    Job,
-    Outcome,
-    is_settled,
-    keep_receipts,
-    pinned,
-    plain_entry,
-    prune,
-    store_lock,
-)
+from .apply import make_folders, mark_stale, mend_modes
+from .ensure import is_settled, keep_receipts, pinned, plain_entry, prune, store_lock
+from .plan import damaged, sync_blobs
+from .types import InstallError, Job, Outcome, Workshop
 
 _MOUNT = "/archiv"
 _SCRIPT = """

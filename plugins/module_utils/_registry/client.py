@@ -96,7 +96,7 @@ class RegistryClient:
         response, _final = self.follow(url, {"Accept": ", ".join(MANIFEST_TYPES)})
         try:
             judge_status(response.status, url, what)
-            raw = self._read_all(response, MANIFEST_LIMIT, what)
+            raw = read_whole(self, response, MANIFEST_LIMIT, what)
         finally:
             response.close()
         told = response.headers.get("Docker-Content-Digest") or ""
@@ -106,26 +106,6 @@ class RegistryClient:
                 f"{what} from {shown(url)} hashes to {found} but was announced as {told}; it was changed on the way"
             )
         return raw
-
-    def _read_all(self, response: Response, limit: int, what: str) -> bytes:
-        """A small body, whole or not at all."""
-        refuse_encoding(response, what)
-        raw = bytearray()
-        until = time.monotonic() + 2 * self.patience
-        while len(raw) <= limit:
-            self.deadline.check()
-            if time.monotonic() > until:
-                raise Stalled(f"{shown(response.url)} did not send {what} whole within {2 * self.patience:.3g} s")
-            piece = self.read(response, 65536)
-            if not piece:
-                break
-            raw += piece
-        else:
-            raise BadAnswer(f"{shown(response.url)} sent more than {limit} bytes for {what}")
-        told = response.headers.get("Content-Length")
-        if told is not None and told.isdigit() and int(told) != len(raw):
-            raise Cut(f"{shown(response.url)} hung up after {len(raw)} of {told} bytes of {what}")
-        return bytes(raw)
 
     def read(self, response: Response, amount: int) -> bytes:
         """What has arrived of a body, b"" at its end."""
@@ -183,7 +163,7 @@ class RegistryClient:
     def _ask_token(self, url: str, headers: dict[str, str]) -> tuple[int, bytes]:
         response = self.exchange(url, headers)
         try:
-            raw = self._read_all(response, _TOKEN_LIMIT, "a token") if response.status == 200 else b""
+            raw = read_whole(self, response, _TOKEN_LIMIT, "a token") if response.status == 200 else b""
         finally:
             response.close()
         return response.status, raw
@@ -211,3 +191,24 @@ def refuse_encoding(response: Response, what: str) -> None:
             f"{shown(response.url)} sent {what} with Content-Encoding {encoding[:20]}, though asked"
             " for plain bytes; turn compression off in the proxy before it"
         )
+
+
+def read_whole(client: RegistryClient, response: Response, limit: int, what: str) -> bytes:
+    """A small body, whole or not at all."""
+    refuse_encoding(response, what)
+    raw = bytearray()
+    until = time.monotonic() + 2 * client.patience
+    while len(raw) <= limit:
+        client.deadline.check()
+        if time.monotonic() > until:
+            raise Stalled(f"{shown(response.url)} did not send {what} whole within {2 * client.patience:.3g} s")
+        piece = client.read(response, 65536)
+        if not piece:
+            break
+        raw += piece
+    else:
+        raise BadAnswer(f"{shown(response.url)} sent more than {limit} bytes for {what}")
+    told = response.headers.get("Content-Length")
+    if told is not None and told.isdigit() and int(told) != len(raw):
+        raise Cut(f"{shown(response.url)} hung up after {len(raw)} of {told} bytes of {what}")
+    return bytes(raw)

@@ -21,14 +21,13 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._engine.client import DEFAULT_HOST, Engine, EngineError
-from .._entry.bounds import of_disk
 from .._model.wishes import InputInvalid, Wish, read_wishes
 from .._registry.logins import Login, server_of
 from .._serve.assess import (
     assess_models,
     observer,
 )
-from .._store.disk import read_kernel
+from .._store.disk import nearest_folder, of_disk, read_kernel
 from .._store.inspect import look_at_all
 from .._store.paths import Store, StoreError
 from .._store.receipts import Receipts
@@ -672,7 +671,7 @@ def _version_of(image: str, seen: judge.Observation) -> str:
 
 
 def _look_at_disks(host: preflight.Host, store: str, images: str) -> preflight.Host:
-    store, images = _nearest(store), _nearest(images)
+    store, images = nearest_folder(store), nearest_folder(images)
     devices = {os.stat(folder).st_dev: folder for folder in (store, images)}
     return replace(
         host,
@@ -683,14 +682,6 @@ def _look_at_disks(host: preflight.Host, store: str, images: str) -> preflight.H
         images_device=os.stat(images).st_dev,
         free={device: shutil.disk_usage(folder).free for device, folder in devices.items()},
     )
-
-
-def _nearest(path: str) -> str:
-    """The folder itself, or the one it will be made in."""
-    path = os.path.abspath(path)
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    return path
 
 
 def _has_locks(folder: str) -> bool:

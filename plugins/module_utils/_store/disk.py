@@ -28,14 +28,81 @@ class Unsafe(OSError):
     """Something there is not what it must be; str() is a sentence for the operator."""
 
 
-class Disk:
-    """The files below one root folder. The way to the root is the operator's, and may lead over links."""
+class Walk:
+    """The way to a path below one root folder. The way to the root is the operator's, and may lead over links."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.normpath(root)
         self._inside = self.root.rstrip("/") + "/"
 
-    # Looking.
+    def why_foreign(self, path: str, found: os.stat_result) -> str:
+        """Why others than root can change what is in a folder, in a sentence; "" where nobody can."""
+        if found.st_uid not in _trusted():
+            return (
+                f"{path} belongs to {user_name(found.st_uid)}, who could change what root puts there: stop what of"
+                f" theirs still works in it, then chown -R root: {self.root}"
+            )
+        open_to_group = found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid())
+        if (found.st_mode & stat.S_IWOTH or open_to_group) and not found.st_mode & stat.S_ISVTX:
+            return f"{path} can be written to by others than root: chmod go-w {path}"
+        return ""
+
+    @contextlib.contextmanager
+    def _at(self, path: str, changing: bool = False) -> t.Iterator[tuple[int, str]]:
+        """The folder that holds path, and its name there; changing wants each folder on the way to be root's own."""
+        descriptor, shown = -1, self.root
+        try:
+            descriptor = os.open(self.root, _FOLDER | os.O_PATH)
+            *way, name = self._parts(path) or ["."]
+            if changing:
+                self._refuse_foreign(shown, descriptor)
+            for part in way:
+                shown = os.path.join(shown, part)
+                inner = os.open(part, _FOLDER | _PLACE, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+                if changing:
+                    self._refuse_foreign(shown, descriptor)
+            yield descriptor, name
+        except Unsafe:
+            raise
+        except OSError as error:
+            # A name alone, relative to a descriptor, tells nobody where.
+            error.filename = path
+            raise
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _parts(self, path: str) -> list[str]:
+        if path == self.root:
+            return []
+        parts = path[len(self._inside) :].split("/")
+        if not self._is_below(path) or not {"", ".", ".."}.isdisjoint(parts):
+            raise ValueError(f"{path} is not below {self.root}")
+        return parts
+
+    def _is_below(self, path: str) -> bool:
+        return path.startswith(self._inside)
+
+    def _refuse_foreign(self, shown: str, descriptor: int) -> None:
+        why = self.why_foreign(shown, os.fstat(descriptor))
+        if why:
+            raise Unsafe(why)
+
+    def _check_way(self, path: str) -> None:
+        """Unsafe where the folders on the way are what is wrong."""
+        with self._at(path, changing=True):
+            pass
+
+    def _open_folder(self, path: str) -> int:
+        with self._at(path) as (folder, name):
+            flags = _FOLDER if name == "." else _FOLDER | os.O_NOFOLLOW
+            return os.open(name, os.O_RDONLY | flags, dir_fd=folder)
+
+
+class Reading(Walk):
+    """What lies there, as it is and in words; nothing is changed."""
 
     def stat(self, path: str) -> os.stat_result:
         """What lies at path itself, be it a link."""
@@ -81,12 +148,41 @@ class Disk:
                 return os.statvfs(descriptor)
             finally:
                 os.close(descriptor)
-        while not os.path.isdir(place):
-            # Of a relative path nothing is left in the end.
-            place = os.path.dirname(place) or "."
-        return os.statvfs(place)
+        return os.statvfs(nearest_folder(place))
 
-    # Changing.
+    def why_no_folder(self, path: str, found: os.stat_result) -> str:
+        """That something else lies where a folder belongs, in a sentence."""
+        return (
+            f"{path} is in the way: it is {self.kind_of(path, found)} and should be a folder; look at what it is and"
+            " move it away"
+        )
+
+    def kind_of(self, path: str, found: os.stat_result) -> str:
+        """What something is, in words; a link is told by its text, and not gone after."""
+        mode = found.st_mode
+        if stat.S_ISLNK(mode):
+            return f"a link to {printable(self.target(path))}"
+        kinds = ((stat.S_ISREG, "a file"), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"))
+        named = [words for is_it, words in kinds if is_it(mode)]
+        named += ["a socket"] if stat.S_ISSOCK(mode) else ["a device"]
+        return named[0]
+
+    def _open_any(self, path: str) -> int:
+        found = self.stat(path)
+        return self._open_folder(path) if stat.S_ISDIR(found.st_mode) else self.open(path)
+
+    def _nearest(self, path: str) -> str:
+        """As nearest_folder, by descriptors: a link is no folder. Above the root it stops."""
+        while self._is_below(path):
+            found = self.find(path)
+            if found is not None and stat.S_ISDIR(found.st_mode):
+                return path
+            path = os.path.dirname(path)
+        return path
+
+
+class Disk(Reading):
+    """What lies there, looked at and changed: the one that the code of a store is given."""
 
     def own(self, path: str, mode: int) -> int:
         """A read-write descriptor of a file that only root writes, made where it is missing."""
@@ -195,104 +291,22 @@ class Disk:
         finally:
             os.close(descriptor)
 
-    # Judging.
 
-    def why_no_folder(self, path: str, found: os.stat_result) -> str:
-        """That something else lies where a folder belongs, in a sentence."""
-        return (
-            f"{path} is in the way: it is {self.kind_of(path, found)} and should be a folder; look at what it is and"
-            " move it away"
-        )
+def of_disk(error: OSError) -> str:
+    """An OSError alone is no sentence."""
+    where = f" at {error.filename}" if error.filename else ""
+    return (
+        f"the disk refused{where}: {error.strerror or error}; check that this runs as root and the file system is sound"
+    )
 
-    def why_foreign(self, path: str, found: os.stat_result) -> str:
-        """Why others than root can change what is in a folder, in a sentence; "" where nobody can."""
-        if found.st_uid not in _trusted():
-            return (
-                f"{path} belongs to {user_name(found.st_uid)}, who could change what root puts there: stop what of"
-                f" theirs still works in it, then chown -R root: {self.root}"
-            )
-        open_to_group = found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid())
-        if (found.st_mode & stat.S_IWOTH or open_to_group) and not found.st_mode & stat.S_ISVTX:
-            return f"{path} can be written to by others than root: chmod go-w {path}"
-        return ""
 
-    def kind_of(self, path: str, found: os.stat_result) -> str:
-        """What something is, in words; a link is told by its text, and not gone after."""
-        mode = found.st_mode
-        if stat.S_ISLNK(mode):
-            return f"a link to {printable(self.target(path))}"
-        kinds = ((stat.S_ISREG, "a file"), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"))
-        named = [words for is_it, words in kinds if is_it(mode)]
-        named += ["a socket"] if stat.S_ISSOCK(mode) else ["a device"]
-        return named[0]
-
-    # Walking.
-
-    @contextlib.contextmanager
-    def _at(self, path: str, changing: bool = False) -> t.Iterator[tuple[int, str]]:
-        """The folder that holds path, and its name there; changing wants each folder on the way to be root's own."""
-        descriptor, shown = -1, self.root
-        try:
-            descriptor = os.open(self.root, _FOLDER | os.O_PATH)
-            *way, name = self._parts(path) or ["."]
-            if changing:
-                self._refuse_foreign(shown, descriptor)
-            for part in way:
-                shown = os.path.join(shown, part)
-                inner = os.open(part, _FOLDER | _PLACE, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = inner
-                if changing:
-                    self._refuse_foreign(shown, descriptor)
-            yield descriptor, name
-        except Unsafe:
-            raise
-        except OSError as error:
-            # A name alone, relative to a descriptor, tells nobody where.
-            error.filename = path
-            raise
-        finally:
-            if descriptor >= 0:
-                os.close(descriptor)
-
-    def _parts(self, path: str) -> list[str]:
-        if path == self.root:
-            return []
-        parts = path[len(self._inside) :].split("/")
-        if not self._is_below(path) or not {"", ".", ".."}.isdisjoint(parts):
-            raise ValueError(f"{path} is not below {self.root}")
-        return parts
-
-    def _is_below(self, path: str) -> bool:
-        return path.startswith(self._inside)
-
-    def _refuse_foreign(self, shown: str, descriptor: int) -> None:
-        why = self.why_foreign(shown, os.fstat(descriptor))
-        if why:
-            raise Unsafe(why)
-
-    def _check_way(self, path: str) -> None:
-        """Unsafe where the folders on the way are what is wrong."""
-        with self._at(path, changing=True):
-            pass
-
-    def _open_folder(self, path: str) -> int:
-        with self._at(path) as (folder, name):
-            flags = _FOLDER if name == "." else _FOLDER | os.O_NOFOLLOW
-            return os.open(name, os.O_RDONLY | flags, dir_fd=folder)
-
-    def _open_any(self, path: str) -> int:
-        found = self.stat(path)
-        return self._open_folder(path) if stat.S_ISDIR(found.st_mode) else self.open(path)
-
-    def _nearest(self, path: str) -> str:
-        """The folder itself, or the one it will be made in."""
-        while self._is_below(path):
-            found = self.find(path)
-            if found is not None and stat.S_ISDIR(found.st_mode):
-                return path
-            path = os.path.dirname(path)
-        return path
+def nearest_folder(path: str) -> str:
+    """The folder itself, or the one that it will be made in."""
+    # Of a relative path nothing would be left in the end.
+    path = os.path.abspath(path)
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def user_name(uid: int) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.archiv.ollama.plugins.module_utils._install import download as _fetch
+from ansible_collections.archiv.ollama.plugins.module_utils._install import ranges as _ranges
 from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
 
@@ -26,9 +27,8 @@ STEPS = ("fsync", "fdatasync", "replace", "rename", "mkdir", "chmod", "fchmod", 
 def main() -> None:
     vars(_receipts)["FINE_RACY_SECONDS"] = 0
     vars(ssl)["create_default_context"] = lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    vars(_fetch).update(
-        _PART_MIN=32 * 1024, _PART_MAX=32 * 1024, _PUBLISH=4 * 1024, _READ_MIN=4 * 1024, _RECORD_SECONDS=0.02
-    )
+    vars(_ranges).update(_PART_MIN=32 * 1024, _PART_MAX=32 * 1024)
+    vars(_fetch).update(_PUBLISH=4 * 1024, _READ_MIN=4 * 1024, _RECORD_SECONDS=0.02)
     for line in sys.stdin:
         at, arguments = json.loads(line)
         steps_out, steps_in = os.pipe()

@@ -30,9 +30,10 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.archiv.ollama.plugins.module_utils._entry import model as _run
-from ansible_collections.archiv.ollama.plugins.module_utils._install import apply as _install
 from ansible_collections.archiv.ollama.plugins.module_utils._install import download as _fetch
 from ansible_collections.archiv.ollama.plugins.module_utils._install import ensure as _ensure
+from ansible_collections.archiv.ollama.plugins.module_utils._install import plan as _plan
+from ansible_collections.archiv.ollama.plugins.module_utils._install import ranges as _ranges
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.transport import Response
@@ -57,8 +58,8 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssl, "create_default_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     monkeypatch.setattr(_registry, "WAITS", (0.01, 0.02, 0.03))
     monkeypatch.setattr(_receipts, "FINE_RACY_SECONDS", 0)
-    monkeypatch.setattr(_fetch, "_PART_MIN", 32 * 1024)
-    monkeypatch.setattr(_fetch, "_PART_MAX", 32 * 1024)
+    monkeypatch.setattr(_ranges, "_PART_MIN", 32 * 1024)
+    monkeypatch.setattr(_ranges, "_PART_MAX", 32 * 1024)
     monkeypatch.setattr(_fetch, "_READ_MIN", 2 * 1024)
     monkeypatch.setattr(_fetch, "_READ_MAX", 8 * 1024)
 
@@ -981,7 +982,7 @@ def test_adopted_store_is_on_disk_before_it_is_hashed(host: Host, monkeypatch: p
         return real_prove(*args)
 
     monkeypatch.setattr(os, "fsync", spy_fsync)
-    monkeypatch.setattr(_install, "prove_blobs", spy_prove)
+    monkeypatch.setattr(_plan, "prove_blobs", spy_prove)
     host.ok()
     before = steps[: steps.index("hash")]
     assert {str(MODEL.blob_path(host.models, role)) for role in MODEL.blobs} | {str(host.models / "blobs")} <= set(

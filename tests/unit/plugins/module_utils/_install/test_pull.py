@@ -15,13 +15,18 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine.client impor
     EngineError,
     plain_container,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._install.apply import InstallError, Workshop
-from ansible_collections.archiv.ollama.plugins.module_utils._install.ensure import Job, Outcome
 from ansible_collections.archiv.ollama.plugins.module_utils._install.pull import (
     PullEngine,
     container_options,
     ensure_pulled,
     kind_of_failure,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._install.types import (
+    InstallError,
+    Job,
+    Limits,
+    Outcome,
+    Workshop,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import Wish
@@ -110,6 +115,7 @@ def ensure(models: Path, engine: FakeEngine, **job: Any) -> Outcome:
         Store(str(models)),
         Receipts(str(models), str(models.parent.parent / "receipts"), boot="boot"),
         RegistryClient(Access(), Deadline(20)),
+        Limits(connections=1, stall_timeout=20),
     )
     wishes = (Wish(parse_name(NAME), job.pop("digest", None)),)
     return ensure_pulled(shop, Job(wishes, **job), lambda: cast(PullEngine, engine), "archiv", "ollama-model-init")

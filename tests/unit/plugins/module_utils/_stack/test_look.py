@@ -65,9 +65,3 @@ def test_containerd_that_says_nothing_has_its_usual_root(containerd: Path) -> No
 )
 def test_images_lie_below_the_engines_root_otherwise(differs: dict[str, Any]) -> None:
     assert _observe.images_root({**CONTAINERD, **differs}) == "/srv/docker"
-
-
-def test_folder_of_a_relative_path_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # It is a refusal of its own, which the look must live to tell.
-    monkeypatch.chdir(tmp_path)
-    assert _observe._nearest("data/models") == str(tmp_path)

@@ -1,28 +1,18 @@
-"""The range planner never loses a byte nor asks for one twice, and a progress record vouches for no byte too many."""
+"""A record vouches for no byte too many, and never before its bytes."""
 
 from __future__ import annotations
 
 import json
 import os
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.archiv.ollama.plugins.module_utils._install import download as _fetch
-from ansible_collections.archiv.ollama.plugins.module_utils._install.download import (
+from ansible_collections.archiv.ollama.plugins.module_utils._install.partial import Partial, check_space, read_record
+from ansible_collections.archiv.ollama.plugins.module_utils._install.ranges import (
     Extent,
-    Partial,
-    add_extent,
-    amount,
-    check_space,
-    missing,
-    part_size,
-    plan_ranges,
-    prefix,
-    read_record,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors import NoSpace
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
@@ -36,45 +26,6 @@ extents = st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(lam
 
 def covered(pieces: list[Extent]) -> set[int]:
     return {byte for start, end in pieces for byte in range(start, end)}
-
-
-def merged(pieces: list[Extent]) -> list[Extent]:
-    done: list[Extent] = []
-    for start, end in pieces:
-        done = add_extent(done, start, end)
-    return done
-
-
-@given(extents)
-def test_extents_merge_without_losing_or_inventing_a_byte(pieces: list[Extent]) -> None:
-    done = merged(pieces)
-    assert covered(done) == covered(pieces)
-    assert amount(done) == len(covered(pieces))
-    assert all(first[1] < second[0] for first, second in pairwise(done))
-
-
-@given(extents)
-def test_prefix_is_what_can_be_hashed(pieces: list[Extent]) -> None:
-    have = covered(pieces)
-    length = prefix(merged(pieces))
-    assert set(range(length)) <= have
-    assert length not in have
-
-
-@given(extents, st.integers(1, SIZE * 2))
-def test_plan_asks_for_each_missing_byte_once_in_order(pieces: list[Extent], part: int) -> None:
-    done = merged(pieces)
-    plan = plan_ranges(done, SIZE, part)
-    assert covered(plan) == set(range(SIZE)) - covered(done)
-    assert sum(end - start for start, end in plan) == len(covered(plan))
-    assert all(0 < end - start <= part for start, end in plan)
-    assert plan == sorted(plan)
-    assert covered(missing(done, SIZE)) == covered(plan)
-
-
-@given(st.integers(0, 10**12), st.integers(1, 64))
-def test_part_size_stays_between_its_bounds(todo: int, connections: int) -> None:
-    assert _fetch._PART_MIN <= part_size(todo, connections) <= _fetch._PART_MAX
 
 
 @given(extents, st.integers(0, SIZE))

@@ -1,0 +1,15 @@
+"""Where a folder will be made, whatever is there of the way to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import nearest_folder
+
+
+def test_folder_of_a_relative_path_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # It is a refusal of its own, which the look must live to tell.
+    monkeypatch.chdir(tmp_path)
+    assert nearest_folder("data/models") == str(tmp_path)
