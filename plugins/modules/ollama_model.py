@@ -273,6 +273,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.volume import NoStore
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.model import kind_of, run, sentence_of
 from ansible_collections.archiv.ollama.plugins.module_utils._install.types import InstallError
@@ -280,7 +281,6 @@ from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest impo
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors import RegistryError
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import NoStore
 from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import LockError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import StoreError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR

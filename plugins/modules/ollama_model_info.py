@@ -405,30 +405,21 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, EngineError, find_remote
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.volume import NoStore
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
-from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid, Wish, read_wishes
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Deadline, RegistryClient
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.resolve import (
-    ask_upstream,
-    find_mistakes,
-    read_access,
-)
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import (
-    Assessment,
-    NoStore,
-    assess_models,
-    connect,
-    find_models_dir,
-    observer,
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.info import (
+    ask,
+    look,
+    read_options,
     summary,
     unmet_expectations,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.health import Fact
-from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState, plain_model
+from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
+from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import plain_model
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import StoreError
-from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR, Receipts
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR
 from ansible_collections.archiv.ollama.plugins.module_utils._store.survey import plain_survey
 
 ARGUMENTS: dict[str, t.Any] = {
@@ -463,48 +454,6 @@ ARGUMENTS: dict[str, t.Any] = {
 MOST_SECONDS = 4 * 3600.0
 
 
-def refuse_mistakes(params: t.Mapping[str, t.Any]) -> None:
-    """Raise InputInvalid for options that contradict each other or cannot be."""
-    mistakes = find_mistakes(params) + find_remote(params["docker_host"])
-    needs_health = sorted({"healthy", "pinned"} & set(params["expect"]))
-    if needs_health and not params["health"]:
-        mistakes.append(f"expect: {', '.join(needs_health)} can only be told with health: true")
-    for option in ("answer_within", "timeout"):
-        if not 0 < params[option] < float("inf"):
-            mistakes.append(f"{option}: {params[option]:g} must be more than 0 seconds")
-    if mistakes:
-        raise InputInvalid("; ".join(mistakes))
-
-
-def look(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish]) -> Assessment:
-    """Read the disk and, where wanted, ask the server."""
-    engine, why_no_engine = None, ""
-    if params["health"] or not params["store"]:
-        engine, why_no_engine = connect(params["docker_host"])
-    models_dir = find_models_dir(engine, params["store"], params["project"], params["volume"], why_no_engine)
-    within = params["answer_within"]
-    return assess_models(
-        wishes,
-        models_dir=models_dir,
-        verify=params["verify"],
-        receipts=Receipts(models_dir, params["receipts_dir"]) if params["verify"] == "receipt" else None,
-        observe=observer(engine, why_no_engine, params["project"], params["service"], within)
-        if params["health"]
-        else None,
-        answer_within=within,
-        gpu=params["gpu"],
-        context_length=params["context_length"],
-    )
-
-
-def ask(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish], states: t.Sequence[ModelState]) -> list[Fact | None]:
-    """What the registries say of each model, where they are to be asked."""
-    if not params["upstream"]:
-        return [None for _ in states]
-    client = RegistryClient(read_access(params), Deadline(params["timeout"]))
-    return [ask_upstream(client, wish.name, wish.digest or state.digest) for wish, state in zip(wishes, states)]
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
@@ -514,13 +463,12 @@ def main() -> None:
 
     with bounded(MOST_SECONDS + params["timeout"] + params["answer_within"] * len(params["models"]), fail):
         try:
-            refuse_mistakes(params)
-            wishes = read_wishes(params["models"])
-            assessment = look(params, wishes)
-            upstream = ask(params, wishes, assessment.states)
+            options = read_options(params)
+            assessment = look(options)
+            upstream = ask(options, assessment.states)
         except (InputInvalid, NoStore, StoreError, EngineError) as error:
             fail("", str(error))
-    unmet = unmet_expectations(assessment, module.params["expect"])
+    unmet = unmet_expectations(assessment, options.expect)
     result: dict[str, t.Any] = {
         "models": [{**plain_model(state), "upstream": answer} for state, answer in zip(assessment.states, upstream)],
         "healthy": assessment.healthy,

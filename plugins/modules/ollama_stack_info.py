@@ -258,26 +258,16 @@ kind:
   sample: deadline
 """
 
-import dataclasses
-import json
-import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import DEFAULT_HOST, find_remote
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
-from ansible_collections.archiv.ollama.plugins.module_utils._model.versions import dotted, parse_version
-from ansible_collections.archiv.ollama.plugins.module_utils._registry import logins as _logins
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.stack import look, read_options
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import LOGIN
-from ansible_collections.archiv.ollama.plugins.module_utils._stack import judge as _stack
-from ansible_collections.archiv.ollama.plugins.module_utils._stack import look as _observe
-from ansible_collections.archiv.ollama.plugins.module_utils._stack import preflight as _preflight
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR
 
-LOOK_AGAIN_SECONDS = 1.0
-# Given to what runs since long, as a model that a client has unloaded.
-BRIEF_SECONDS = 60.0
 FILE = {
     "path": {"type": "str", "required": True},
     "content": {"type": "str", "required": True},
@@ -307,135 +297,10 @@ ARGUMENTS: dict[str, t.Any] = {
     "wait": {"type": "int", "default": 0},
     "wait_for": {"type": "str", "choices": ["settled", "clean"], "default": "settled"},
 }
-
-
 # What a look may take beside the patience it is given: it ends by itself, also where nobody waits for it any more.
 MOST_SECONDS = 300.0
 # The same where every byte is read.
 FULL_SECONDS = 86400.0
-
-
-def look(params: t.Mapping[str, t.Any], check: bool = False) -> tuple[dict[str, t.Any], list[str]]:
-    """Look until the host is as wanted, or nothing more is to be waited for: a verdict, and what is only odd.
-
-    Inputs that cannot be meant come first: what they lead to is neither looked at nor waited for.
-    """
-    mistakes = find_mistakes(params)
-    query = read_query(params, mistakes)
-    if mistakes:
-        return refuse(params, query, mistakes, check)
-    seen, document = watch(query, params)
-    if params["verify"] == "full":
-        seen = _observe.hash_models(query, seen)
-    reasons = _stack.judge_stack(seen)
-    if _stack.is_clean(reasons):
-        return _stack.write_verdict(query.project, seen, reasons, {}, []), _stack.find_notes(seen)
-    host = _observe.look_at_host(query, seen, params["inputs"])
-    seen = dataclasses.replace(seen, models_dir=seen.models_dir or _observe.future_models_dir(query))
-    registries = _observe.try_registries(query, seen, document)
-    refusals = _preflight.find_refusals(judged(params), document, _told(host, seen, check), registries)
-    refusals += _observe.judge_adoption(query, seen, document, params["inputs"].get("ollama_stack_adopt_without", ()))
-    logs = _observe.read_logs(query, _stack.find_suspects(seen, reasons))
-    verdict = _stack.write_verdict(query.project, seen, reasons, logs, refusals, params["wait_for"] == "clean")
-    verdict["refusals"] += _logins.find_plain(params["registries"], json.dumps(verdict))
-    return {**verdict, "ollama_version": _version(params, host)}, _stack.find_notes(seen)
-
-
-def watch(query: _observe.Query, params: t.Mapping[str, t.Any]) -> tuple[_stack.Observation, _observe.Document]:
-    """What is seen once it is as wanted, or time mends no more of it, or there is no more time."""
-    begun, after_start = time.monotonic(), params["wait_for"] == "clean"
-    while True:
-        seen, document = _observe.observe(query)
-        reasons = _stack.judge_stack(seen)
-        clean = _stack.is_clean(reasons)
-        if clean and query.tokens:
-            return seen, document
-        young = after_start or _stack.age_of(seen, time.time()) < params["wait"]
-        patience = params["wait"] if young else min(params["wait"], BRIEF_SECONDS)
-        late = time.monotonic() - begun >= patience
-        if not clean and (late or not _stack.time_may_mend(reasons, after_start)):
-            return seen, document
-        # Waiting asks for no answer, which would queue with the users' questions; once all else is well, one look does.
-        query = dataclasses.replace(query, tokens=clean)
-        time.sleep(0 if clean else LOOK_AGAIN_SECONDS)
-
-
-def find_mistakes(params: t.Mapping[str, t.Any]) -> list[_preflight.Mistake]:
-    """What is wrong with the inputs alone, that of the logins without their passwords."""
-    variable = "ollama_stack_registries"
-    logins = _logins.find_mistakes(params["registries"])
-    return [
-        *(_preflight.Mistake(variable, f"{variable}: {mistake}") for mistake in logins),
-        *_preflight.find_mistakes(judged(params)),
-    ]
-
-
-def judged(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The inputs, those included of which the module is told other than by their values."""
-    return {
-        **params["inputs"],
-        "ollama_stack_backend_secrets": sorted(params["secrets"]),
-        "ollama_stack_registries": [one["host"] for one in params["registries"]],
-    }
-
-
-def refuse(
-    params: t.Mapping[str, t.Any], query: _observe.Query, mistakes: t.Sequence[_preflight.Mistake], check: bool
-) -> tuple[dict[str, t.Any], list[str]]:
-    """A verdict that names the mistakes, and what can be known of the host without trusting one of them."""
-    wrong = {mistake.variable for mistake in mistakes}
-    seen = _stack.Observation()
-    document: _observe.Document = {}
-    if wrong & _observe.RELIED_ON:
-        query = dataclasses.replace(query, models=(), models_dir="", registry=None)
-    else:
-        seen, document = _observe.observe(dataclasses.replace(query, tokens=False))
-    trusted = {variable: value for variable, value in params["inputs"].items() if variable not in wrong}
-    host = _observe.look_at_host(query, seen, trusted)
-    seen = dataclasses.replace(seen, engine_missing=seen.engine_missing or host.engine_missing)
-    host = _told(host, seen, check)
-    # What Compose has against the file may be one of the mistakes in other words.
-    host = dataclasses.replace(host, compose_refused="")
-    known = {mistake.text for mistake in mistakes}
-    others = _preflight.find_refusals(judged(params), document, host)
-    others += _observe.judge_adoption(query, seen, document, trusted.get("ollama_stack_adopt_without", ()))
-    refusals = [mistake.text for mistake in mistakes] + [one for one in others if one not in known]
-    reasons = [
-        _stack.Reason("input", one.variable, one.text[len(one.variable) :].lstrip(" :"), "ask") for one in mistakes
-    ]
-    return {**_stack.write_verdict(query.project, seen, reasons, {}, refusals), "ollama_version": ""}, []
-
-
-def _told(host: _preflight.Host, seen: _stack.Observation, check: bool) -> _preflight.Host:
-    """The host with what Docker and Compose have against a deploy; where Docker is yet to come, check mode predicts."""
-    missing = "" if check else seen.engine_missing or host.engine_missing
-    return dataclasses.replace(host, engine_missing=missing, compose_refused=seen.compose_refused)
-
-
-def _version(params: t.Mapping[str, t.Any], host: _preflight.Host) -> str:
-    version = parse_version(_preflight.ollama_version(params["inputs"], host))
-    return dotted(version) if version else ""
-
-
-def read_query(params: t.Mapping[str, t.Any], mistakes: t.Iterable[_preflight.Mistake]) -> _observe.Query:
-    """What the look is to be about; no registry is asked, or told of a login, in a way that cannot be meant."""
-    astray = {mistake.variable for mistake in mistakes} & _observe.ASKED_BY
-    return _observe.Query(
-        project=params["project"],
-        directory=params["dir"],
-        files=params["files"],
-        models=params["models"],
-        models_dir=params["models_dir"] or "",
-        receipts_dir=params["receipts_dir"],
-        answer_within=params["answer_within"],
-        context_length=params["context_length"],
-        docker_host=params["docker_host"],
-        secrets=params["secrets"],
-        secrets_owner=params["owner"],
-        registry=params if params["upstream"] and not astray else None,
-        logins_file=params["logins"],
-        logins=() if astray else _logins.read_logins(params["registries"]),
-    )
 
 
 def main() -> None:
@@ -449,7 +314,7 @@ def main() -> None:
     most = FULL_SECONDS if params["verify"] == "full" else MOST_SECONDS
     most += params["wait"] + params["answer_within"] * len(params["models"])
     with bounded(most, lambda kind, sentence: module.fail_json(msg=sentence, kind=kind)):
-        verdict, notes = look(params, module.check_mode)
+        verdict, notes = look(read_options(params, module.check_mode))
     for note in notes:
         module.warn(note)
     module.exit_json(changed=False, **verdict)

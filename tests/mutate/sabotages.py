@@ -146,7 +146,7 @@ SABOTAGES = (
         "everybody on the host can read the backend's secrets, and the look does not mind",
         [
             Edit("roles/ollama_stack/tasks/secrets.yml", 'mode: "0400"', 'mode: "0444"'),
-            Edit(f"{UTILS}/_stack/look.py", 'query.secrets[name], "0400"', 'query.secrets[name], "0444"'),
+            Edit(f"{UTILS}/_stack/files.py", 'query.secrets[name], "0400"', 'query.secrets[name], "0444"'),
         ],
         STANDING,
         "the secret is the backend's alone",
@@ -252,12 +252,12 @@ SABOTAGES = (
         "an image is told by the digest of its index, not by the manifest that runs",
         [
             Edit(
-                f"{UTILS}/_stack/judge.py",
+                f"{UTILS}/_engine/client.py",
                 'image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),',
                 'image=raw.get("Image", ""),',
             ),
             Edit(
-                f"{UTILS}/_stack/judge.py",
+                f"{UTILS}/_engine/client.py",
                 'return frozenset((raw["Id"], *platforms))',
                 'return frozenset((raw["Id"],))',
             ),
@@ -271,12 +271,12 @@ SABOTAGES = (
         "an image is told by Compose's label, whose meaning changes with its version",
         [
             Edit(
-                f"{UTILS}/_stack/judge.py",
+                f"{UTILS}/_engine/client.py",
                 'image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),',
                 'image=labels.get(f"{_LABEL}image") or raw.get("Image", ""),',
             ),
             Edit(
-                f"{UTILS}/_stack/judge.py",
+                f"{UTILS}/_engine/client.py",
                 'return frozenset((raw["Id"], *platforms))',
                 'return frozenset((raw["Id"],))',
             ),
@@ -318,7 +318,7 @@ SABOTAGES = (
     Sabotage(
         "verify-cries",
         "bytes that were not hashed since a boot are a fault",
-        [Edit(f"{UTILS}/_stack/judge.py", 'for reason in reasons if reason.action == "prove"]', "for reason in ()]")],
+        [Edit(f"{UTILS}/_entry/report.py", 'for reason in reasons if reason.action == "prove"]', "for reason in ()]")],
         "reboot",
         "are not proven",
         "go_down | Look with playbooks/verify.yml, as a timer does after a boot",
@@ -342,7 +342,7 @@ SABOTAGES = (
     Sabotage(
         "network-taken",
         "a network is made anew under the containers of others",
-        [Edit(f"{UTILS}/_stack/look.py", "network_users=_look_at_networks(query, seen)", "network_users={}")],
+        [Edit(f"{UTILS}/_stack/host.py", "network_users=_look_at_networks(query, seen)", "network_users={}")],
         "adopted",
         "ansible_failed_result.msg",
         "must_fail | Judge the message",
@@ -413,7 +413,7 @@ SABOTAGES = (
         "a changed container is left to Compose, which may find it unchanged",
         [
             Edit(
-                f"{UTILS}/_stack/judge.py",
+                f"{UTILS}/_stack/actions.py",
                 'if reason.action == "recreate"}\n    # Compose',
                 'if reason.kind == "x"}\n    # Compose',
             )
@@ -431,7 +431,7 @@ SABOTAGES = (
     Sabotage(
         "look-strays",
         "the look has Compose ask the Engine that root's variables and context name",
-        [Edit(f"{UTILS}/_stack/look.py", ', "DOCKER_HOST": docker_host}', "}")],
+        [Edit(f"{UTILS}/_engine/compose.py", ', "DOCKER_HOST": docker_host}', "}")],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_commands_ask_the_named_engine_whatever_its_user_has_chosen",
         "DOCKER_HOST=unix://",
     ),
@@ -469,9 +469,9 @@ SABOTAGES = (
         "what the registry says of a model that is not in the store is not asked for",
         [
             Edit(
-                "plugins/modules/ollama_stack_info.py",
-                'params if params["upstream"] and not astray else None',
-                "None",
+                f"{UTILS}/_entry/stack.py",
+                'registry=params if params["upstream"] else None',
+                "registry=None",
             )
         ],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_model_with_a_typo_is_refused",
@@ -507,7 +507,7 @@ SABOTAGES = (
     Sabotage(
         "login-untried",
         "a login is written before a registry has taken it",
-        [Edit(f"{UTILS}/_stack/look.py", "return said if cause.status_code", "return '' if cause.status_code")],
+        [Edit(f"{UTILS}/_engine/access.py", "return said if status in", "return '' if status in")],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_wrong_password_is_refused_in_a_sentence",
         "not enough values to unpack",
     ),
@@ -562,7 +562,7 @@ SABOTAGES = (
     Sabotage(
         "rotation-unseen",
         "a secret that was replaced under a running container is not noticed",
-        [Edit(f"{UTILS}/_stack/look.py", "or not _is_at(sources[name], file.path)", "or not sources[name]")],
+        [Edit(f"{UTILS}/_stack/files.py", "or not _is_at(sources[name], file.path)", "or not sources[name]")],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_container_that_runs_with_an_old_secret_is_found",
         r"assert \(\) == \('token',\)",
     ),
@@ -597,14 +597,14 @@ SABOTAGES = (
     Sabotage(
         "inputs-last",
         "the host is looked at where a wrong input leads",
-        [Edit("plugins/modules/ollama_stack_info.py", "if wrong & _observe.RELIED_ON:", "if not wrong:")],
+        [Edit(f"{UTILS}/_entry/stack.py", "if not wrong & RELIED_ON:", "if wrong:")],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_input_that_leads_astray_is_refused_before_the_host_is_looked_at",
         "not enough values to unpack|cannot unpack|a wrong place",
     ),
     Sabotage(
         "token-a-second",
         "a look that waits asks each model for a token every second",
-        [Edit("plugins/modules/ollama_stack_info.py", "tokens=clean)", "tokens=True)")],
+        [Edit(f"{UTILS}/_entry/stack.py", "tokens=clean)", "tokens=True)")],
         f"{UNIT}/modules/test_ollama_stack_info.py::test_waiting_for_a_container_asks_no_model",
         r"len\(asked\) == 2",
     ),

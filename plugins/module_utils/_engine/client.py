@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _LABEL = "com.docker.compose."
+LOG_LINES = 15
+# What an Engine answers for an image that is not there, and for what it cannot read as a name.
+NO_IMAGE = (404, 400)
 _GPU_DEVICES = ("/dev/kfd", "/dev/dri", "/dev/nvidia")
 
 
@@ -26,19 +29,36 @@ class EngineError(Exception):
 class Container:
     """What inspect says of one container of a Compose project; raw is the whole answer."""
 
-    id: str
     name: str
     service: str
     state: str
-    health: str
-    restarts: int
-    oom_killed: bool
-    exit_code: int
-    pid: int
-    memory_limit: int
-    gpu_declared: bool
-    addresses: t.Mapping[str, str]
-    raw: t.Mapping[str, t.Any] = field(repr=False)
+    id: str = ""
+    health: str = ""
+    restarts: int = 0
+    oom_killed: bool = False
+    exit_code: int = 0
+    started: str = ""
+    pid: int = 0
+    # Bytes that it may use; 0 is no limit.
+    memory: int = 0
+    gpu_declared: bool = False
+    # The platform manifest it runs, or the image's id where the Engine keeps no manifests.
+    image: str = ""
+    config_hash: str = ""
+    compose_version: str = ""
+    # From where Compose read its project.
+    config_files: str = ""
+    working_dir: str = ""
+    env_files: str = ""
+    # By the names of its networks: their ids as they were when it was connected, its addresses and its other names.
+    networks: t.Mapping[str, str] = field(default_factory=dict)
+    addresses: t.Mapping[str, str] = field(default_factory=dict)
+    aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    raw: t.Mapping[str, t.Any] = field(default_factory=dict, repr=False)
+    # What a look at the host adds: secrets that it was started with and that are others by now, and whose process it
+    # runs, where secrets make that count.
+    outdated: tuple[str, ...] = ()
+    uid: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,14 @@ class Volume:
     options: t.Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class HostNetwork:
+    """A network that is there."""
+
+    id: str
+    internal: bool
+
+
 class Engine:
     """A connection to one Engine. The docker SDK is imported here and nowhere else."""
 
@@ -59,7 +87,8 @@ class Engine:
         self._docker = _import_docker()
         self._host = docker_host
         _refuse_dead_socket(docker_host)
-        with self._speaking():
+        self._client: t.Any = None
+        with self.speaking():
             self._client = self._docker.APIClient(base_url=docker_host, version="auto", timeout=timeout)
 
     def containers(self, project: str, service: str | None = None) -> list[Container]:
@@ -67,32 +96,32 @@ class Engine:
         labels = [f"{_LABEL}project={project}", f"{_LABEL}oneoff=False"]
         if service is not None:
             labels.append(f"{_LABEL}service={service}")
-        with self._speaking():
+        with self.speaking():
             listed = self._client.containers(all=True, filters={"label": labels})
         found = (self._inspect(entry["Id"]) for entry in listed)
         return sorted((one for one in found if one is not None), key=lambda one: (one.service, one.name))
 
     def strangers_on(self, network: str, project: str) -> list[str]:
         """The names of containers on a network, stopped ones too, that no service of this project runs."""
-        with self._speaking():
+        with self.speaking():
             listed = self._client.containers(all=True, filters={"network": [network]})
         own = {f"{_LABEL}project": project, f"{_LABEL}oneoff": "False"}.items()
         return sorted(entry["Names"][0].lstrip("/") for entry in listed if not own <= (entry["Labels"] or {}).items())
 
     def volume(self, project: str, name: str) -> Volume | None:
         """A volume of a Compose project by the name its file gives it, or by its real name."""
-        with self._speaking():
+        with self.speaking():
             listed = self._client.volumes()["Volumes"] or []
         ranked = sorted((_rank(entry, project, name), entry["Name"]) for entry in listed)
         for rank, real_name in ranked:
             if rank < _NOT_IT:
-                with self._speaking():
+                with self.speaking():
                     return plain_volume(self._client.inspect_volume(real_name))
         return None
 
     def execute(self, container_id: str, command: t.Sequence[str]) -> tuple[int, bytes]:
         """Run a command in a container: its exit code and what it wrote to standard output."""
-        with self._speaking():
+        with self.speaking():
             started = self._client.exec_create(container_id, list(command), stderr=False)
             output = self._client.exec_start(started["Id"])
             code = self._client.exec_inspect(started["Id"])["ExitCode"]
@@ -100,8 +129,45 @@ class Engine:
 
     def restart(self, container_id: str) -> None:
         """Stop and start a container; one that does not end by itself in 10 s is killed."""
-        with self._speaking():
+        with self.speaking():
             self._client.restart(container_id, timeout=10)
+
+    def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
+        """What a container of each image that is there may run."""
+        found = {}
+        for name in sorted(set(names) - {""}):
+            with self.speaking():
+                # The SDK (7.2.0) cannot ask for the manifests; an Engine before API 1.48 does not hear the question.
+                address = f"{self._client.base_url}/v{self._client.api_version}/images/{name}/json"
+                answer = self._client.get(address, params={"manifests": "1"}, timeout=self._client.timeout)
+                if answer.status_code in NO_IMAGE:
+                    continue
+                answer.raise_for_status()
+                found[name] = plain_image(answer.json())
+        return found
+
+    def networks(self) -> dict[str, HostNetwork]:
+        """Every network by its name."""
+        with self.speaking():
+            listed = self._client.networks()
+        return {item["Name"]: HostNetwork(item["Id"], bool(item["Internal"])) for item in listed}
+
+    def volumes(self) -> frozenset[str]:
+        """The names of all volumes."""
+        with self.speaking():
+            return frozenset(item["Name"] for item in self._client.volumes()["Volumes"] or [])
+
+    def log(self, container: str) -> list[str]:
+        """The last lines a container said."""
+        with self.speaking():
+            raw: bytes = self._client.logs(container, tail=LOG_LINES)
+        return raw.decode(errors="replace").splitlines()
+
+    def info(self) -> dict[str, t.Any]:
+        """What the Engine says of itself and its host."""
+        with self.speaking():
+            answer: dict[str, t.Any] = self._client.info()
+        return answer
 
     def close(self) -> None:
         """Give the connection back."""
@@ -109,23 +175,29 @@ class Engine:
 
     def _inspect(self, container_id: str) -> Container | None:
         try:
-            with self._speaking():
+            with self.speaking():
                 return plain_container(self._client.inspect_container(container_id))
         except EngineError as error:
-            if isinstance(error.__cause__, self._docker.errors.NotFound):
+            if is_missing(error):
                 return None
             raise
 
     @contextlib.contextmanager
-    def _speaking(self) -> t.Iterator[None]:
+    def speaking(self) -> t.Iterator[t.Any]:
+        """The SDK's client, for one exchange; what fails in it is an EngineError."""
         # requests' errors are OSError; the SDK lets them through.
         try:
-            yield
+            yield self._client
         except (self._docker.errors.DockerException, OSError) as error:
             raise EngineError(
                 f"the Docker Engine at {self._host} did not answer as it should: {error};"
                 " look at `systemctl status docker` on the host"
             ) from error
+
+
+def is_missing(error: EngineError) -> bool:
+    """Whether the Engine said that it has no such thing."""
+    return getattr(error.__cause__, "status_code", None) == 404
 
 
 def find_remote(docker_host: str) -> list[str]:
@@ -140,23 +212,43 @@ def find_remote(docker_host: str) -> list[str]:
 
 def plain_container(raw: t.Mapping[str, t.Any]) -> Container:
     """An inspect answer as a Container."""
-    state, host = raw["State"], raw["HostConfig"]
+    labels, state, host = raw["Config"].get("Labels") or {}, raw["State"], raw.get("HostConfig") or {}
     networks = raw["NetworkSettings"]["Networks"] or {}
     return Container(
-        id=raw["Id"],
         name=raw["Name"].lstrip("/"),
-        service=raw["Config"]["Labels"].get(f"{_LABEL}service", ""),
+        service=labels.get(f"{_LABEL}service", ""),
         state=state["Status"],
+        id=raw.get("Id", ""),
         health=(state.get("Health") or {}).get("Status", ""),
         restarts=raw.get("RestartCount", 0),
         oom_killed=state.get("OOMKilled", False),
         exit_code=state.get("ExitCode", 0),
+        started=state.get("StartedAt", ""),
         pid=state.get("Pid", 0),
-        memory_limit=host.get("Memory", 0),
+        memory=host.get("Memory", 0),
         gpu_declared=_declares_gpu(host),
-        addresses={name: net["IPAddress"] for name, net in networks.items() if net.get("IPAddress")},
+        # Not Compose's label: it is the index's digest or the platform's, as the version of Compose has it.
+        image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),
+        config_hash=labels.get(f"{_LABEL}config-hash", ""),
+        compose_version=labels.get(f"{_LABEL}version", ""),
+        config_files=labels.get(f"{_LABEL}project.config_files", ""),
+        working_dir=labels.get(f"{_LABEL}project.working_dir", ""),
+        env_files=labels.get(f"{_LABEL}project.environment_file", ""),
+        networks={name: network.get("NetworkID", "") for name, network in networks.items()},
+        addresses={name: network["IPAddress"] for name, network in networks.items() if network.get("IPAddress")},
+        aliases={name: tuple(network.get("Aliases") or ()) for name, network in networks.items()},
         raw=raw,
     )
+
+
+def plain_image(raw: t.Mapping[str, t.Any]) -> frozenset[str]:
+    """All that a container of this image may run, from the Engine's inspect with its manifests.
+
+    An index that was published again around the same platform manifest is the same image.
+    """
+    manifests = raw.get("Manifests") or []
+    platforms = (item["Descriptor"]["digest"] for item in manifests if item["Kind"] == "image" and item["Available"])
+    return frozenset((raw["Id"], *platforms))
 
 
 def plain_volume(raw: t.Mapping[str, t.Any]) -> Volume:

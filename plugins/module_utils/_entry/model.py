@@ -11,16 +11,16 @@ import time
 import typing as t
 
 from .._engine.client import Engine, EngineError, find_remote
+from .._engine.volume import NoStore, NoVolume, connect, find_models_dir
 from .._install.apply import stale_path, stale_since
 from .._install.ensure import ensure_absent, ensure_present
 from .._install.progress import Progress
-from .._install.pull import PullEngine, ensure_pulled
+from .._install.pull import ensure_pulled
 from .._install.types import InstallError, Job, Limits, Outcome, Workshop
 from .._model.wishes import InputInvalid, Wish, read_wishes
 from .._registry.client import Deadline, RegistryClient
 from .._registry.errors import RegistryError
 from .._registry.resolve import find_mistakes, read_access
-from .._serve.assess import NoStore, NoVolume, connect, find_models_dir
 from .._serve.health import Fact
 from .._serve.reload import restart_and_load, serving
 from .._store.disk import Unsafe, of_disk
@@ -71,7 +71,7 @@ def _ensure(params: Params, shop: Workshop, job: Job) -> Outcome:
     if params["method"] == "engine":
         # Made only where something is to be pulled: check mode predicts without an Engine as well.
         host = params["docker_host"]
-        return ensure_pulled(shop, job, lambda: PullEngine(host), params["project"], params["init_service"])
+        return ensure_pulled(shop, job, lambda: Engine(host), params["project"], params["init_service"])
     return ensure_present(shop, job)
 
 

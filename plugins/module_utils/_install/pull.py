@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import time
 import typing as t
 from dataclasses import replace
 
 from .._engine.client import Engine, EngineError
-from .._registry.client import Deadline
+from .._engine.one_off import run_to_end
 from .._registry.errors import DeadlineExceeded
 from .._store.inspect import ModelState, Problem, look_at_all
 from .._store.paths import Store
@@ -50,34 +49,6 @@ _KINDS = (
     ("untrusted", r"x509|certificate"),
     ("offline", r"dial tcp|no such host|i/o timeout|connection refused|network is unreachable"),
 )
-
-
-class PullEngine(Engine):
-    """The Engine that also runs one container to its end."""
-
-    def run_to_end(self, name: str, options: t.Mapping[str, t.Any], deadline: Deadline) -> tuple[int, str]:
-        """Exit code and output; the container is gone afterwards, one a killed run left behind too."""
-        host_config = self._client.create_host_config(**options["host"])
-        self._remove(name)
-        with self._speaking():
-            created = self._client.create_container(name=name, host_config=host_config, **options["container"])
-        try:
-            with self._speaking():
-                self._client.start(created["Id"])
-                while True:
-                    state = self._client.inspect_container(created["Id"])["State"]
-                    if state["Status"] in ("exited", "dead"):
-                        break
-                    deadline.check()
-                    time.sleep(0.5)
-                output = self._client.logs(created["Id"], tail=20)
-            return state["ExitCode"], output.decode(errors="replace")
-        finally:
-            self._remove(name)
-
-    def _remove(self, name: str) -> None:
-        with self._speaking(), contextlib.suppress(self._docker.errors.NotFound):
-            self._client.remove_container(name, force=True, v=True)
 
 
 def container_options(init: t.Mapping[str, t.Any], models_dir: str, names: t.Sequence[str]) -> dict[str, t.Any]:
@@ -127,7 +98,7 @@ def kind_of_failure(output: str) -> str:
 
 
 def ensure_pulled(
-    shop: Workshop, job: Job, connect: t.Callable[[], PullEngine], project: str, init_service: str
+    shop: Workshop, job: Job, connect: t.Callable[[], Engine], project: str, init_service: str
 ) -> Outcome:
     """As ensure_present, but what is missing or damaged comes by `ollama pull`."""
     outcome = Outcome()
@@ -194,7 +165,7 @@ def _words(states: t.Sequence[ModelState]) -> str:
     return "; ".join(one.text for state in states for one in state.problems)
 
 
-def _pull(shop: Workshop, todo: t.Sequence[ModelState], engine: PullEngine, project: str, init_service: str) -> None:
+def _pull(shop: Workshop, todo: t.Sequence[ModelState], engine: Engine, project: str, init_service: str) -> None:
     inits = engine.containers(project, init_service)
     if not inits:
         raise EngineError(
@@ -209,7 +180,7 @@ def _pull(shop: Workshop, todo: t.Sequence[ModelState], engine: PullEngine, proj
     options = container_options(inits[0].raw, store.models_dir, names)
     with _damaged_aside(store, todo):
         try:
-            code, output = engine.run_to_end(f"{project}-ollama-model-pull", options, shop.client.deadline)
+            code, output = run_to_end(engine, f"{project}-ollama-model-pull", options, shop.client.deadline.check)
         except DeadlineExceeded as error:
             raise InstallError(error.kind, f"`ollama pull` of {', '.join(names)}: {error}") from error
         if code != 0:

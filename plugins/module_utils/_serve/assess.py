@@ -6,25 +6,17 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._engine.client import Engine, EngineError
+from .._engine.client import Engine
 from .._model.wishes import Wish
 from .._store.inspect import ModelState, look_at_all
 from .._store.paths import Store
 from .._store.receipts import Receipts
 from .._store.survey import Survey, take_survey
-from .health import Fact, Observation, judge_health, probe
-
-
-class NoStore(Exception):
-    """The models folder cannot be found; str() is a sentence for the operator."""
-
-
-class NoVolume(NoStore):
-    """It cannot be, for its volume was never made."""
+from .health import Fact, Served, judge_health
+from .probe import probe
 
 
 @dataclass(frozen=True)
@@ -37,34 +29,13 @@ class Assessment:
     models_dir: str
 
 
-def find_models_dir(engine: Engine | None, store: str | None, project: str, volume: str, why_no_engine: str) -> str:
-    """The models folder: the given one, else that of the project's volume; NoStore says why there is none."""
-    if store:
-        if not os.path.isabs(store):
-            raise NoStore(f"store {store} is not an absolute path; give the folder that holds blobs and manifests")
-        return store
-    if engine is None:
-        raise NoStore(f"{why_no_engine}; or give the models folder as store, which needs no Engine")
-    found = engine.volume(project, volume)
-    if found is None:
-        raise NoVolume(
-            f"the Engine has no volume {volume} of project {project}; run playbooks/deploy.yml,"
-            " or give the models folder as store"
-        )
-    if not found.path:
-        raise NoStore(
-            f"volume {found.name} cannot be read from the host: {found.why_no_path}; give its models folder as store"
-        )
-    return os.path.join(found.path, "models")
-
-
 def assess_models(
     wishes: t.Sequence[Wish],
     *,
     models_dir: str,
     verify: str = "full",
     receipts: Receipts | None = None,
-    observe: t.Callable[[t.Sequence[Wish]], Observation] | None = None,
+    observe: t.Callable[[t.Sequence[Wish]], Served] | None = None,
     answer_within: float = 60,
     gpu: bool | None = None,
     context_length: int | None = None,
@@ -82,67 +53,12 @@ def assess_models(
 
 def observer(
     engine: Engine | None, why_no_engine: str, project: str, service: str, answer_within: float
-) -> t.Callable[[t.Sequence[Wish]], Observation]:
+) -> t.Callable[[t.Sequence[Wish]], Served]:
     """How assess_models asks the server of one Compose service, an Engine that is away included."""
 
-    def observe(wishes: t.Sequence[Wish]) -> Observation:
+    def observe(wishes: t.Sequence[Wish]) -> Served:
         if engine is None:
-            return Observation(engine_error=why_no_engine)
+            return Served(engine_error=why_no_engine)
         return probe(engine, project, service, wishes, answer_within)
 
     return observe
-
-
-def connect(docker_host: str) -> tuple[Engine | None, str]:
-    """The Engine, or why there is none: a store can be read without one."""
-    try:
-        return Engine(docker_host), ""
-    except EngineError as error:
-        return None, str(error)
-
-
-def unmet_expectations(assessment: Assessment, expect: t.Collection[str]) -> list[str]:
-    """Every unmet expectation in words: what, the file or answer that shows it, what to do."""
-    unmet = [line for state in assessment.states for line in _unmet_on_disk(state, expect)]
-    problems = assessment.healthy.get("problems", [])
-    if "healthy" in expect:
-        return unmet + [f"{one['subject']} is not healthy: {one['found']}; {one['action']}" for one in problems]
-    if "pinned" in expect:
-        # Nothing but a running server knows what it pinned: whatever hides that is unmet as well.
-        blind = ("engine", "no_container", "not_running", "api")
-        kinds = (*blind, "not_listed", "not_loaded", "not_pinned")
-        unmet += [
-            f"{one['subject']} is not pinned in memory: {one['found']}; {one['action']}"
-            for one in problems
-            if one["kind"] in kinds
-        ]
-    return unmet
-
-
-def _unmet_on_disk(state: ModelState, expect: t.Collection[str]) -> t.Iterator[str]:
-    lost = [word for word, fact in (("cached", state.cached), ("intact", state.intact)) if word in expect and not fact]
-    if not lost:
-        return
-    missing = " and not ".join(lost)
-    if state.intact is None:
-        yield f"{state.name} is not known to be intact: {'; '.join(state.unproven)}; look with verify: full"
-    for one in state.problems:
-        yield f"{state.name} is not {missing}: {one.text}; {one.action}"
-
-
-def summary(assessment: Assessment) -> str:
-    """One sentence a model, one for the server: the module's msg."""
-    parts = [_summary_of(state) for state in assessment.states]
-    if assessment.healthy:
-        problems = assessment.healthy["problems"]
-        words = "; ".join(f"{one['subject']}: {one['found']}" for one in problems)
-        words = words or ("busy with other requests" if assessment.healthy["busy"] else "it answers")
-        parts.append(f"{'healthy' if assessment.healthy['ok'] else 'not healthy'}: {words}")
-    return ". ".join(parts)
-
-
-def _summary_of(state: ModelState) -> str:
-    cached = "cached" if state.cached else "not cached"
-    intact = {True: "intact", False: "not intact", None: "not proven intact"}[state.intact]
-    reasons = [one.text for one in state.problems] or list(state.unproven)
-    return f"{state.name}: {cached}, {intact}" + (f" ({'; '.join(reasons)})" if reasons else "")

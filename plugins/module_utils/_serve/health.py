@@ -2,36 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the stack's Ollama answers with the wanted models: one judgement (pure) and one probe. Private."""
+"""Whether the stack's Ollama answers with the wanted models. Pure and private."""
 
 from __future__ import annotations
 
-import time
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from .._engine.cgroup import Usage, clients_waiting, usage_of
-from .._engine.client import Container, Engine, EngineError
+from .._engine.cgroup import Usage
+from .._engine.client import Container
 from .._model.names import same_model
 from .._model.wishes import Wish
-from .api import (
-    PORT,
-    ApiError,
-    ApiStatus,
-    ApiTimeout,
-    OllamaApi,
-    over_exec,
-    over_http,
-)
 
 # "For ever" is the largest duration Go knows, about the year 2318; never a fixed date.
 _FOR_EVER = 2200
-# Below this share of one core a server that keeps a request waiting is stuck, not at work.
-_AT_WORK = 0.2
 # A container this close to a limit without swap is one request away from being killed.
 _NEARLY_FULL = 0.95
-_REACH_SECONDS = 5.0
-
 Fact = dict[str, t.Any]
 
 
@@ -47,7 +33,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Observation:
+class Served:
     """Everything seen of a serving Ollama, before anybody judges it."""
 
     engine_error: str = ""
@@ -61,7 +47,7 @@ class Observation:
 
 
 def judge_health(
-    seen: Observation,
+    seen: Served,
     wishes: t.Sequence[Wish],
     answer_within: float = 60,
     gpu: bool | None = None,
@@ -92,7 +78,7 @@ def judge_health(
         "busy": any(model["busy"] for model in models),
         "oom_kills": seen.usage.oom_kills,
         "memory_used": seen.usage.memory_used,
-        "memory_limit": (seen.container.memory_limit or None) if seen.container else None,
+        "memory_limit": (seen.container.memory or None) if seen.container else None,
         "models": models,
         "problems": problems,
         "warnings": warnings,
@@ -104,7 +90,7 @@ def problem(kind: str, subject: str, found: str, action: str) -> Fact:
     return {"kind": kind, "subject": subject, "found": found, "action": action}
 
 
-def _why_no_answer(seen: Observation) -> Fact:
+def _why_no_answer(seen: Served) -> Fact:
     if seen.engine_error:
         return problem("engine", "Docker Engine", seen.engine_error, "make the Engine answer, then look again")
     if seen.container is None:
@@ -126,10 +112,10 @@ def _judge_state(container: Container) -> list[Fact]:
     return []
 
 
-def _judge_model(seen: Observation, wish: Wish, answer_within: float, problems: list[Fact]) -> Fact:
+def _judge_model(seen: Served, wish: Wish, answer_within: float, problems: list[Fact]) -> Fact:
     name = wish.name.display
-    listed = _entry(seen.tags, name)
-    loaded = _entry(seen.ps, name)
+    listed = find_entry(seen.tags, name)
+    loaded = find_entry(seen.ps, name)
     answer = seen.answers.get(name)
     pinned = loaded is not None and _year(loaded.get("expires_at")) > _FOR_EVER
     fact = {
@@ -184,7 +170,7 @@ def _warn_of_container(container: Container, usage: Usage, warnings: list[Fact])
     if container.restarts:
         found = f"restarted {container.restarts} times since it was created"
         warnings.append(problem("restarts", name, found, f"read `docker logs {name}`"))
-    used, limit = usage.memory_used, container.memory_limit
+    used, limit = usage.memory_used, container.memory
     if used and limit and used > limit * _NEARLY_FULL:
         found = f"{used} of {limit} bytes of memory in use"
         warnings.append(problem("memory", name, found, "raise OLLAMA_MEM_LIMIT or take a smaller model"))
@@ -206,7 +192,7 @@ def _warn_of_models(models: t.Sequence[Fact], gpu: bool, context_length: int | N
             warnings.append(problem("context_length", model["name"], found, action))
 
 
-def _entry(models: t.Sequence[Fact], name: str) -> Fact | None:
+def find_entry(models: t.Sequence[Fact], name: str) -> Fact | None:
     for model in models:
         if same_model(str(model.get("name") or model.get("model") or ""), name):
             return model
@@ -232,73 +218,3 @@ def _processor(loaded: Fact) -> str:
 def _is_busy(answer: Answer) -> bool:
     # 503 is Ollama's own "too many requests wait for a load".
     return answer.status == 503 or (answer.timed_out and answer.at_work)
-
-
-def probe(
-    engine: Engine, project: str, service: str, wishes: t.Sequence[Wish], answer_within: float = 60
-) -> Observation:
-    """Look at the container, the kernel's counters and the API, and ask each loaded model for one token within so
-    many seconds; 0 asks none.
-    """
-    try:
-        containers = engine.containers(project, service)
-    except EngineError as error:
-        return Observation(engine_error=str(error))
-    if not containers:
-        return Observation()
-    running = [container for container in containers if container.state == "running"]
-    container = (running or containers)[0]
-    seen = Observation(container=container, usage=usage_of(container.pid) if container.pid else Usage())
-    return _ask(engine, seen, wishes, answer_within) if running else seen
-
-
-def _ask(engine: Engine, seen: Observation, wishes: t.Sequence[Wish], answer_within: float) -> Observation:
-    container = t.cast(Container, seen.container)
-    try:
-        api, version = reach(engine, container)
-        tags, ps = api.tags(), api.ps()
-    except (ApiError, EngineError) as error:
-        return replace(seen, api_error=str(error))
-    answers = {
-        # Asking a model that is not loaded would load it, and may push another out of memory.
-        wish.name.display: _one_token(api, container, wish.name.display, answer_within)
-        for wish in wishes
-        if answer_within and wish.warm and _entry(ps, wish.name.display) is not None
-    }
-    return replace(seen, version=version, tags=tags, ps=ps, answers=answers)
-
-
-def reach(engine: Engine, container: Container) -> tuple[OllamaApi, str]:
-    """The API of a running container and its version: at an address of its own, else from inside."""
-    failure: Exception = ApiError("the container has no address of its own")
-    for address in container.addresses.values():
-        api = OllamaApi(over_http(f"http://{address}:{PORT}"), _REACH_SECONDS)
-        try:
-            return api, api.version()
-        except ApiError as error:
-            failure = error
-    api = OllamaApi(over_exec(lambda command: engine.execute(container.id, command)), _REACH_SECONDS)
-    try:
-        return api, api.version()
-    except (ApiError, EngineError):
-        # The first failure is the one an operator can act on.
-        raise failure from None
-
-
-def _one_token(api: OllamaApi, container: Container, name: str, answer_within: float) -> Answer:
-    begun, cpu_before = time.monotonic(), usage_of(container.pid).cpu_seconds
-    try:
-        return Answer(api.generate_one_token(name, answer_within))
-    except ApiTimeout as error:
-        seconds = time.monotonic() - begun
-        at_work = _at_work(cpu_before, usage_of(container.pid).cpu_seconds, seconds)
-        others = clients_waiting(container.pid, PORT) > 0
-        return Answer(seconds, str(error), timed_out=True, at_work=at_work and others)
-    except ApiStatus as error:
-        return Answer(time.monotonic() - begun, str(error), status=error.status)
-    except (ApiError, EngineError) as error:
-        return Answer(time.monotonic() - begun, str(error))
-
-
-def _at_work(before: float | None, after: float | None, seconds: float) -> bool:
-    return before is not None and after is not None and after - before > _AT_WORK * seconds

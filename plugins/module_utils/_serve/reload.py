@@ -13,7 +13,7 @@ import typing as t
 from .._engine.client import Container, Engine, EngineError
 from .._model.names import same_model
 from .api import ApiError, OllamaApi
-from .health import reach
+from .probe import reach
 
 # The server looks for GPUs before it answers, up to 30 s for each library folder.
 _START_SECONDS = 90.0

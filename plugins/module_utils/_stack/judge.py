@@ -2,185 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judges a stack: what Compose wants against what the host shows. Pure and private to this collection."""
+"""Judges a stack: what Compose reads in its file against what the host shows. Pure and private."""
 
 from __future__ import annotations
 
 import datetime
 import typing as t
-from dataclasses import dataclass, field
 
+from .._engine.client import Container
+from .._engine.compose import Service
 from .._model.versions import is_too_old
 from .._store.inspect import ModelState
 from .._store.receipts import CHANGED
+from .actions import find_wrong_networks
 from .preflight import sized
-
-# A compose file that begins so was written by the role.
-HEADER = "# Managed by archiv.ollama"
-
-# Services whose container may be restarted to mend it: they hold no data. Any other is only reported.
-STATELESS = ("backend", "ollama", "ollama-model-init", "ollama-warm")
-BACKEND = "backend"
-KEEPER = "ollama-warm"
-SERVER = "ollama"
-
-# What the verdict tells of a container.
-SHOWN = ("name", "service", "state", "health", "exit_code", "started")
-
-_LABEL = "com.docker.compose."
-
-# What mends a reason, in words that are true of a run that only looks as well. With `wait` nothing is touched, with
-# `prove` nothing is wrong.
-ACTIONS = {
-    "write": "a deploy writes it",
-    "remove": "a deploy removes it",
-    "create": "a deploy creates it",
-    "recreate": "a deploy recreates its container",
-    "restart": "a deploy restarts its container",
-    "start": "a deploy starts it",
-    "rebuild": "a deploy makes the network anew and connects its containers again",
-    "connect": "a deploy connects it",
-    "install": "a deploy installs it",
-    "check": "a deploy hashes it, and installs it again where that shows damage",
-    "prove": "a deploy reads and compares them, as does verify.yml with -e verify=full",
-    "wait": "it may still come up by itself",
-    "ask": "it needs to be mended by hand",
-}
+from .types import KEEPER, SERVER, STATELESS, Reason, Seen
 
 
-@dataclass(frozen=True)
-class Reason:
-    """One thing that is not as wanted, why that is so, and what mends it."""
-
-    kind: str
-    subject: str
-    why: str
-    action: str
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.why}; {ACTIONS[self.action]}"
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of the stack as it should be and as it is; a sha256 of "" means that it is missing, or should be."""
-
-    path: str
-    wanted_sha256: str
-    wanted_mode: str
-    sha256: str = ""
-    mode: str = ""
-    ours: bool = True
-    # The uids; None where anybody may own it.
-    wanted_owner: int | None = None
-    owner: int | None = None
-
-
-@dataclass(frozen=True)
-class Service:
-    """What Compose would run."""
-
-    name: str
-    image: str = ""
-    config_hash: str = ""
-    networks: tuple[str, ...] = ()
-    one_shot: bool = False
-    published: bool = False
-    memory: int = 0
-    # Services that it is to be started again with, as `restart: true` of its depends_on says.
-    restarts_with: tuple[str, ...] = ()
-    # More names that it has on a network.
-    aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network: its key in the compose file, whether it is internal, whether it is a plain one."""
-
-    key: str
-    internal: bool
-    plain: bool = True
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The compose file as Compose itself reads it; networks and volumes under their real names."""
-
-    services: dict[str, Service] = field(default_factory=dict)
-    networks: dict[str, Network] = field(default_factory=dict)
-    volumes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class NetworkSeen:
-    """A network that is there."""
-
-    id: str
-    internal: bool
-
-
-@dataclass(frozen=True)
-class Container:
-    """A container of the project as the Engine lists it."""
-
-    name: str
-    service: str
-    state: str
-    health: str = ""
-    exit_code: int = 0
-    started: str = ""
-    config_hash: str = ""
-    compose_version: str = ""
-    # The platform manifest it runs, or the image's id where the Engine keeps no manifests.
-    image: str = ""
-    # Where its project's files really lie, as Compose lists them, and from where it read them.
-    config_files: str = ""
-    working_dir: str = ""
-    env_files: str = ""
-    # The id of each of its networks, as it was when it was connected.
-    networks: t.Mapping[str, str] = field(default_factory=dict)
-    # The names it has on each of them.
-    aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    memory: int = 0
-    # Secrets that it was started with and that are others by now.
-    outdated: tuple[str, ...] = ()
-    # Whose process it runs, where secrets make that count.
-    uid: int | None = None
-
-
-@dataclass(frozen=True)
-class Observation:
-    """Everything one look at a host brought home."""
-
-    files: tuple[File, ...] = ()
-    # Where the first of them, the compose file, really lies.
-    compose_file: str = ""
-    # Why there is no answer from the Engine or from Compose; "" where there is one.
-    engine_missing: str = ""
-    compose_refused: str = ""
-    compose_version: str = ""
-    wanted: Wanted = field(default_factory=Wanted)
-    containers: tuple[Container, ...] = ()
-    # By name; an image or network that is not there is absent. An image is all that a container of it may run.
-    images: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
-    networks: t.Mapping[str, NetworkSeen] = field(default_factory=dict)
-    volumes: frozenset[str] = frozenset()
-    # Where the models lie on the host, or "" where nobody knows (yet).
-    models_dir: str = ""
-    store_problem: str = ""
-    # What was planted in it and is left alone.
-    strange: tuple[str, ...] = ()
-    # Why the wanted models cannot be meant; the preflight says it in the inputs' own names.
-    models_problem: str = ""
-    models: tuple[ModelState, ...] = ()
-    # Bytes of blobs that no model uses, and bytes free where they lie; None where nobody could say.
-    unreferenced: int | None = None
-    free: int | None = None
-    # What judge_health said; {} when nobody could ask.
-    healthy: t.Mapping[str, t.Any] = field(default_factory=dict)
-
-
-def judge_stack(seen: Observation) -> list[Reason]:
+def judge_stack(seen: Seen) -> list[Reason]:
     """Every reason why the host is not as wanted; none means clean."""
     reasons = _judge_files(seen)
     if seen.engine_missing:
@@ -201,190 +40,6 @@ def judge_stack(seen: Observation) -> list[Reason]:
     return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons})]
 
 
-def find_missing_images(seen: Observation) -> list[str]:
-    """Images that a start would have to pull."""
-    return sorted({service.image for service in seen.wanted.services.values()} - set(seen.images) - {""})
-
-
-def find_orphans(seen: Observation) -> list[str]:
-    """Containers of the project whose service the file does not name; reported, never removed."""
-    return sorted(
-        f"{container.name} ({container.state})"
-        for container in seen.containers
-        if seen.wanted.services and container.service not in seen.wanted.services
-    )
-
-
-def find_foreign(seen: Observation) -> list[str]:
-    """What a person made and a first deploy would take over: files without our header, and
-    containers of the project started from a file that is not ours."""
-    foreign = [f"{file.path} was not written by us" for file in seen.files if not file.ours]
-    if not foreign and (not seen.files or seen.files[0].sha256):
-        return []
-    return foreign + [
-        f"container {container.name} runs service {container.service} of {container.config_files or 'an unknown file'}"
-        for container in seen.containers
-        if foreign or seen.compose_file not in container.config_files.split(",")
-    ]
-
-
-def find_adopted(seen: Observation) -> Container | None:
-    """The backend of a stack that a person made; None where there is none to take over."""
-    foreign = bool(find_foreign(seen))
-    return next((item for item in seen.containers if foreign and item.service == BACKEND), None)
-
-
-def find_wrong_networks(seen: Observation) -> list[str]:
-    """Networks that are there and internal though they must not be, or the other way round."""
-    wanted = seen.wanted.networks
-    return [name for name in wanted if name in seen.networks and seen.networks[name].internal != wanted[name].internal]
-
-
-def write_verdict(
-    project: str,
-    seen: Observation,
-    reasons: t.Sequence[Reason],
-    logs: t.Mapping[str, t.Sequence[str]],
-    refusals: t.Sequence[str],
-    after_start: bool = False,
-) -> dict[str, t.Any]:
-    """What the module returns: the verdict for tasks, and the same in lines for a person."""
-    unproven = [reason for reason in reasons if reason.action == "prove"]
-    reasons = [reason for reason in reasons if reason.action != "prove"]
-    recreated = find_recreations(seen, reasons)
-    # What is made anew needs neither.
-    gone = {item.name for item in seen.containers if item.service in recreated}
-    return {
-        "clean": not reasons,
-        "reasons": [vars(reason) for reason in reasons],
-        "report": _write_report(project, reasons, unproven, logs, after_start),
-        "refusals": list(refusals),
-        "orphans": find_orphans(seen),
-        "foreign": find_foreign(seen),
-        "engine": not (seen.engine_missing or seen.compose_refused),
-        "start": any(reason.action not in ("install", "check", "wait") for reason in reasons),
-        "prove": [reason.subject for reason in unproven],
-        "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
-        "rebuild": find_rebuilds(seen, reasons),
-        "connect": [lost for lost in find_connections(seen, reasons) if lost["container"] not in gone],
-        "recreate": recreated,
-        "pull": find_missing_images(seen),
-        "models_dir": seen.models_dir,
-        "models": [
-            {
-                "name": model.name.display,
-                "digest": model.digest,
-                "cached": model.cached,
-                "intact": model.intact,
-                "unproven": list(model.unproven),
-            }
-            for model in seen.models
-        ],
-        "store": {"unreferenced_bytes": seen.unreferenced, "free_bytes": seen.free},
-        "healthy": dict(seen.healthy),
-        "services": [
-            {key: value for key, value in vars(container).items() if key in SHOWN} for container in seen.containers
-        ],
-    }
-
-
-def _write_report(
-    project: str,
-    reasons: t.Sequence[Reason],
-    unproven: t.Sequence[Reason],
-    logs: t.Mapping[str, t.Sequence[str]],
-    after_start: bool,
-) -> list[str]:
-    return [
-        f"{project} is not as wanted:" if reasons else f"{project} is as wanted",
-        # Where the deploy itself tells what it did not bring about, there is none to come.
-        *(f"- {reason.subject}: {reason.why}" if after_start else f"- {reason}" for reason in reasons),
-        *(f"- {reason}" for reason in unproven),
-        *(f"{name} | {line}" for name, lines in logs.items() for line in lines),
-    ]
-
-
-def find_notes(seen: Observation) -> list[str]:
-    """What a person should know although nothing is done about it."""
-    left = [f"left alone, the compose file does not name it: {orphan}" for orphan in find_orphans(seen)]
-    owners = {file.wanted_owner for file in seen.files} - {None}
-    left += [
-        f"{item.name} runs as uid {item.uid}, which cannot read its secrets: set ollama_stack_backend_uid to"
-        f" {item.uid}, unless its entrypoint reads them as root"
-        for item in seen.containers
-        if owners and item.service == BACKEND and item.uid not in {None, 0, *owners}
-    ]
-    odd = [f"{one['subject']}: {one['found']}; {one['action']}" for one in seen.healthy.get("warnings", ())]
-    return [*left, *odd, *seen.strange]
-
-
-def find_restarts(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Containers that only a restart mends; a problem of a model is one of its server."""
-    services = {
-        reason.subject if reason.subject in seen.wanted.services else SERVER
-        for reason in reasons
-        if reason.action == "restart"
-    }
-    return [container.name for container in seen.containers if container.service in services]
-
-
-def find_suspects(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Containers whose last words may tell why they do not run as they should."""
-    kinds = ("container_stopped", "container_restarting", "container_unhealthy", "one_shot_failed", "api", "no_answer")
-    subjects = {reason.subject for reason in reasons if reason.kind in kinds}
-    if any(reason.kind == "not_loaded" for reason in reasons):
-        subjects.add(KEEPER)
-    return [item.name for item in seen.containers if subjects.intersection((item.service, item.name))]
-
-
-def find_rebuilds(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
-    """Networks to be made anew, and which of the project's containers hang on them."""
-    return [
-        {
-            "name": reason.subject,
-            "key": seen.wanted.networks[reason.subject].key,
-            "internal": seen.wanted.networks[reason.subject].internal,
-            "containers": [
-                {"name": item.name, "aliases": _names_on(reason.subject, item, item.aliases)}
-                for item in seen.containers
-                if reason.subject in item.networks
-            ],
-        }
-        for reason in reasons
-        if reason.action == "rebuild"
-    ]
-
-
-def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
-    """Running containers to be put on a network again: Compose (2.26.1) does not look after that."""
-    services = {reason.subject for reason in reasons if reason.action == "connect"}
-    return [
-        {
-            "network": network,
-            "container": container.name,
-            "aliases": _names_on(network, container, seen.wanted.services[container.service].aliases),
-        }
-        for container in seen.containers
-        if container.state == "running" and container.service in services
-        for network in seen.wanted.services[container.service].networks
-        if network not in container.networks and network in seen.networks
-    ]
-
-
-def _names_on(network: str, container: Container, aliases: t.Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Those that Compose gives each container, and its own."""
-    return sorted({container.service, container.name, *aliases.get(network, ())})
-
-
-def find_recreations(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Services that Compose is made to recreate: that it finds them changed as well is not assumed."""
-    services = {reason.subject for reason in reasons if reason.action == "recreate"}
-    # Compose starts these again with the others, but only where it was asked for both.
-    while more := {item.name for item in seen.wanted.services.values() if services & {*item.restarts_with}} - services:
-        services |= more
-    return sorted(services)
-
-
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
     """Whether looking again makes sense; after a start also for what may yet come up by itself."""
     passing = ("wait", "prove", "restart", "start") if after_start else ("wait", "prove")
@@ -396,7 +51,7 @@ def is_clean(reasons: t.Sequence[Reason]) -> bool:
     return all(reason.action == "prove" for reason in reasons)
 
 
-def age_of(seen: Observation, now: float) -> float:
+def age_of(seen: Seen, now: float) -> float:
     """Seconds since a running container was started last; none that runs is as old as can be."""
     starts = [_moment(item.started) for item in seen.containers if item.state == "running"]
     return now - max(starts, default=0.0)
@@ -410,7 +65,7 @@ def _moment(text: str) -> float:
         return 0.0
 
 
-def _judge_files(seen: Observation) -> list[Reason]:
+def _judge_files(seen: Seen) -> list[Reason]:
     reasons = []
     for file in seen.files:
         if not file.wanted_sha256:
@@ -431,7 +86,7 @@ def _judge_files(seen: Observation) -> list[Reason]:
     return reasons
 
 
-def _judge_networks(seen: Observation) -> list[Reason]:
+def _judge_networks(seen: Seen) -> list[Reason]:
     reasons = []
     for name, network in seen.wanted.networks.items():
         if name not in seen.networks:
@@ -445,7 +100,7 @@ def _judge_networks(seen: Observation) -> list[Reason]:
     return reasons
 
 
-def _judge_service(service: Service, seen: Observation) -> list[Reason]:
+def _judge_service(service: Service, seen: Seen) -> list[Reason]:
     containers = [item for item in seen.containers if item.service == service.name]
     if not containers:
         return [Reason("container_missing", service.name, "it has no container", "create")]
@@ -457,7 +112,7 @@ def _judge_service(service: Service, seen: Observation) -> list[Reason]:
     return reasons
 
 
-def _judge_configuration(service: Service, container: Container, seen: Observation) -> list[Reason]:
+def _judge_configuration(service: Service, container: Container, seen: Seen) -> list[Reason]:
     reasons = []
     if container.config_hash != service.config_hash:
         kind, why = _name_change(service, container, seen)
@@ -496,13 +151,13 @@ def _renew(service: Service) -> str:
     return "recreate" if service.name in STATELESS else "ask"
 
 
-def _is_stale(container: Container, network: str, seen: Observation) -> bool:
+def _is_stale(container: Container, network: str, seen: Seen) -> bool:
     known = container.networks.get(network)
     there = seen.networks.get(network)
     return bool(known) and (there is None or there.id != known)
 
 
-def _name_change(service: Service, container: Container, seen: Observation) -> tuple[str, str]:
+def _name_change(service: Service, container: Container, seen: Seen) -> tuple[str, str]:
     if _numbers(container.compose_version) != _numbers(seen.compose_version):
         return "compose_upgraded", (
             f"Compose was upgraded from {container.compose_version or 'an unknown version'}"
@@ -574,7 +229,7 @@ _TOLD = ("engine", "no_container", "not_running", "container_health")
 _CURES = {"not_loaded": "wait", "not_pinned": "wait"}
 
 
-def _judge_health(seen: Observation, named: set[str]) -> list[Reason]:
+def _judge_health(seen: Seen, named: set[str]) -> list[Reason]:
     version = seen.healthy.get("version") or ""
     old = is_too_old(version)
     # A tag that names no version is found out only once the server itself speaks.
@@ -586,97 +241,6 @@ def _judge_health(seen: Observation, named: set[str]) -> list[Reason]:
     ]
 
 
-# What Docker and Compose print, read into the types above.
-
-
-def read_container(raw: t.Mapping[str, t.Any]) -> Container:
-    """What the Engine's inspect says of one container."""
-    labels, state = raw["Config"].get("Labels") or {}, raw["State"]
-    networks = raw["NetworkSettings"]["Networks"] or {}
-    return Container(
-        name=raw["Name"].lstrip("/"),
-        service=labels.get(f"{_LABEL}service", ""),
-        state=state["Status"],
-        health=(state.get("Health") or {}).get("Status", ""),
-        exit_code=state.get("ExitCode", 0),
-        started=state.get("StartedAt", ""),
-        config_hash=labels.get(f"{_LABEL}config-hash", ""),
-        compose_version=labels.get(f"{_LABEL}version", ""),
-        # Not Compose's label: it is the index's digest or the platform's, as the version of Compose has it.
-        image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),
-        config_files=labels.get(f"{_LABEL}project.config_files", ""),
-        working_dir=labels.get(f"{_LABEL}project.working_dir", ""),
-        env_files=labels.get(f"{_LABEL}project.environment_file", ""),
-        networks={name: network["NetworkID"] for name, network in networks.items()},
-        aliases={name: tuple(network.get("Aliases") or ()) for name, network in networks.items()},
-        memory=(raw.get("HostConfig") or {}).get("Memory", 0),
-    )
-
-
-def read_image(raw: t.Mapping[str, t.Any]) -> frozenset[str]:
-    """All that a container of this image may run, from the Engine's inspect with its manifests.
-
-    An index that was published again around the same platform manifest is the same image.
-    """
-    manifests = raw.get("Manifests") or []
-    platforms = (item["Descriptor"]["digest"] for item in manifests if item["Kind"] == "image" and item["Available"])
-    return frozenset((raw["Id"], *platforms))
-
-
-def read_hashes(text: str) -> dict[str, str]:
-    """The lines of `docker compose config --hash '*'`: a service and its hash."""
-    return dict(line.split() for line in text.splitlines() if len(line.split()) == 2)
-
-
-def read_config(document: t.Mapping[str, t.Any], hashes: t.Mapping[str, str]) -> Wanted:
-    """The answer of `docker compose config --format json`."""
-    networks = document.get("networks") or {}
-    names = {key: (value or {}).get("name", key) for key, value in networks.items()}
-    services = document.get("services") or {}
-    one_shots = {
-        needed
-        for service in services.values()
-        for needed, how in (service.get("depends_on") or {}).items()
-        if how.get("condition") == "service_completed_successfully"
-    }
-    return Wanted(
-        services={
-            name: Service(
-                name=name,
-                image=service.get("image", ""),
-                config_hash=hashes.get(name, ""),
-                networks=tuple(sorted(names[key] for key in service.get("networks") or {})),
-                one_shot=name in one_shots,
-                published=bool(service.get("ports")),
-                memory=_memory_limit(service),
-                restarts_with=tuple(
-                    needed for needed, how in (service.get("depends_on") or {}).items() if how.get("restart")
-                ),
-                aliases={
-                    names[key]: tuple((own or {}).get("aliases") or ())
-                    for key, own in (service.get("networks") or {}).items()
-                },
-            )
-            for name, service in services.items()
-        },
-        networks={
-            names[key]: Network(
-                key=key,
-                internal=bool((value or {}).get("internal")),
-                plain=not set(value or {}) - {"name", "internal", "ipam"} and not (value or {}).get("ipam"),
-            )
-            for key, value in networks.items()
-            if not (value or {}).get("external")
-        },
-        volumes=tuple(sorted((value or {}).get("name", key) for key, value in (document.get("volumes") or {}).items())),
-    )
-
-
 def _limit(size: int) -> str:
     """As the Engine counts it: 0 is no limit."""
     return sized(size) if size else "none"
-
-
-def _memory_limit(service: t.Mapping[str, t.Any]) -> int:
-    limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
-    return int(service.get("mem_limit") or limits.get("memory") or 0)

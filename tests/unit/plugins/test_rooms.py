@@ -29,8 +29,6 @@ FILES = sorted(str(path.relative_to(UTILS).with_suffix("")) for path in UTILS.rg
 LONGEST = {"function": 50, "class": 120, "file": 350}
 # Each with what stands at its head: why it is larger.
 LARGER = {
-    "module_utils/_stack/judge.py": "file",
-    "module_utils/_stack/look.py": "file",
     "module_utils/_stack/preflight.py": "file",
 }
 # What a module is documented with; ansible-doc wants it in the same file.

@@ -23,12 +23,21 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import compose
+from ansible_collections.archiv.ollama.plugins.module_utils._entry import stack
 from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest import parse_manifest
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import read_wishes
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
-from ansible_collections.archiv.ollama.plugins.module_utils._stack import judge as _stack
-from ansible_collections.archiv.ollama.plugins.module_utils._stack import look as _observe
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import files, host, judge, look
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import needs as _wanted
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.files import SECRETS, find_outdated, find_uid
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.host import (
+    _has_locks,
+    find_amd_devices,
+    find_native,
+    has_nvidia,
+)
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import File
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import look_at, look_at_all
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
@@ -95,7 +104,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("DOCKER_CONFIG", str(folder / "settings"))
-    monkeypatch.setattr(_observe, "PLUGIN_FOLDERS", ())
+    monkeypatch.setattr(compose, "PLUGIN_FOLDERS", ())
     return folder
 
 
@@ -207,7 +216,7 @@ def test_full_look_reads_every_byte_once(
         hashed.append(given)
         return look_at_all(*given)
 
-    monkeypatch.setattr(_observe, "look_at_all", counted)
+    monkeypatch.setattr(look, "look_at_all", counted)
     starting(engine, 3600)
     passing(monkeypatch, 1, lambda: None)
     verdict = run(docker_host=engine.host, verify="full", wait=10)
@@ -241,7 +250,7 @@ def passing(monkeypatch: pytest.MonkeyPatch, step: float, meanwhile: Callable[[]
     """Have so many seconds go by between two looks, and this happen."""
     clock = itertools.count(0, step)
     fake = SimpleNamespace(monotonic=lambda: next(clock), time=time.time, sleep=lambda _seconds: meanwhile())
-    monkeypatch.setattr(ollama_stack_info, "time", fake)
+    monkeypatch.setattr(stack, "time", fake)
 
 
 @pytest.mark.usefixtures("cli")
@@ -342,25 +351,25 @@ def test_native_service_is_seen_by_the_folder_it_works_in(
     systemctl.write_text('#!/bin/sh\n[ "$*" = "show --property=MainPID --value ollama.service" ] && echo 7\n')
     systemctl.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    monkeypatch.setattr(_observe, "PROCESSES", str(tmp_path))
+    monkeypatch.setattr(host, "PROCESSES", str(tmp_path))
     (tmp_path / "7").mkdir()
     told = environment.format(models=root / "models", home=tmp_path)
     (tmp_path / "7" / "environ").write_text(f"PATH=/bin\0{told}\0")
-    assert _observe.find_native(str(root)) is native
-    assert _observe.find_native("") is False
+    assert find_native(str(root)) is native
+    assert find_native("") is False
     systemctl.write_text("#!/bin/sh\necho 0\n")
-    assert _observe.find_native(str(root)) is False
+    assert find_native(str(root)) is False
 
 
 def test_device_is_a_device_with_the_group_that_may_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_observe, "DEVICES", str(tmp_path))
+    monkeypatch.setattr(host, "DEVICES", str(tmp_path))
     (tmp_path / "dri").mkdir()
     (tmp_path / "dri" / "renderD128").write_text("no device")
     (tmp_path / "dri" / "card0").symlink_to("/dev/null")
-    assert _observe.find_amd_devices() == {}
+    assert find_amd_devices() == {}
     # Everybody may open it; nodes of a group are made on a real host.
     (tmp_path / "kfd").symlink_to("/dev/null")
-    assert _observe.find_amd_devices() == {f"{tmp_path}/kfd": None}
+    assert find_amd_devices() == {f"{tmp_path}/kfd": None}
 
 
 @pytest.mark.parametrize(
@@ -384,16 +393,16 @@ def test_nvidia_is_seen_by_any_of_its_signs(
     if hook:
         (tmp_path / hook).touch(mode=0o755)
     folders = [folder.format(here=tmp_path) for folder in info.get("CDISpecDirs", ())]
-    assert _observe.has_nvidia({**info, "CDISpecDirs": folders}) is found
+    assert has_nvidia({**info, "CDISpecDirs": folders}) is found
 
 
 def test_folder_that_may_not_be_opened_says_nothing_of_locks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(path: str, flags: int) -> int:
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
-    assert _observe._has_locks(str(tmp_path))
+    assert _has_locks(str(tmp_path))
     monkeypatch.setattr(os, "open", refuse)
-    assert _observe._has_locks(str(tmp_path))
+    assert _has_locks(str(tmp_path))
 
 
 def digest(secret: str) -> str:
@@ -555,9 +564,9 @@ MOUNTS = """\
 """
 
 
-def secret(content: str, wanted: str) -> _stack.File:
+def secret(content: str, wanted: str) -> File:
     path = "/opt/archiv/.archiv/secrets/token"
-    return _stack.File(path, digest(wanted), "0400", sha256=digest(content))
+    return File(path, digest(wanted), "0400", sha256=digest(content))
 
 
 @pytest.mark.parametrize(
@@ -578,21 +587,21 @@ def secret(content: str, wanted: str) -> _stack.File:
 def test_container_that_runs_with_an_old_secret_is_found(
     root: str, content: str, outdated: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_observe, "PROCESSES", str(tmp_path))
+    monkeypatch.setattr(files, "PROCESSES", str(tmp_path))
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "mountinfo").write_text(MOUNTS.format(root=root))
-    assert _observe.find_outdated(7, [secret(content, "new")]) == outdated
+    assert find_outdated(7, [secret(content, "new")]) == outdated
     elsewhere = dataclasses.replace(secret("old", "new"), path="/opt/archiv/.archiv/secrets/not-mounted")
-    assert _observe.find_outdated(7, [elsewhere]) == _observe.find_outdated(7, []) == ()
+    assert find_outdated(7, [elsewhere]) == find_outdated(7, []) == ()
     # No process, no secret.
-    assert _observe.find_outdated(0, [secret("old", "new")]) == _observe.find_outdated(8, [secret("old", "new")]) == ()
-    assert (_observe.find_uid(7), _observe.find_uid(8), _observe.find_uid(0)) == (os.getuid(), None, None)
+    assert find_outdated(0, [secret("old", "new")]) == find_outdated(8, [secret("old", "new")]) == ()
+    assert (find_uid(7), find_uid(8), find_uid(0)) == (os.getuid(), None, None)
 
 
 def test_nothing_in_a_containers_tree_is_opened_for_its_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_observe, "PROCESSES", str(tmp_path))
+    monkeypatch.setattr(files, "PROCESSES", str(tmp_path))
     secrets = tmp_path / "7" / "root" / "run" / "secrets"
     secrets.mkdir(parents=True)
     os.mkfifo(secrets / "token")
@@ -607,7 +616,7 @@ def test_nothing_in_a_containers_tree_is_opened_for_its_secrets(
 
     threading.Thread(target=write, daemon=True).start()
     time.sleep(0.1)
-    _observe.find_outdated(7, [secret("new", "new")])
+    find_outdated(7, [secret("new", "new")])
     heard = woken.wait(0.2)
     os.close(os.open(secrets / "token", os.O_RDONLY | os.O_NONBLOCK))
     assert not heard
@@ -616,8 +625,8 @@ def test_nothing_in_a_containers_tree_is_opened_for_its_secrets(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")  # the gates run as root, so there it runs
 def test_kernel_tells_a_replaced_secret_from_one_that_was_written_to(tmp_path: Path) -> None:
     # In a mount namespace of its own, as a container has one; skipped where even root may not have that.
-    (tmp_path / "stack" / _observe.SECRETS).mkdir(parents=True)
-    path = tmp_path / "stack" / _observe.SECRETS / "token"
+    (tmp_path / "stack" / SECRETS).mkdir(parents=True)
+    path = tmp_path / "stack" / SECRETS / "token"
     path.write_text("old")
     (tmp_path / "run" / "secrets").mkdir(parents=True)
     (tmp_path / "run" / "secrets" / "token").touch()
@@ -628,11 +637,11 @@ def test_kernel_tells_a_replaced_secret_from_one_that_was_written_to(tmp_path: P
             pytest.skip("no mount namespace can be had here")
         seen = dataclasses.replace(secret("new", "new"), path=str(path))
         path.write_text("new")
-        written = _observe.find_outdated(process.pid, [seen])
+        written = find_outdated(process.pid, [seen])
         other = path.with_name("other")
         other.write_text("new")
         other.rename(path)
-        replaced = _observe.find_outdated(process.pid, [seen])
+        replaced = find_outdated(process.pid, [seen])
         process.kill()
     assert (written, replaced) == ((), ("token",))
 
@@ -694,8 +703,8 @@ def test_input_that_leads_astray_is_refused_before_the_host_is_looked_at(
     run: Run, cli: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, variable: str, options: dict[str, Any]
 ) -> None:
     looks: list[str] = []
-    for name in ("observe", "look_at_file"):
-        monkeypatch.setattr(_observe, name, lambda *_: looks.append("a wrong place"))
+    for room, name in ((stack, "observe"), (look, "look_at_file")):
+        monkeypatch.setattr(room, name, lambda *_: looks.append("a wrong place"))
     (value,) = options.values()
     verdict = run(docker_host=engine.host, inputs={variable: value, "ollama_stack_backend_port": 0}, **options)
     assert looks == []
@@ -764,7 +773,7 @@ def test_what_nobody_expected_is_one_sentence(run: Run, monkeypatch: pytest.Monk
     def stumble(_query: object) -> None:
         raise KeyError("NetworkSettings")
 
-    monkeypatch.setattr(_observe, "observe", stumble)
+    monkeypatch.setattr(stack, "observe", stumble)
     result = run()
     assert result["failed"] is True and result["kind"] == "defect"
     assert result["msg"].startswith("KeyError at test_ollama_stack_info.py:")
@@ -774,7 +783,7 @@ def test_what_nobody_expected_is_one_sentence(run: Run, monkeypatch: pytest.Monk
 
 def test_look_that_hangs_ends_by_itself(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ollama_stack_info, "MOST_SECONDS", -59.8)
-    monkeypatch.setattr(_observe, "observe", lambda _query: time.sleep(30))
+    monkeypatch.setattr(stack, "observe", lambda _query: time.sleep(30))
     began = time.monotonic()
     result = run()
     assert time.monotonic() - began < 10
@@ -796,7 +805,7 @@ def test_waiting_for_a_container_asks_no_model(
 
     monkeypatch.setattr(time, "sleep", sleep)
     # As if their bytes were proven, which no time does.
-    monkeypatch.setattr(_stack, "_judge_model", lambda _state: [])
+    monkeypatch.setattr(judge, "_judge_model", lambda _state: [])
     run(docker_host=engine.host, wait=60)
     # Once at first, and once more when all else is well.
     asked = [path for path, _ in ollama.bodies if path == "/api/generate"]
@@ -984,7 +993,7 @@ def test_store_that_may_not_be_read_is_a_reason_among_others(
     def closed(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/srv/models")
 
-    monkeypatch.setattr(_observe, "assess_models", closed)
+    monkeypatch.setattr(look, "assess_models", closed)
     verdict = run(docker_host=engine.host)
     assert any("the disk refused at /srv/models" in one for one in verdict["refusals"])
     assert len(verdict["reasons"]) > 1

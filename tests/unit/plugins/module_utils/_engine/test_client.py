@@ -41,7 +41,7 @@ def test_containers_are_found_by_compose_labels(fake: FakeEngine) -> None:
     }
     assert (container.name, container.service) == ("archiv-ollama-1", "ollama")
     assert (container.state, container.health, container.restarts) == ("running", "healthy", 0)
-    assert container.memory_limit == 8 * 1024**3
+    assert container.memory == 8 * 1024**3
     assert list(container.addresses) == ["archiv_archiv-net"]
     assert not container.gpu_declared
 

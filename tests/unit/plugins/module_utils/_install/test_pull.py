@@ -12,11 +12,12 @@ import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import (
     Container,
+    Engine,
     EngineError,
     plain_container,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._install import pull as _pull
 from ansible_collections.archiv.ollama.plugins.module_utils._install.pull import (
-    PullEngine,
     container_options,
     ensure_pulled,
     kind_of_failure,
@@ -99,7 +100,7 @@ class FakeEngine:
     def containers(self, project: str, service: str) -> list[Container]:
         return self.inits
 
-    def run_to_end(self, name: str, options: Mapping[str, Any], deadline: Deadline) -> tuple[int, str]:
+    def run_to_end(self, name: str, options: Mapping[str, Any], still_time: Callable[[], None]) -> tuple[int, str]:
         self.runs += 1
         return self.pull()
 
@@ -107,6 +108,7 @@ class FakeEngine:
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(_receipts, "FINE_RACY_SECONDS", 0)
+    monkeypatch.setattr(_pull, "run_to_end", FakeEngine.run_to_end)
     return tmp_path / "volume" / "models"
 
 
@@ -118,7 +120,7 @@ def ensure(models: Path, engine: FakeEngine, **job: Any) -> Outcome:
         Limits(connections=1, stall_timeout=20),
     )
     wishes = (Wish(parse_name(NAME), job.pop("digest", None)),)
-    return ensure_pulled(shop, Job(wishes, **job), lambda: cast(PullEngine, engine), "archiv", "ollama-model-init")
+    return ensure_pulled(shop, Job(wishes, **job), lambda: cast(Engine, engine), "archiv", "ollama-model-init")
 
 
 def good(models: Path) -> Callable[[], tuple[int, str]]:

@@ -7,17 +7,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Engine
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.volume import NoStore, connect, find_models_dir
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.info import summary, unmet_expectations
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import read_wishes
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import (
-    Assessment,
-    NoStore,
-    assess_models,
-    connect,
-    find_models_dir,
-    observer,
-    summary,
-    unmet_expectations,
-)
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import Assessment, assess_models, observer
 from tests.unit.plugins.fake_engine import recorded, serve_engine
 from tests.unit.plugins.stores import NAME, tiny_model
 

@@ -14,13 +14,13 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine.cgroup impor
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Engine, plain_container
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import Wish
-from ansible_collections.archiv.ollama.plugins.module_utils._serve import health as _health
+from ansible_collections.archiv.ollama.plugins.module_utils._serve import probe as _probe
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.health import (
     Answer,
-    Observation,
+    Served,
     judge_health,
-    probe,
 )
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.probe import probe
 from tests.unit.plugins.fake_engine import FakeEngine, recorded, serve_engine
 from tests.unit.plugins.fake_ollama import PORT, VERSIONS, FakeOllama, Handler, answer_of, serve_ollama
 
@@ -39,7 +39,7 @@ def digest() -> str:
     return f"sha256:{models_of('ps_pinned')[0]['digest']}"
 
 
-HEALTHY = Observation(
+HEALTHY = Served(
     container=RUNNING,
     usage=Usage(oom_kills=0, memory_used=1024, memory_limit=None, cpu_seconds=1),
     version="0.34.2",
@@ -49,7 +49,7 @@ HEALTHY = Observation(
 )
 
 
-def kinds(seen: Observation, *wishes: Wish, **options: Any) -> tuple[list[str], list[str]]:
+def kinds(seen: Served, *wishes: Wish, **options: Any) -> tuple[list[str], list[str]]:
     """The kinds of problems and of warnings."""
     healthy = judge_health(seen, wishes or [WISH], **options)
     assert healthy["ok"] is not healthy["problems"]
@@ -79,7 +79,7 @@ def container(**changes: Any) -> Any:
     return replace(RUNNING, **changes)
 
 
-def loaded(**changes: Any) -> Observation:
+def loaded(**changes: Any) -> Served:
     """Healthy, but for the loaded model's entry."""
     return replace(HEALTHY, ps=[models_of("ps_pinned")[0] | changes])
 
@@ -87,9 +87,9 @@ def loaded(**changes: Any) -> Observation:
 @pytest.mark.parametrize(
     ("seen", "problem"),
     [
-        pytest.param(Observation(engine_error="no Docker Engine listens"), "engine", id="no Engine"),
-        pytest.param(Observation(), "no_container", id="no container"),
-        pytest.param(Observation(container=container(state="exited")), "not_running", id="exited"),
+        pytest.param(Served(engine_error="no Docker Engine listens"), "engine", id="no Engine"),
+        pytest.param(Served(), "no_container", id="no container"),
+        pytest.param(Served(container=container(state="exited")), "not_running", id="exited"),
         pytest.param(replace(HEALTHY, version="", api_error="refused"), "api", id="no API"),
         pytest.param(replace(HEALTHY, container=container(health="unhealthy")), "container_health", id="unhealthy"),
         pytest.param(replace(HEALTHY, container=container(health="starting")), "container_health", id="starting"),
@@ -102,7 +102,7 @@ def loaded(**changes: Any) -> Observation:
         pytest.param(replace(HEALTHY, answers={NAME: Answer(60, "late", timed_out=True)}), "no_answer", id="stuck"),
     ],
 )
-def test_one_thing_wrong_is_one_problem(seen: Observation, problem: str) -> None:
+def test_one_thing_wrong_is_one_problem(seen: Served, problem: str) -> None:
     assert kinds(seen)[0] == [problem]
 
 
@@ -145,7 +145,7 @@ def test_model_that_need_not_be_warm_need_only_be_listed() -> None:
         (HEALTHY, {"context_length": 1024}, "context_length"),
     ],
 )
-def test_odd_but_answering_is_healthy_with_a_warning(seen: Observation, options: dict[str, Any], warning: str) -> None:
+def test_odd_but_answering_is_healthy_with_a_warning(seen: Served, options: dict[str, Any], warning: str) -> None:
     assert kinds(seen, **options) == ([], [warning])
 
 
@@ -195,7 +195,7 @@ def test_probe_asks_no_model_that_is_not_loaded(fake: FakeEngine, ollama: FakeOl
 def test_probe_without_container_or_engine_says_so(fake: FakeEngine) -> None:
     engine = Engine(fake.host)
     fake.answers["/containers/json"] = (200, [])
-    assert probe(engine, "archiv", "ollama", [WISH]) == Observation()
+    assert probe(engine, "archiv", "ollama", [WISH]) == Served()
     fake.answers["/containers/json"] = (500, {"message": "kaputt"})
     assert "kaputt" in probe(engine, "archiv", "ollama", [WISH]).engine_error
 
@@ -238,9 +238,7 @@ def test_probe_tells_busy_from_stuck(
 ) -> None:
     ollama.answers["/api/generate"] = silent
     begun = time.monotonic()
-    monkeypatch.setattr(
-        _health, "usage_of", lambda pid: Usage(cpu_seconds=cpu_each_second * (time.monotonic() - begun))
-    )
-    monkeypatch.setattr(_health, "clients_waiting", lambda pid, port: others)
+    monkeypatch.setattr(_probe, "usage_of", lambda pid: Usage(cpu_seconds=cpu_each_second * (time.monotonic() - begun)))
+    monkeypatch.setattr(_probe, "clients_waiting", lambda pid, port: others)
     healthy = judge_health(probe(Engine(fake.host), "archiv", "ollama", [WISH], 0.3), [WISH])
     assert (healthy["busy"], healthy["ok"]) == (busy, busy)

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The verdict on a stack, for tasks and for a person. Pure and private."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._stack.actions import (
+    find_connections,
+    find_foreign,
+    find_missing_images,
+    find_orphans,
+    find_rebuilds,
+    find_recreations,
+    find_restarts,
+)
+from .._stack.types import BACKEND, Reason, Seen
+
+# What the verdict tells of a container.
+SHOWN = ("name", "service", "state", "health", "exit_code", "started")
+
+
+def write_verdict(
+    project: str,
+    seen: Seen,
+    reasons: t.Sequence[Reason],
+    logs: t.Mapping[str, t.Sequence[str]],
+    refusals: t.Sequence[str],
+    after_start: bool = False,
+) -> dict[str, t.Any]:
+    """What the module returns: the verdict for tasks, and the same in lines for a person."""
+    unproven = [reason for reason in reasons if reason.action == "prove"]
+    reasons = [reason for reason in reasons if reason.action != "prove"]
+    recreated = find_recreations(seen, reasons)
+    # What is made anew needs neither.
+    gone = {item.name for item in seen.containers if item.service in recreated}
+    return {
+        "clean": not reasons,
+        "reasons": [vars(reason) for reason in reasons],
+        "report": _write_report(project, reasons, unproven, logs, after_start),
+        "refusals": list(refusals),
+        "orphans": find_orphans(seen),
+        "foreign": find_foreign(seen),
+        "engine": not (seen.engine_missing or seen.compose_refused),
+        "start": any(reason.action not in ("install", "check", "wait") for reason in reasons),
+        "prove": [reason.subject for reason in unproven],
+        "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
+        "rebuild": find_rebuilds(seen, reasons),
+        "connect": [lost for lost in find_connections(seen, reasons) if lost["container"] not in gone],
+        "recreate": recreated,
+        "pull": find_missing_images(seen),
+        "models_dir": seen.models_dir,
+        "models": [
+            {
+                "name": model.name.display,
+                "digest": model.digest,
+                "cached": model.cached,
+                "intact": model.intact,
+                "unproven": list(model.unproven),
+            }
+            for model in seen.models
+        ],
+        "store": {"unreferenced_bytes": seen.unreferenced, "free_bytes": seen.free},
+        "healthy": dict(seen.healthy),
+        "services": [
+            {key: value for key, value in vars(container).items() if key in SHOWN} for container in seen.containers
+        ],
+    }
+
+
+def _write_report(
+    project: str,
+    reasons: t.Sequence[Reason],
+    unproven: t.Sequence[Reason],
+    logs: t.Mapping[str, t.Sequence[str]],
+    after_start: bool,
+) -> list[str]:
+    return [
+        f"{project} is not as wanted:" if reasons else f"{project} is as wanted",
+        # Where the deploy itself tells what it did not bring about, there is none to come.
+        *(f"- {reason.subject}: {reason.why}" if after_start else f"- {reason}" for reason in reasons),
+        *(f"- {reason}" for reason in unproven),
+        *(f"{name} | {line}" for name, lines in logs.items() for line in lines),
+    ]
+
+
+def find_notes(seen: Seen) -> list[str]:
+    """What a person should know although nothing is done about it."""
+    left = [f"left alone, the compose file does not name it: {orphan}" for orphan in find_orphans(seen)]
+    owners = {file.wanted_owner for file in seen.files} - {None}
+    left += [
+        f"{item.name} runs as uid {item.uid}, which cannot read its secrets: set ollama_stack_backend_uid to"
+        f" {item.uid}, unless its entrypoint reads them as root"
+        for item in seen.containers
+        if owners and item.service == BACKEND and item.uid not in {None, 0, *owners}
+    ]
+    odd = [f"{one['subject']}: {one['found']}; {one['action']}" for one in seen.healthy.get("warnings", ())]
+    return [*left, *odd, *seen.strange]

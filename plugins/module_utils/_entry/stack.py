@@ -1,0 +1,200 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the options of ollama_stack_info to its result: look, wait, judge. Private."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._engine.compose import Document
+from .._model.versions import dotted, parse_version
+from .._registry import logins
+from .._stack import preflight
+from .._stack.actions import find_suspects
+from .._stack.host import future_models_dir, look_at_host
+from .._stack.judge import age_of, is_clean, judge_stack, time_may_mend
+from .._stack.look import hash_models, judge_adoption, observe, read_logs
+from .._stack.registries import try_registries
+from .._stack.types import Query, Reason, Seen
+from .report import find_notes, write_verdict
+
+# The inputs that lead a look where it looks: with one of them wrong it would look elsewhere.
+RELIED_ON = {
+    "ollama_stack_backend_secrets",
+    "ollama_stack_backend_timeout",
+    "ollama_stack_dir",
+    "ollama_stack_models",
+    "ollama_stack_models_dir",
+    "ollama_stack_num_parallel",
+    "ollama_stack_project",
+}
+# Those by which registries are asked.
+ASKED_BY = {
+    "ollama_stack_ca_file",
+    "ollama_stack_https_proxy",
+    "ollama_stack_mirror",
+    "ollama_stack_mirror_insecure",
+    "ollama_stack_registries",
+}
+LOOK_AGAIN_SECONDS = 1.0
+# Given to what runs since long, as a model that a client has unloaded.
+BRIEF_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the module is asked, read once."""
+
+    query: Query
+    # The role's inputs, those included of which the module is told other than by their values.
+    inputs: t.Mapping[str, t.Any]
+    registries: t.Sequence[t.Mapping[str, t.Any]]
+    # Whether every byte of the models is read.
+    full: bool
+    # Seconds to wait for what time may mend, and whether a deploy has just started the services.
+    wait: float
+    after_start: bool
+    check: bool
+
+    @property
+    def adopt_without(self) -> t.Sequence[str]:
+        names: t.Sequence[str] = self.inputs.get("ollama_stack_adopt_without", ())
+        return names
+
+
+Verdict = tuple[dict[str, t.Any], list[str]]
+
+
+def read_options(params: t.Mapping[str, t.Any], check: bool) -> Options:
+    """The options of ollama_stack_info."""
+    query = Query(
+        project=params["project"],
+        directory=params["dir"],
+        files=params["files"],
+        models=params["models"],
+        models_dir=params["models_dir"] or "",
+        receipts_dir=params["receipts_dir"],
+        answer_within=params["answer_within"],
+        context_length=params["context_length"],
+        docker_host=params["docker_host"],
+        secrets=params["secrets"],
+        secrets_owner=params["owner"],
+        registry=params if params["upstream"] else None,
+        logins_file=params["logins"],
+        logins=logins.read_logins(params["registries"]),
+    )
+    inputs = {
+        **params["inputs"],
+        "ollama_stack_backend_secrets": sorted(params["secrets"]),
+        "ollama_stack_registries": [one["host"] for one in params["registries"]],
+    }
+    return Options(
+        query=query,
+        inputs=inputs,
+        registries=params["registries"],
+        full=params["verify"] == "full",
+        wait=params["wait"],
+        after_start=params["wait_for"] == "clean",
+        check=check,
+    )
+
+
+def look(options: Options) -> Verdict:
+    """Look until the host is as wanted, or nothing more is to be waited for: a verdict, and what is only odd.
+
+    Inputs that cannot be meant come first: what they lead to is neither looked at nor waited for.
+    """
+    mistakes = find_mistakes(options)
+    if mistakes:
+        return refuse(options, mistakes)
+    query = options.query
+    seen, document = watch(query, options)
+    if options.full:
+        seen = hash_models(query, seen)
+    reasons = judge_stack(seen)
+    if is_clean(reasons):
+        return write_verdict(query.project, seen, reasons, {}, []), find_notes(seen)
+    host = look_at_host(query, seen, options.inputs)
+    seen = replace(seen, models_dir=seen.models_dir or future_models_dir(query))
+    registries = try_registries(query, seen, document)
+    refusals = preflight.find_refusals(options.inputs, document, _told(host, seen, options.check), registries)
+    refusals += judge_adoption(query, seen, document, options.adopt_without)
+    logs = read_logs(query, find_suspects(seen, reasons))
+    verdict = write_verdict(query.project, seen, reasons, logs, refusals, options.after_start)
+    verdict["refusals"] += logins.find_plain(options.registries, json.dumps(verdict))
+    return {**verdict, "ollama_version": _version(options.inputs, host)}, find_notes(seen)
+
+
+def watch(query: Query, options: Options) -> tuple[Seen, Document]:
+    """What is seen once it is as wanted, or time mends no more of it, or there is no more time."""
+    begun = time.monotonic()
+    while True:
+        seen, document = observe(query)
+        reasons = judge_stack(seen)
+        clean = is_clean(reasons)
+        if clean and query.tokens:
+            return seen, document
+        young = options.after_start or age_of(seen, time.time()) < options.wait
+        patience = options.wait if young else min(options.wait, BRIEF_SECONDS)
+        late = time.monotonic() - begun >= patience
+        if not clean and (late or not time_may_mend(reasons, options.after_start)):
+            return seen, document
+        # Waiting asks for no answer, which would queue with the users' questions; once all else is well, one look does.
+        query = replace(query, tokens=clean)
+        time.sleep(0 if clean else LOOK_AGAIN_SECONDS)
+
+
+def find_mistakes(options: Options) -> list[preflight.Mistake]:
+    """What is wrong with the inputs alone, that of the logins without their passwords."""
+    variable = "ollama_stack_registries"
+    of_logins = logins.find_mistakes(options.registries)
+    return [
+        *(preflight.Mistake(variable, f"{variable}: {mistake}") for mistake in of_logins),
+        *preflight.find_mistakes(options.inputs),
+    ]
+
+
+def refuse(options: Options, mistakes: t.Sequence[preflight.Mistake]) -> Verdict:
+    """A verdict that names the mistakes, and what can be known of the host without trusting one of them."""
+    wrong = {mistake.variable for mistake in mistakes}
+    seen = Seen()
+    document: Document = {}
+    query = trusted(options.query, wrong)
+    if not wrong & RELIED_ON:
+        seen, document = observe(replace(query, tokens=False))
+    inputs = {variable: value for variable, value in options.inputs.items() if variable not in wrong}
+    host = look_at_host(query, seen, inputs)
+    seen = replace(seen, engine_missing=seen.engine_missing or host.engine_missing)
+    # What Compose has against the file may be one of the mistakes in other words.
+    host = replace(_told(host, seen, options.check), compose_refused="")
+    known = {mistake.text for mistake in mistakes}
+    others = preflight.find_refusals(options.inputs, document, host)
+    others += judge_adoption(query, seen, document, inputs.get("ollama_stack_adopt_without", ()))
+    refusals = [mistake.text for mistake in mistakes] + [one for one in others if one not in known]
+    reasons = [Reason("input", one.variable, one.text[len(one.variable) :].lstrip(" :"), "ask") for one in mistakes]
+    return {**write_verdict(options.query.project, seen, reasons, {}, refusals), "ollama_version": ""}, []
+
+
+def trusted(query: Query, wrong: t.Collection[str]) -> Query:
+    """The query without what wrong inputs lead to; no registry is asked, or told of a login, by them."""
+    if not RELIED_ON.isdisjoint(wrong):
+        query = replace(query, models=(), models_dir="", registry=None)
+    if not ASKED_BY.isdisjoint(wrong):
+        query = replace(query, registry=None, logins=())
+    return query
+
+
+def _told(host: preflight.Host, seen: Seen, check: bool) -> preflight.Host:
+    """The host with what Docker and Compose have against a deploy; where Docker is yet to come, check mode predicts."""
+    missing = "" if check else seen.engine_missing or host.engine_missing
+    return replace(host, engine_missing=missing, compose_refused=seen.compose_refused)
+
+
+def _version(inputs: t.Mapping[str, t.Any], host: preflight.Host) -> str:
+    version = parse_version(preflight.ollama_version(inputs, host))
+    return dotted(version) if version else ""

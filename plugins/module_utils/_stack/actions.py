@@ -1,0 +1,118 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a deploy does about what a look found: which containers, networks and images it touches. Pure and private."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._engine.client import Container
+from .types import BACKEND, KEEPER, SERVER, Reason, Seen
+
+
+def find_missing_images(seen: Seen) -> list[str]:
+    """Images that a start would have to pull."""
+    return sorted({service.image for service in seen.wanted.services.values()} - set(seen.images) - {""})
+
+
+def find_orphans(seen: Seen) -> list[str]:
+    """Containers of the project whose service the file does not name; reported, never removed."""
+    return sorted(
+        f"{container.name} ({container.state})"
+        for container in seen.containers
+        if seen.wanted.services and container.service not in seen.wanted.services
+    )
+
+
+def find_foreign(seen: Seen) -> list[str]:
+    """What a person made and a first deploy would take over: files without our header, and
+    containers of the project started from a file that is not ours."""
+    foreign = [f"{file.path} was not written by us" for file in seen.files if not file.ours]
+    if not foreign and (not seen.files or seen.files[0].sha256):
+        return []
+    return foreign + [
+        f"container {container.name} runs service {container.service} of {container.config_files or 'an unknown file'}"
+        for container in seen.containers
+        if foreign or seen.compose_file not in container.config_files.split(",")
+    ]
+
+
+def find_adopted(seen: Seen) -> Container | None:
+    """The backend of a stack that a person made; None where there is none to take over."""
+    foreign = bool(find_foreign(seen))
+    return next((item for item in seen.containers if foreign and item.service == BACKEND), None)
+
+
+def find_wrong_networks(seen: Seen) -> list[str]:
+    """Networks that are there and internal though they must not be, or the other way round."""
+    wanted = seen.wanted.networks
+    return [name for name in wanted if name in seen.networks and seen.networks[name].internal != wanted[name].internal]
+
+
+def find_restarts(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
+    """Containers that only a restart mends; a problem of a model is one of its server."""
+    services = {
+        reason.subject if reason.subject in seen.wanted.services else SERVER
+        for reason in reasons
+        if reason.action == "restart"
+    }
+    return [container.name for container in seen.containers if container.service in services]
+
+
+def find_suspects(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
+    """Containers whose last words may tell why they do not run as they should."""
+    kinds = ("container_stopped", "container_restarting", "container_unhealthy", "one_shot_failed", "api", "no_answer")
+    subjects = {reason.subject for reason in reasons if reason.kind in kinds}
+    if any(reason.kind == "not_loaded" for reason in reasons):
+        subjects.add(KEEPER)
+    return [item.name for item in seen.containers if subjects.intersection((item.service, item.name))]
+
+
+def find_rebuilds(seen: Seen, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
+    """Networks to be made anew, and which of the project's containers hang on them."""
+    return [
+        {
+            "name": reason.subject,
+            "key": seen.wanted.networks[reason.subject].key,
+            "internal": seen.wanted.networks[reason.subject].internal,
+            "containers": [
+                {"name": item.name, "aliases": _names_on(reason.subject, item, item.aliases)}
+                for item in seen.containers
+                if reason.subject in item.networks
+            ],
+        }
+        for reason in reasons
+        if reason.action == "rebuild"
+    ]
+
+
+def find_connections(seen: Seen, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
+    """Running containers to be put on a network again: Compose (2.26.1) does not look after that."""
+    services = {reason.subject for reason in reasons if reason.action == "connect"}
+    return [
+        {
+            "network": network,
+            "container": container.name,
+            "aliases": _names_on(network, container, seen.wanted.services[container.service].aliases),
+        }
+        for container in seen.containers
+        if container.state == "running" and container.service in services
+        for network in seen.wanted.services[container.service].networks
+        if network not in container.networks and network in seen.networks
+    ]
+
+
+def _names_on(network: str, container: Container, aliases: t.Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Those that Compose gives each container, and its own."""
+    return sorted({container.service, container.name, *aliases.get(network, ())})
+
+
+def find_recreations(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
+    """Services that Compose is made to recreate: that it finds them changed as well is not assumed."""
+    services = {reason.subject for reason in reasons if reason.action == "recreate"}
+    # Compose starts these again with the others, but only where it was asked for both.
+    while more := {item.name for item in seen.wanted.services.values() if services & {*item.restarts_with}} - services:
+        services |= more
+    return sorted(services)

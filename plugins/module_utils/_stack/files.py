@@ -1,0 +1,95 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stack's own files on the host, secrets and logins among them, and which secrets its containers hold. Private."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import typing as t
+from dataclasses import replace
+
+from .._store.disk import read_kernel
+from .types import HEADER, File, Query
+
+# Where Compose mounts secrets.
+MOUNTED = "/run/secrets/"
+# How many bytes the mounts of a container may take to list.
+MOUNTS_LIMIT = 1024 * 1024
+# Below the stack's folder.
+SECRETS = ".archiv/secrets"
+LOGINS = ".archiv/docker-config/config.json"
+PROCESSES = "/proc"
+
+
+def look_at_file(path: str, content: str, mode: str) -> File:
+    """The file at path beside what it should be."""
+    seen, raw = _read(File(path, hashlib.sha256(content.encode()).hexdigest(), mode))
+    # Only a file that is to carry the header can be told from a person's own.
+    foreign = content.startswith(HEADER) and not raw.startswith(HEADER.encode())
+    return replace(seen, ours=not (seen.sha256 and foreign))
+
+
+def look_at_secret(query: Query, name: str) -> File:
+    """The file of one secret; what it should hold is known by its digest alone."""
+    path = os.path.join(query.directory, SECRETS, name)
+    return _read(File(path, query.secrets[name], "0400", wanted_owner=query.secrets_owner))[0]
+
+
+def look_at_logins(query: Query) -> tuple[File, ...]:
+    """The file with the logins for images, where it should be there or is."""
+    path = os.path.join(query.directory, LOGINS)
+    wanted = File(path, query.logins_file, "0600")
+    return (_read(wanted)[0],) if query.logins_file or os.path.lexists(path) else ()
+
+
+def find_outdated(pid: int, secrets: t.Sequence[File]) -> tuple[str, ...]:
+    """The secrets a running container has mounted that are not the wanted ones.
+
+    It sees the file that was there when it was started, also once another was put in its place; one that was only
+    written to it sees as it is now. Which file that is the kernel tells: what lies in its tree may be anything.
+    """
+    try:
+        table = read_kernel(f"{PROCESSES}/{pid}/mountinfo", MOUNTS_LIMIT) if pid and secrets else ""
+    except OSError:
+        return ()
+    # ID PARENT DEVICE ROOT MOUNT-POINT; of several at one point the last is on top.
+    mounts = [words[3:5] for words in map(str.split, table.splitlines()) if len(words) > 4]
+    sources = {place.rpartition(MOUNTED)[2]: root for root, place in mounts if MOUNTED in place}
+    names = {os.path.basename(file.path): file for file in secrets}
+    return tuple(
+        name
+        for name, file in names.items()
+        if name in sources and (file.sha256 != file.wanted_sha256 or not _is_at(sources[name], file.path))
+    )
+
+
+def _is_at(root: str, path: str) -> bool:
+    """Whether a mount's root, told from the top of its file system, lies at path still: neither removed nor moved."""
+    return path.endswith(root) or root.endswith(f"/{SECRETS}/{os.path.basename(path)}")
+
+
+def find_uid(pid: int) -> int | None:
+    """The uid of a running process; None where it is gone."""
+    try:
+        return os.stat(f"{PROCESSES}/{pid}").st_uid if pid else None
+    except OSError:
+        return None
+
+
+def _read(file: File) -> tuple[File, bytes]:
+    try:
+        with open(file.path, "rb", opener=_open_at_once) as opened:
+            raw = opened.read()
+            status = os.fstat(opened.fileno())
+    except OSError:
+        return file, b""
+    mode = f"{status.st_mode & 0o7777:04o}"
+    return replace(file, sha256=hashlib.sha256(raw).hexdigest(), mode=mode, owner=status.st_uid), raw
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # NONBLOCK: a FIFO in a file's place, or in a container, must not hang the module.
+    return os.open(path, flags | os.O_NONBLOCK)

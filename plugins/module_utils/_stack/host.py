@@ -1,0 +1,212 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the preflight asks of a host: devices, disks, networks, versions, what its models need. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import os
+import re
+import shutil
+import stat
+import subprocess
+import typing as t
+from dataclasses import replace
+
+from .._engine.client import Engine, EngineError
+from .._engine.compose import CLI_SECONDS, ComposeMissing, ComposeRefused, compose_version
+from .._model.wishes import InputInvalid, read_wishes
+from .._store.disk import nearest_folder, read_kernel
+from .._store.paths import Store
+from . import preflight
+from .actions import find_missing_images, find_wrong_networks
+from .files import MOUNTS_LIMIT, PROCESSES
+from .look import VOLUME
+from .types import SERVER, Query, Seen
+
+# What Ollama's own installer sets up.
+NATIVE = "ollama.service"
+DEVICES = "/dev"
+# A container gets an NVIDIA GPU through one of them; Engine 26 knows the first alone.
+NVIDIA_HOOKS = ("nvidia-container-runtime-hook", "nvidia-cdi-hook")
+# Where containerd keeps everything unless it is told otherwise.
+CONTAINERD_ROOT = "/var/lib/containerd"
+
+
+def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> preflight.Host:
+    """What the preflight asks of a host; only a host that is not clean is asked."""
+    host = preflight.Host(
+        root=os.geteuid() == 0,
+        store_problem=seen.store_problem,
+        ollama_version=_version_of(str(inputs.get("ollama_stack_image", "")), seen),
+        missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
+        missing_images=tuple(find_missing_images(seen)),
+        amd_devices=find_amd_devices(),
+        network_users=_look_at_networks(query, seen),
+    )
+    host = replace(host, models=_look_at_needs(query, seen, inputs, host))
+    with contextlib.suppress(ComposeMissing, ComposeRefused):
+        host = replace(host, compose_version=compose_version(query.docker_host))
+    try:
+        info = Engine(query.docker_host).info()
+    except EngineError as error:
+        return replace(host, engine_missing=str(error))
+    return _look_at_disks(
+        replace(
+            host,
+            memory=info.get("MemTotal"),
+            cpus=info.get("NCPU"),
+            memory_limits=bool(info.get("MemoryLimit", True)),
+            engine_version=info.get("ServerVersion", ""),
+            nvidia=has_nvidia(info),
+            selinux=any("name=selinux" in option for option in info.get("SecurityOptions") or ()),
+            user_namespace="name=userns" in (info.get("SecurityOptions") or ()),
+            native=find_native(inputs.get("ollama_stack_models_dir") or ""),
+        ),
+        # Not the models folder itself, which may be a link to anywhere.
+        os.path.dirname(seen.models_dir) or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
+        images_root(info),
+    )
+
+
+def _look_at_networks(query: Query, seen: Seen) -> dict[str, tuple[str, ...]]:
+    """Who else hangs on a network that is to be made anew."""
+    wrong = find_wrong_networks(seen)
+    if not wrong:
+        return {}
+    try:
+        engine = Engine(query.docker_host)
+        users = {name: tuple(engine.strangers_on(name, query.project)) for name in wrong}
+    except EngineError:
+        # A refusal of its own.
+        return {}
+    return {name: found for name, found in users.items() if found}
+
+
+def find_native(root: str) -> bool:
+    """Whether the host's own ollama.service is at work in this folder."""
+    systemctl = shutil.which("systemctl")
+    if not root or systemctl is None:
+        return False
+    question = [systemctl, "show", "--property=MainPID", "--value", NATIVE]
+    with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
+        said = subprocess.run(question, capture_output=True, text=True, timeout=CLI_SECONDS, check=False).stdout
+        pid = int(said)
+        variables = dict(
+            one.partition("=")[::2] for one in read_kernel(f"{PROCESSES}/{pid}/environ", MOUNTS_LIMIT).split("\0")
+        )
+        home = os.path.join(variables.get("HOME", "/"), ".ollama", "models")
+        return pid > 0 and os.path.realpath(variables.get("OLLAMA_MODELS") or home) == os.path.realpath(
+            os.path.join(root, "models")
+        )
+    return False
+
+
+def images_root(info: t.Mapping[str, t.Any]) -> str:
+    """Where this Engine keeps its images: with the containerd store below containerd's root, which is not its own."""
+    driver = dict(info.get("DriverStatus") or ()).get("driver-type", "")
+    address = (info.get("Containerd") or {}).get("Address", "")
+    # One that the Engine started itself lies below the Engine's root.
+    if "io.containerd.snapshotter" not in driver or "/docker/containerd/" in address:
+        return str(info["DockerRootDir"])
+    said = ""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        said = subprocess.run(
+            ["containerd", "config", "dump"], capture_output=True, text=True, timeout=CLI_SECONDS, check=False
+        ).stdout
+    found = re.search(r"""^root *= *['"](.+)['"]""", said, re.MULTILINE)
+    return found.group(1) if found else CONTAINERD_ROOT
+
+
+def find_amd_devices() -> dict[str, int | None]:
+    """The device nodes that ROCm opens, each with the group that alone may do so; None where everybody may."""
+    found: dict[str, int | None] = {}
+    for path in sorted([f"{DEVICES}/kfd", *glob.glob(f"{DEVICES}/dri/renderD*")]):
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            if stat.S_ISCHR(status.st_mode):
+                found[path] = None if status.st_mode & 0o6 == 0o6 else status.st_gid
+    return found
+
+
+def has_nvidia(info: t.Mapping[str, t.Any]) -> bool:
+    """Whether anything says that this Engine can hand out NVIDIA's GPUs: it does not tell that itself."""
+    told = [*(info.get("Runtimes") or {}), *(device.get("ID", "") for device in info.get("DiscoveredDevices") or [])]
+    # Where devices are described for it, /etc/cdi and /var/run/cdi.
+    told += [os.path.basename(path) for folder in info.get("CDISpecDirs") or () for path in glob.glob(f"{folder}/*")]
+    return any("nvidia" in word for word in told) or any(map(shutil.which, NVIDIA_HOOKS))
+
+
+def _look_at_needs(
+    query: Query, seen: Seen, inputs: t.Mapping[str, t.Any], host: preflight.Host
+) -> tuple[preflight.Model, ...]:
+    # Loaded here, because a clean host needs neither it nor all it takes to speak with a registry.
+    from . import needs
+
+    try:
+        wishes = read_wishes(query.models)
+    except InputInvalid:
+        return ()
+    return needs.measure(
+        wishes,
+        seen.models,
+        Store(seen.models_dir or query.models_dir or os.path.join(os.devnull, "models")),
+        # A CA that is missing is a refusal of its own.
+        None if host.missing_files else query.registry,
+        preflight.ollama_version(inputs, host),
+        query.context_length,
+        int(inputs.get("ollama_stack_num_parallel", 1)),
+    )
+
+
+def future_models_dir(query: Query) -> str:
+    """Where the models will lie, in a folder or in a volume that is yet to be made; check mode looks there."""
+    if query.models_dir:
+        return query.models_dir
+    root = "/var/lib/docker"
+    with contextlib.suppress(EngineError):
+        root = Engine(query.docker_host).info()["DockerRootDir"]
+    return os.path.join(root, "volumes", f"{query.project}_{VOLUME}", "_data", "models")
+
+
+def _version_of(image: str, seen: Seen) -> str:
+    """What the server says, where it runs the wanted image: a look starts no container to ask another one."""
+    server = next((item for item in seen.containers if item.service == SERVER), None)
+    if server is None or server.image not in seen.images.get(image, ()):
+        return ""
+    return str(seen.healthy.get("version") or "")
+
+
+def _look_at_disks(host: preflight.Host, store: str, images: str) -> preflight.Host:
+    store, images = nearest_folder(store), nearest_folder(images)
+    devices = {os.stat(folder).st_dev: folder for folder in (store, images)}
+    return replace(
+        host,
+        store=store,
+        store_locks=_has_locks(store),
+        store_device=os.stat(store).st_dev,
+        images=images,
+        images_device=os.stat(images).st_dev,
+        free={device: shutil.disk_usage(folder).free for device, folder in devices.items()},
+    )
+
+
+def _has_locks(folder: str) -> bool:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        # Nobody can tell, and that this is not root is a refusal of its own.
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
