@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tarfile
@@ -38,32 +37,34 @@ def build(folder: Path) -> Path:
     return archive
 
 
-def install_line(readme: str) -> list[str]:
-    """The command that README.md gives to people, word for word."""
-    [line] = re.findall(r"(?m)^ansible-galaxy collection install .+$", readme)
-    return shlex.split(line)
+def install_block(readme: str) -> str:
+    """The commands that README.md gives to people, word for word."""
+    [block] = re.findall(r"## Install\n[^#]*?```sh\n(.*?)```", readme, re.DOTALL)
+    return str(block)
 
 
-def unloadable(archive: Path, folder: Path, playbooks: Iterable[str]) -> list[str]:
+def install(home: Path) -> dict[str, str]:
+    """Does what README.md says, with another home; the environment of who did."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | {"HOME": str(home)}
+    subprocess.run(["sh", "-euc", install_block((ROOT / "README.md").read_text())], env=env, cwd=ROOT, check=True)
+    return env
+
+
+def unloadable(playbooks: Iterable[str], home: Path, env: dict[str, str]) -> list[str]:
     """The playbooks that fail to load by name where nothing but the archive is installed."""
-    env = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
-    (folder / "ansible.cfg").touch()
-    # In the folder where the archive lies, as a person types it.
-    subprocess.run(install_line((ROOT / "README.md").read_text()), env=env, cwd=archive.parent, check=True)
     check = ["ansible-playbook", "--syntax-check", "-i", "localhost,"]
-    return [name for name in playbooks if subprocess.run([*check, name], env=env, cwd=folder, check=False).returncode]
+    return [name for name in playbooks if subprocess.run([*check, name], env=env, cwd=home, check=False).returncode]
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        archive = build(folder)
+        home = Path(name)
+        env = install(home)
+        [archive] = home.glob("*.tar.gz")
         with tarfile.open(archive) as tar:
             names = tar.getnames()
         playbooks = [f"archiv.ollama.{Path(name).stem}" for name in names if Path(name).match("playbooks/*.yml")]
-        complaints = [
-            f"{playbook} does not load from the archive" for playbook in unloadable(archive, folder, playbooks)
-        ]
+        complaints = [f"{playbook} does not load from the archive" for playbook in unloadable(playbooks, home, env)]
     complaints += [f"{name} must not ship" for name in strays(names)]
     complaints += [f"{name} is missing" for name in sorted(NEEDED - set(names))]
     print("\n".join(complaints) or f"{len(names)} entries, all of them wanted")
@@ -74,4 +75,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as error:
-        sys.exit(f"archive: `{' '.join(error.cmd)}` failed; its reason stands above.")
+        sys.exit(f"archive: `{error.cmd[0]}` failed; its reason stands above.")
