@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import ssl
 import stat
 import threading
 import time
@@ -32,6 +33,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices,
 @pytest.fixture
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
     monkeypatch.setattr(_receipts, "FINE_RACY_SECONDS", 0)
+    # The registry has no TLS, so the machine's authorities need not be read for each run.
+    monkeypatch.setattr(_registry, "make_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     with registry() as server:
         server.publish(f"library/{NAME}", MODEL)
         yield server
