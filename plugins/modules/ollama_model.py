@@ -265,7 +265,7 @@ msg:
   description: What was done, or what failed, where, why, and what to do.
   returned: always
   type: str
-  sample: "qwen2.5:7b-instruct-q4_K_M: installed, 4 blobs of 4.7 GB fetched"
+  sample: "qwen2.5:7b-instruct-q4_K_M: installed, 4 blobs of 4.4 GiB fetched"
 """
 
 import typing as t
@@ -276,6 +276,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine.client impor
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.volume import NoStore
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.model import kind_of, run, sentence_of
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.model_options import read_options
 from ansible_collections.archiv.ollama.plugins.module_utils._install.types import InstallError
 from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest import Layer
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid
@@ -327,7 +328,7 @@ def main() -> None:
 
     with bounded(params["timeout"] + params["load_timeout"] + GRACE_SECONDS, fail):
         try:
-            result = run(params, module.check_mode)
+            result = run(read_options(params), module.check_mode)
         except FAILURES as error:
             fail(kind_of(error), sentence_of(error), getattr(error, "lacking", ()))
     for warning in result.pop("warnings"):

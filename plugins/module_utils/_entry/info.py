@@ -12,20 +12,13 @@ from dataclasses import dataclass
 from .._engine.client import find_remote
 from .._engine.volume import connect, find_models_dir
 from .._model.wishes import InputInvalid, Wish, read_wishes
+from .._registry.access import Access, read_access
 from .._registry.client import Deadline, RegistryClient
-from .._registry.resolve import (
-    ask_upstream,
-    find_mistakes,
-    read_access,
-)
-from .._registry.rules import Access
-from .._serve.assess import (
-    Assessment,
-    assess_models,
-    observer,
-)
+from .._registry.resolve import ask_upstream
+from .._registry.rules import find_mistakes
+from .._serve.assess import Assessment, assess_models, observer
 from .._serve.health import Fact
-from .._store.inspect import ModelState
+from .._store.inspect import ModelState, Verify
 from .._store.receipts import Receipts
 
 
@@ -38,7 +31,7 @@ class Options:
     project: str
     service: str
     volume: str
-    verify: str
+    verify: Verify
     receipts_dir: str
     # Whether the server is asked, and for how long one token may take.
     health: bool

@@ -2,56 +2,128 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the options of ollama_model to its result: finds store and Engine, then lets the others work. Private."""
+"""What ollama_model does, from its options to its result. Private."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 import typing as t
+from dataclasses import dataclass
 
-from .._engine.client import Engine, EngineError, find_remote
+from .._engine.client import Engine, EngineError
 from .._engine.volume import NoStore, NoVolume, connect, find_models_dir
 from .._install.apply import stale_path, stale_since
 from .._install.ensure import ensure_absent, ensure_present
 from .._install.progress import Progress
 from .._install.pull import ensure_pulled
-from .._install.types import InstallError, Job, Limits, Outcome, Workshop
-from .._model.wishes import InputInvalid, Wish, read_wishes
+from .._install.types import Fact, InstallError, InstallKind, Job, Outcome, Workshop
+from .._model.wishes import InputInvalid
 from .._registry.client import Deadline, RegistryClient
 from .._registry.errors import RegistryError
-from .._registry.resolve import find_mistakes, read_access
-from .._serve.health import Fact
 from .._serve.reload import restart_and_load, serving
 from .._store.disk import Unsafe, of_disk
 from .._store.lock import LockError
 from .._store.paths import Store
 from .._store.receipts import Receipts
 from .._store.survey import plain_survey, take_survey
+from .model_options import Options
 
+Kind = t.Union[InstallKind, t.Literal["disk", "engine", "input", "lock"]]
 # Where a store would be on a host that has no Engine yet: nothing is there, which is the truth.
 _NOWHERE = "/nonexistent/models"
-_MOST_CONNECTIONS = 64
-
-Params = t.Mapping[str, t.Any]
 
 
-def run(params: Params, check: bool) -> Fact:
+@dataclass(frozen=True)
+class Found:
+    """Where the store is, and the Engine where one is needed, or why there is none."""
+
+    models_dir: str
+    engine: Engine | None
+    why_no_engine: str
+    warnings: tuple[str, ...] = ()
+
+
+def run(options: Options, check: bool) -> Fact:
     """The module's result; what it raises is what the operator must read."""
-    wishes = read_options(params)
+    found = find_store(options, check)
+    shop = open_workshop(options, found.models_dir)
+    outcome = install(options, shop, check)
+    restarted = restart(options, found, shop.store, outcome, check)
+    return report(shop.store, outcome, restarted, found.warnings)
+
+
+def find_store(options: Options, check: bool) -> Found:
+    """The given folder or that of the project's volume; in check mode a missing one is predicted as empty."""
     engine, why_no_engine = None, ""
-    if not params["store"] or params["restart"]:
-        engine, why_no_engine = connect(params["docker_host"])
-    warnings: list[str] = []
-    models_dir = _models_dir(params, engine, why_no_engine, check, warnings)
-    shop = _workshop(params, models_dir)
-    job = Job(tuple(wishes), params["verify"], params["repair"], params["prune"], check)
+    if not options.store or options.restart:
+        engine, why_no_engine = connect(options.docker_host)
+    try:
+        models_dir = find_models_dir(engine, options.store, options.project, options.volume, why_no_engine)
+    except NoStore as error:
+        if isinstance(error, NoVolume) and options.state == "absent":
+            return Found(_NOWHERE, engine, why_no_engine)
+        if not check or options.store:
+            raise
+        return Found(_NOWHERE, engine, why_no_engine, (f"predicted as for an empty store: {error}",))
+    return Found(models_dir, engine, why_no_engine)
+
+
+def open_workshop(options: Options, models_dir: str) -> Workshop:
+    """What installing needs at hand."""
+    return Workshop(
+        store=Store(models_dir),
+        receipts=Receipts(models_dir, options.receipts_dir),
+        client=RegistryClient(options.access, Deadline(options.timeout), options.limits.stall_timeout),
+        limits=options.limits,
+        progress=Progress(options.progress_path),
+    )
+
+
+def install(options: Options, shop: Workshop, check: bool) -> Outcome:
+    """Have the models in the store, or not in it."""
+    job = Job(options.wishes, options.verify, options.repair, options.prune, check)
     shop.progress.say("looking at what is there")
     with contextlib.closing(shop.progress):
-        outcome = _ensure(params, shop, job)
-    restarted: list[str] = []
-    if params["restart"] and (outcome.stale or stale_since(shop.store) is not None):
-        restarted = _restart(params, shop.store, engine, why_no_engine, wishes, check, outcome)
+        if options.state == "absent":
+            return ensure_absent(shop, job)
+        if options.method == "engine":
+            # Made only where something is to be pulled: check mode predicts without an Engine as well.
+            host = options.docker_host
+            return ensure_pulled(shop, job, lambda: Engine(host), options.project, options.init_service)
+        return ensure_present(shop, job)
+
+
+def restart(options: Options, found: Found, store: Store, outcome: Outcome, check: bool) -> list[str]:
+    """Restart what may hold replaced bytes, those of an earlier run that was killed included; returns the names."""
+    if not options.restart:
+        return []
+    marked = stale_since(store)
+    if marked is None and not outcome.stale:
+        return []
+    if found.engine is None:
+        outcome.warnings.append(
+            f"restart whatever serves {options.store}, it may hold replaced bytes: {found.why_no_engine}"
+        )
+        return []
+    since = marked if marked is not None and not outcome.stale else time.time()
+    containers = serving(found.engine, options.project, options.service, since)
+    names = [container.name for container in containers]
+    if names:
+        outcome.changed = True
+        outcome.lines.append(f"{', '.join(names)} restarted, and the models loaded again")
+    if not check:
+        # The first is the one the backend asks for; of the others only what was loaded is loaded again.
+        wanted = [wish.name.display for wish in options.wishes[:1] if wish.warm]
+        failure = restart_and_load(found.engine, containers, wanted, options.load_timeout)
+        if failure:
+            raise InstallError("load", f"the models are whole on disk, but {failure}")
+        store.disk.remove(stale_path(store))
+    return names
+
+
+def report(store: Store, outcome: Outcome, restarted: list[str], warnings: t.Sequence[str]) -> Fact:
+    """The module's result."""
     return {
         "changed": outcome.changed,
         "msg": ". ".join(outcome.lines),
@@ -59,101 +131,17 @@ def run(params: Params, check: bool) -> Fact:
         "download_bytes": outcome.download_bytes,
         "restarted": restarted,
         "pruned": outcome.pruned,
-        "store": plain_survey(take_survey(shop.store), shop.store.models_dir),
+        "store": plain_survey(take_survey(store), store.models_dir),
         "diff": {"before": _text(outcome.before), "after": _text(outcome.after)},
-        "warnings": warnings + outcome.warnings,
+        "warnings": [*warnings, *outcome.warnings],
     }
-
-
-def _ensure(params: Params, shop: Workshop, job: Job) -> Outcome:
-    if params["state"] == "absent":
-        return ensure_absent(shop, job)
-    if params["method"] == "engine":
-        # Made only where something is to be pulled: check mode predicts without an Engine as well.
-        host = params["docker_host"]
-        return ensure_pulled(shop, job, lambda: Engine(host), params["project"], params["init_service"])
-    return ensure_present(shop, job)
-
-
-def read_options(params: Params) -> list[Wish]:
-    """The wanted models, once everything is known to be possible; InputInvalid lists all mistakes."""
-    mistakes, wishes = [], []
-    try:
-        wishes = read_wishes(params["models"])
-    except InputInvalid as error:
-        mistakes.append(str(error))
-    mistakes += find_mistakes(params)
-    mistakes += find_remote(params["docker_host"])
-    if not 1 <= params["connections"] <= _MOST_CONNECTIONS:
-        mistakes.append(f"connections: {params['connections']} must be 1 to {_MOST_CONNECTIONS}")
-    for option in ("timeout", "stall_timeout", "load_timeout"):
-        if not 0 < params[option] < float("inf"):
-            mistakes.append(f"{option}: {params[option]:g} must be more than 0 seconds")
-    if mistakes:
-        raise InputInvalid("; ".join(mistakes))
-    return wishes
-
-
-def _models_dir(params: Params, engine: Engine | None, why_no_engine: str, check: bool, warnings: list[str]) -> str:
-    try:
-        return find_models_dir(engine, params["store"], params["project"], params["volume"], why_no_engine)
-    except NoStore as error:
-        if isinstance(error, NoVolume) and params["state"] == "absent":
-            return _NOWHERE
-        if not check or params["store"]:
-            raise
-        warnings.append(f"predicted as for an empty store: {error}")
-        return _NOWHERE
-
-
-def _workshop(params: Params, models_dir: str) -> Workshop:
-    stall = params["stall_timeout"]
-    return Workshop(
-        store=Store(models_dir),
-        receipts=Receipts(models_dir, params["receipts_dir"]),
-        client=RegistryClient(read_access(params), Deadline(params["timeout"]), stall),
-        limits=Limits(connections=params["connections"], stall_timeout=stall),
-        progress=Progress(params["progress_path"]),
-    )
-
-
-def _restart(
-    params: Params,
-    store: Store,
-    engine: Engine | None,
-    why_no_engine: str,
-    wishes: t.Sequence[Wish],
-    check: bool,
-    outcome: Outcome,
-) -> list[str]:
-    """Restart what may hold replaced bytes; returns the names."""
-    if engine is None:
-        outcome.warnings.append(
-            f"restart whatever serves {params['store']}, it may hold replaced bytes: {why_no_engine}"
-        )
-        return []
-    marked = stale_since(store)
-    since = marked if marked is not None and not outcome.stale else time.time()
-    containers = serving(engine, params["project"], params["service"], since)
-    names = [container.name for container in containers]
-    if names:
-        outcome.changed = True
-        outcome.lines.append(f"{', '.join(names)} restarted, and the models loaded again")
-    if not check:
-        # The first is the one the backend asks for; of the others only what was loaded is loaded again.
-        wanted = [wish.name.display for wish in wishes[:1] if wish.warm]
-        failure = restart_and_load(engine, containers, wanted, params["load_timeout"])
-        if failure:
-            raise InstallError("load", f"the models are whole on disk, but {failure}")
-        store.disk.remove(stale_path(store))
-    return names
 
 
 def _text(lines: list[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def kind_of(error: Exception) -> str:
+def kind_of(error: Exception) -> Kind:
     """The one word a playbook can branch on."""
     if isinstance(error, (RegistryError, InstallError)):
         return error.kind

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from .._engine.compose import Document
 from .._model.versions import dotted, parse_version
 from .._registry import logins
+from .._registry.access import read_access
 from .._stack import preflight
 from .._stack.actions import find_suspects
 from .._stack.host import future_models_dir, look_at_host
@@ -84,7 +85,7 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> Options:
         docker_host=params["docker_host"],
         secrets=params["secrets"],
         secrets_owner=params["owner"],
-        registry=params if params["upstream"] else None,
+        registry=read_access(params) if params["upstream"] else None,
         logins_file=params["logins"],
         logins=logins.read_logins(params["registries"]),
     )

@@ -12,6 +12,7 @@ import typing as t
 
 from .._model.manifest import Layer
 from .._model.names import ModelName
+from .._model.units import sized
 from .._registry.blobs import BlobSource
 from .._registry.errors import RegistryError
 from .._store.disk import Disk
@@ -59,7 +60,7 @@ def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> di
             path = _fetch(shop, one.name, blob)
         except RegistryError as error:
             lacking = todo[position:]
-            words = ", ".join(f"{left.role} {left.digest} ({left.size} bytes)" for left in lacking)
+            words = ", ".join(f"{left.role} {left.digest} ({sized(left.size)})" for left in lacking)
             raise InstallError(error.kind, f"{error}. {one.name} still lacks: {words}", lacking) from error
         final = shop.store.blob_path(blob.digest)
         place(shop.store.disk, path, final)

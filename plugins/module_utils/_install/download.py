@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from .._model.units import sized
 from .._registry.blobs import BlobSource
 from .._registry.errors import Cut, DigestMismatch, NoSpace, Offline, RegistryError, ServerError, Stalled, shown
 from .._registry.transport import Response
@@ -210,7 +211,7 @@ class _Download:
         if done < self.held.size and silence > self.limits.stall_timeout:
             raise Stalled(
                 f"{shown(self.source.url)}: no byte for {self.limits.stall_timeout:g} s, with"
-                f" {done} of {self.held.size} here; they are kept, run again to go on from there"
+                f" {sized(done)} of {sized(self.held.size)} here; they are kept, run again to go on from there"
             )
 
     def _end(self, recorder: threading.Thread, threads: list[threading.Thread]) -> None:
@@ -284,7 +285,7 @@ def fetch_blob(
         if not no_space(error):
             raise
         raise NoSpace(
-            f"the file system of {folder} ran full at blob {digest} ({source.size} bytes); what had"
+            f"the file system of {folder} ran full at blob {digest} ({sized(source.size)}); what had"
             " come of it was removed, so make room and run again"
         ) from error
     finally:

@@ -12,14 +12,14 @@ import typing as t
 from dataclasses import replace
 
 from .._model.names import ModelName
+from .._model.units import sized
 from .._store.disk import printable
-from .._store.inspect import ModelState, look_at_all, plain_model
+from .._store.inspect import ModelState, Verify, look_at_all, plain_model
 from .._store.lock import hold_lock, who_holds
 from .._store.receipts import FileKey, ReceiptsUnsafe
 from .._store.survey import Leftover, take_survey
 from .apply import carry_out
 from .plan import Plan, bytes_to_fetch, plan, refuse_full_disk, refuse_repair, refuse_unsafe
-from .progress import human
 from .remove import Removal, plan_removal, prunable, remove
 from .types import Fact, Job, Outcome, Workshop
 
@@ -39,7 +39,7 @@ def ensure_present(shop: Workshop, job: Job) -> Outcome:
     return outcome
 
 
-def is_settled(state: ModelState, verify: str) -> bool:
+def is_settled(state: ModelState, verify: Verify) -> bool:
     """Whether nothing needs doing, or looking at more closely."""
     readable = not any(problem.kind == "mode" for problem in state.problems)
     return state.cached and readable and (verify == "size" or state.intact is True)
@@ -61,7 +61,7 @@ def _install(shop: Workshop, job: Job, outcome: Outcome) -> None:
         keep_receipts(shop, {digest: key for digest, key in proven.items() if digest not in trusted}, outcome)
     after = look_at_all(shop.store, pinned(job), "receipt", shop.receipts)
     if outcome.download_bytes:
-        outcome.after.append(f"download: {outcome.download_bytes} bytes")
+        outcome.after.append(f"download: {sized(outcome.download_bytes)}")
     for one, state in zip(plans, after):
         _tell(outcome, predict(one, job.verify) if job.check else with_proof(state, proven), one)
 
@@ -73,7 +73,7 @@ def keep_receipts(shop: Workshop, proven: t.Mapping[str, FileKey], outcome: Outc
         outcome.warnings.append(f"no receipts were kept, so the next look hashes all again: {error}")
 
 
-def predict(one: Plan, verify: str) -> ModelState:
+def predict(one: Plan, verify: Verify) -> ModelState:
     """The state a real run would leave."""
     left = tuple(problem for problem in one.problems if problem.kind == "spelling")
     sized_only = verify == "size" and not one.proof_is_new
@@ -116,7 +116,7 @@ def what_happens(one: Plan | None) -> str:
     elif any(problem.kind == "pin" for problem in one.problems):
         verb = f"replaced by {one.manifest.digest}"
     count = len(one.fetch)
-    return f"{verb}, {count} blob{'s' * (count != 1)} of {human(sum(blob.size for blob in one.fetch))} fetched"
+    return f"{verb}, {count} blob{'s' * (count != 1)} of {sized(sum(blob.size for blob in one.fetch))} fetched"
 
 
 def ensure_absent(shop: Workshop, job: Job) -> Outcome:
@@ -149,8 +149,8 @@ def _remove(shop: Workshop, job: Job, removal: Removal, outcome: Outcome) -> Non
         return
     outcome.changed = True
     outcome.before.append(f"manifest {removal.manifest_path}: {removal.digest or 'not readable'}")
-    outcome.before += [f"{blob.role} {shop.store.blob_path(blob.digest)}: {blob.size} bytes" for blob in removal.blobs]
-    outcome.lines.append(f"{removal.name}: removed, {human(removal.bytes)} freed")
+    outcome.before += [f"{blob.role} {shop.store.blob_path(blob.digest)}: {sized(blob.size)}" for blob in removal.blobs]
+    outcome.lines.append(f"{removal.name}: removed, {sized(removal.bytes)} freed")
     if removal.kept_because:
         outcome.warnings.append(f"{removal.name}: its blobs stay, for {removal.kept_because}")
     if not job.check:
@@ -183,13 +183,13 @@ def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] =
         candidates = prunable(take_survey(shop.store, going), shop.store, time.time())
         unused: list[Leftover] = [one for one in candidates if one.path not in removed]
         for leftover in unused:
-            outcome.before.append(f"unused: {leftover.path}: {leftover.bytes} bytes")
+            outcome.before.append(f"unused: {leftover.path}: {sized(leftover.bytes)}")
             outcome.pruned.append(leftover.path)
             if not job.check:
                 shop.store.disk.remove(leftover.path)
     if unused:
         outcome.changed = True
-        outcome.lines.append(f"{len(unused)} unused files of {human(sum(one.bytes for one in unused))} removed")
+        outcome.lines.append(f"{len(unused)} unused files of {sized(sum(one.bytes for one in unused))} removed")
 
 
 def pinned(job: Job) -> list[t.Any]:

@@ -12,6 +12,7 @@ import os
 import stat
 from typing import Any
 
+from .._model.units import sized
 from .._registry.errors import NoSpace
 from .._store.disk import Disk
 from .._store.receipts import boot_identity
@@ -118,7 +119,7 @@ def check_space(disk: Disk, folder: str, todo: int) -> None:
     free = status.f_bavail * status.f_frsize
     if free < needed:
         raise NoSpace(
-            f"{folder} has {free} bytes free, {needed} are needed ({todo} to fetch and a margin);"
+            f"{folder} has {sized(free)} free, {sized(needed)} are needed ({sized(todo)} to fetch and a margin);"
             " nothing was fetched, so make room (`prune` removes what no model uses) and run again"
         )
 

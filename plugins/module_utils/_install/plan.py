@@ -14,17 +14,12 @@ from .._model.manifest import WEIGHTS, Layer, Manifest
 from .._model.names import ModelName
 from .._model.wishes import Wish
 from .._registry.resolve import fetch_manifest
-from .._store.inspect import FOLDER, ModelState, Problem, look_at, prove_blobs
+from .._store.inspect import FOLDER, HARMLESS_TO_BYTES, ModelState, Problem, Verify, look_at, prove_blobs
 from .._store.paths import Store
 from .._store.receipts import FileKey
 from .._store.survey import find_unsafe
 from .partial import check_space, held_bytes
 from .types import InstallError, Workshop
-
-# What is wrong with a file whose bytes are right.
-_MODE, _SPELLING = "mode", "spelling"
-# A whole model, but another one than the pinned.
-_PIN = "pin"
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Plan:
     def modes(self) -> tuple[str, ...]:
         """What the serving user could not read; fetched files come with the right mode."""
         coming = {layer.digest for layer in self.fetch}
-        wrong = [problem for problem in self.problems if problem.kind == _MODE and problem.blob not in coming]
+        wrong = [problem for problem in self.problems if problem.kind == "mode" and problem.blob not in coming]
         own = (problem for problem in wrong if problem.blob or problem.role == FOLDER or not self.write_manifest)
         return tuple(problem.path for problem in own)
 
@@ -61,8 +56,8 @@ class Plan:
     @property
     def replaced(self) -> tuple[Problem, ...]:
         """The bad files that give way to good ones."""
-        harmless = ("missing", _MODE, _SPELLING)
-        return tuple(problem for problem in self.problems if problem.kind not in harmless)
+        kept = (*HARMLESS_TO_BYTES, "missing")
+        return tuple(problem for problem in self.problems if problem.kind not in kept)
 
     @property
     def stale(self) -> bool:
@@ -79,10 +74,10 @@ def needs_manifest(before: ModelState, pinned: str | None) -> bool:
 
 def damaged(problems: t.Iterable[Problem]) -> set[str]:
     """Digests of the blobs that must come again."""
-    return {problem.blob for problem in problems if problem.blob and problem.kind not in (_MODE, _SPELLING)}
+    return {problem.blob for problem in problems if problem.blob and problem.kind not in HARMLESS_TO_BYTES}
 
 
-def plan(shop: Workshop, wish: Wish, verify: str, touch: bool) -> Plan:
+def plan(shop: Workshop, wish: Wish, verify: Verify, touch: bool) -> Plan:
     """Look at what is here; ask the registry only for a manifest that is not. touch allows to fsync."""
     before = look_at(shop.store, wish.name, "size", wish.digest)
     manifest = before.manifest
@@ -143,7 +138,7 @@ def refuse_repair(plans: t.Iterable[Plan]) -> None:
         for one in plans
         if one.present_before
         for problem in one.problems
-        if problem.kind not in (_SPELLING, _PIN)
+        if problem.kind not in ("spelling", "pin")
     ]
     if bad:
         raise InstallError("damaged", f"damaged, and `repair: false` forbids to mend it: {'; '.join(bad)}")

@@ -13,6 +13,8 @@ import time
 import typing as t
 from collections import deque
 
+from .._model.units import sized
+
 # Short enough to follow a link that changes, long enough not to jump with every part.
 _WINDOW_SECONDS = 10.0
 _WRITE_SECONDS = 0.5
@@ -88,9 +90,9 @@ def progress_line(host: str, raw: str) -> str | None:
         return None
     if total <= 0:
         return None
-    line = f"[{host}] {model}: {human(done)} of {human(total)} ({done * 100 // total} %)"
+    line = f"[{host}] {model}: {sized(done)} of {sized(total)} ({done * 100 // total} %)"
     if speed > 0:
-        line += f", {human(speed)}/s, {_clock_face((total - done) / speed)} left"
+        line += f", {sized(speed)}/s, {_clock_face((total - done) / speed)} left"
     return line
 
 
@@ -100,17 +102,6 @@ def worker_pid(raw: str) -> int:
         return int(json.loads(raw)["pid"])
     except (ValueError, TypeError, KeyError):
         return 0
-
-
-def human(amount: float) -> str:
-    """Bytes in the unit people read."""
-    if amount < 1000:
-        return f"{amount:.0f} B"
-    for unit in ("kB", "MB", "GB"):
-        amount /= 1000
-        if amount < 1000:
-            return f"{amount:.1f} {unit}"
-    return f"{amount / 1000:.1f} TB"
 
 
 def _clock_face(seconds: float) -> str:

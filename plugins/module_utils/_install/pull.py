@@ -20,7 +20,7 @@ from .._store.paths import Store
 from .apply import make_folders, mark_stale, mend_modes
 from .ensure import is_settled, keep_receipts, pinned, plain_entry, prune, store_lock
 from .plan import damaged, sync_blobs
-from .types import InstallError, Job, Outcome, Workshop
+from .types import InstallError, InstallKind, Job, Outcome, Workshop
 
 _MOUNT = "/archiv"
 _SCRIPT = """
@@ -40,7 +40,7 @@ done
 """
 # What a container of the stack was told about the way to the registry.
 _INHERITED = ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_KINDS = (
+_KINDS: tuple[tuple[InstallKind, str], ...] = (
     ("no_space", r"no space left on device"),
     ("needs_newer_ollama", r"requires a newer version|\b412\b"),
     ("not_found", r"file does not exist|manifest unknown|\b404\b"),
@@ -89,7 +89,7 @@ def container_options(init: t.Mapping[str, t.Any], models_dir: str, names: t.Seq
     }
 
 
-def kind_of_failure(output: str) -> str:
+def kind_of_failure(output: str) -> InstallKind:
     """Ollama's words for what went wrong as one of ours."""
     for kind, pattern in _KINDS:
         if re.search(pattern, output, re.IGNORECASE):
@@ -157,7 +157,9 @@ def _prove(shop: Workshop, job: Job) -> list[ModelState]:
 def _refuse_wrong(states: t.Sequence[ModelState]) -> None:
     wrong = [state for state in states if not state.intact]
     if wrong:
-        kind = "digest_mismatch" if any(one.kind == "pin" for state in wrong for one in state.problems) else "pull"
+        kind: InstallKind = (
+            "digest_mismatch" if any(one.kind == "pin" for state in wrong for one in state.problems) else "pull"
+        )
         raise InstallError(kind, f"`ollama pull` ended well, but what it left is not what is wanted: {_words(wrong)}")
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from .._model.manifest import Layer
 from .._model.wishes import Wish
 from .._registry.client import RegistryClient
+from .._registry.errors import FailureKind
+from .._store.inspect import Verify
 from .._store.paths import Store
 from .._store.receipts import Receipts
 from .progress import Progress
@@ -19,10 +21,13 @@ from .progress import Progress
 Fact = dict[str, t.Any]
 
 
+InstallKind = t.Union[FailureKind, t.Literal["damaged", "load", "pull", "store"]]
+
+
 class InstallError(Exception):
     """A model could not be put in place; str() is a sentence for the operator."""
 
-    def __init__(self, kind: str, message: str, lacking: t.Sequence[Layer] = ()) -> None:
+    def __init__(self, kind: InstallKind, message: str, lacking: t.Sequence[Layer] = ()) -> None:
         super().__init__(message)
         self.kind = kind
         self.lacking = tuple(lacking)
@@ -52,7 +57,7 @@ class Job:
     """What is asked for; check is check mode."""
 
     wishes: tuple[Wish, ...]
-    verify: str = "receipt"
+    verify: Verify = "receipt"
     repair: bool = True
     prune: bool = False
     check: bool = False

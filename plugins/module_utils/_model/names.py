@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
 
 DEFAULT_HOST = "registry.ollama.ai"
@@ -15,7 +16,8 @@ DEFAULT_TAG = "latest"
 
 # Ollama folds and stores ASCII only; \w would also let other alphabets through.
 _START = r"[A-Za-z0-9_]"
-_GRAMMAR = {
+Part = t.Literal["host", "namespace", "model", "tag"]
+_GRAMMAR: dict[Part, tuple[int, re.Pattern[str], str]] = {
     "host": (350, re.compile(_START + r"[A-Za-z0-9_.:-]*"), "letters, digits, _ . : -"),
     "namespace": (80, re.compile(_START + r"[A-Za-z0-9_-]*"), "letters, digits, _ -"),
     "model": (80, re.compile(_START + r"[A-Za-z0-9_.-]*"), "letters, digits, _ . -"),
@@ -128,7 +130,7 @@ def _refuse_look_alikes(text: str) -> None:
         )
 
 
-def _check_part(text: str, kind: str, part: str) -> None:
+def _check_part(text: str, kind: Part, part: str) -> None:
     longest, allowed, described = _GRAMMAR[kind]
     if not 1 <= len(part) <= longest:
         raise NameInvalid(

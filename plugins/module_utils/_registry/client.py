@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from .._model.manifest import MANIFEST_LIMIT
 from .._model.names import ModelName
+from .access import Access
 from .auth import Identity, read_challenge
 from .errors import (
     BadAnswer,
@@ -29,7 +30,7 @@ from .errors import (
     judge_status,
     shown,
 )
-from .rules import Access, base_url, next_hop, origin
+from .rules import base_url, next_hop, origin
 from .transport import Response, make_opener
 
 # What a registry may answer for a model: Ollama's own type, and what other registries store it as.

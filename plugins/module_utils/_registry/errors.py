@@ -10,84 +10,104 @@ import errno
 import http.client
 import socket
 import ssl
+import typing as t
 import urllib.error
 from urllib.parse import urlsplit
+
+FailureKind = t.Literal[
+    "bad_answer",
+    "bad_manifest",
+    "cut",
+    "deadline",
+    "digest_mismatch",
+    "insecure_redirect",
+    "needs_newer_ollama",
+    "no_space",
+    "not_found",
+    "offline",
+    "registry",
+    "server_error",
+    "size_mismatch",
+    "stalled",
+    "unauthorized",
+    "untrusted",
+]
 
 
 class RegistryError(Exception):
     """What stood between us and a model; str() is a sentence for the operator."""
 
-    kind = "registry"
+    kind: t.ClassVar[FailureKind] = "registry"
 
 
 class Offline(RegistryError):
     """No conversation was possible: name, route, port or patience ran out."""
 
-    kind = "offline"
+    kind: t.ClassVar[FailureKind] = "offline"
 
 
 class Untrusted(RegistryError):
     """The TLS certificate was not one we trust."""
 
-    kind = "untrusted"
+    kind: t.ClassVar[FailureKind] = "untrusted"
 
 
 class NotFound(RegistryError):
-    kind = "not_found"
+    kind: t.ClassVar[FailureKind] = "not_found"
 
 
 class Unauthorized(RegistryError):
-    kind = "unauthorized"
+    kind: t.ClassVar[FailureKind] = "unauthorized"
 
 
 class NeedsNewerOllama(RegistryError):
-    kind = "needs_newer_ollama"
+    kind: t.ClassVar[FailureKind] = "needs_newer_ollama"
 
 
 class ServerError(RegistryError):
     """5xx or 429, after the bounded tries."""
 
-    kind = "server_error"
+    kind: t.ClassVar[FailureKind] = "server_error"
 
 
 class Cut(RegistryError):
     """The other side hung up in the middle."""
 
-    kind = "cut"
+    kind: t.ClassVar[FailureKind] = "cut"
 
 
 class BadAnswer(RegistryError):
     """An answer that is not what the protocol promises."""
 
-    kind = "bad_answer"
+    kind: t.ClassVar[FailureKind] = "bad_answer"
 
 
 class BadManifest(RegistryError):
-    kind = "bad_manifest"
+    kind: t.ClassVar[FailureKind] = "bad_manifest"
 
 
 class InsecureRedirect(RegistryError):
-    kind = "insecure_redirect"
+    kind: t.ClassVar[FailureKind] = "insecure_redirect"
 
 
 class SizeMismatch(RegistryError):
-    kind = "size_mismatch"
+    kind: t.ClassVar[FailureKind] = "size_mismatch"
 
 
 class DigestMismatch(RegistryError):
-    kind = "digest_mismatch"
+    kind: t.ClassVar[FailureKind] = "digest_mismatch"
 
 
 class Stalled(RegistryError):
-    kind = "stalled"
+    kind: t.ClassVar[FailureKind] = "stalled"
 
 
 class DeadlineExceeded(RegistryError):
-    kind = "deadline"
+    kind: t.ClassVar[FailureKind] = "deadline"
 
 
 class NoSpace(RegistryError):
-    kind = "no_space"
+    kind: t.ClassVar[FailureKind] = "no_space"
 
 
 def shown(url: str) -> str:

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import typing as t
 
 from .._model.manifest import (
@@ -17,40 +15,11 @@ from .._model.manifest import (
     parse_manifest,
 )
 from .._model.names import ModelName
-from . import logins
 from .client import RegistryClient
 from .errors import BadAnswer, BadManifest, DigestMismatch, NotFound, RegistryError, ServerError, Unauthorized
-from .rules import Access, check_mirror
 
 # How registries say that they serve no manifest by its digest.
 _NOT_BY_DIGEST = (NotFound, BadAnswer, BadManifest, ServerError, Unauthorized)
-
-
-def read_access(params: t.Mapping[str, t.Any]) -> Access:
-    """How a module's options let a registry be reached."""
-    return Access(
-        mirror=params["mirror"],
-        insecure=params["insecure"],
-        ca_path=params["ca_path"],
-        logins=logins.read_logins(params["registries"]),
-        ollama_version=params.get("ollama_version"),
-    )
-
-
-def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
-    """Everything about those options that cannot be."""
-    mistakes = [f"registries: {mistake}" for mistake in logins.find_mistakes(params["registries"])]
-    if params["mirror"] is not None:
-        try:
-            check_mirror(params["mirror"], params["insecure"])
-        except BadAnswer as error:
-            mistakes.append(str(error))
-    if params["ca_path"] is not None and not os.path.isfile(params["ca_path"]):
-        mistakes.append(f"ca_path: {params['ca_path']} is not a file on this host")
-    version = params.get("ollama_version")
-    if version and re.fullmatch(r"[!-~]+", version) is None:
-        mistakes.append(f"ollama_version: {version!r} is not a version; write it as `ollama --version` does, 0.34.2")
-    return mistakes
 
 
 def fetch_manifest(client: RegistryClient, name: ModelName, pinned: str | None = None) -> Manifest:
@@ -95,9 +64,13 @@ def _read_manifest(client: RegistryClient, name: ModelName, reference: str = "")
     return manifest
 
 
+UpstreamState = t.Literal["same", "moved", "gone", "unreachable", "unknown"]
+
+
 def ask_upstream(client: RegistryClient, name: ModelName, known: str | None) -> dict[str, t.Any]:
     """Whether the name still means the known manifest; nothing but the registry's manifest is read."""
     found = None
+    state: UpstreamState
     try:
         found = fetch_manifest(client, name).digest
     except RegistryError as error:

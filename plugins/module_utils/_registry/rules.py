@@ -2,29 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which addresses a registry may have, and who is told what: no request is made here. Pure and private."""
+"""Which addresses a registry may have, and who is told what: no request is made here. Private."""
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+import typing as t
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .._model.names import DEFAULT_HOST, ModelName
+from . import logins
+from .access import Access
 from .errors import BadAnswer, InsecureRedirect, shown
-from .logins import Login
-
-
-@dataclass(frozen=True)
-class Access:
-    """How registries may be reached, and as whom."""
-
-    mirror: str | None = None
-    insecure: bool = False
-    ca_path: str | None = None
-    logins: tuple[Login, ...] = ()
-    # The registry compares this with what a model requires, and answers 412 to an older Ollama.
-    ollama_version: str | None = None
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -98,3 +88,19 @@ def split_url(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
+    """Everything about mirror, insecure, ca_path, registries and ollama_version that cannot be."""
+    mistakes = [f"registries: {mistake}" for mistake in logins.find_mistakes(params["registries"])]
+    if params["mirror"] is not None:
+        try:
+            check_mirror(params["mirror"], params["insecure"])
+        except BadAnswer as error:
+            mistakes.append(str(error))
+    if params["ca_path"] is not None and not os.path.isfile(params["ca_path"]):
+        mistakes.append(f"ca_path: {params['ca_path']} is not a file on this host")
+    version = params.get("ollama_version")
+    if version and re.fullmatch(r"[!-~]+", version) is None:
+        mistakes.append(f"ollama_version: {version!r} is not a version; write it as `ollama --version` does, 0.34.2")
+    return mistakes

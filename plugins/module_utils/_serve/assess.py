@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from .._engine.client import Engine
 from .._model.wishes import Wish
-from .._store.inspect import ModelState, look_at_all
+from .._store.inspect import ModelState, Verify, look_at_all
 from .._store.paths import Store
 from .._store.receipts import Receipts
 from .._store.survey import Survey, take_survey
@@ -33,7 +33,7 @@ def assess_models(
     wishes: t.Sequence[Wish],
     *,
     models_dir: str,
-    verify: str = "full",
+    verify: Verify = "full",
     receipts: Receipts | None = None,
     observe: t.Callable[[t.Sequence[Wish]], Served] | None = None,
     answer_within: float = 60,

@@ -11,11 +11,11 @@ import typing as t
 
 from .._engine.client import Container
 from .._engine.compose import Service
+from .._model.units import sized
 from .._model.versions import is_too_old
 from .._store.inspect import ModelState
 from .._store.receipts import CHANGED
 from .actions import find_wrong_networks
-from .preflight import sized
 from .types import KEEPER, SERVER, STATELESS, Reason, Seen
 
 

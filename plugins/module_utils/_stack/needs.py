@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import typing as t
+from dataclasses import replace
 
 from .._model.gguf import (
     HEADER_LIMIT,
@@ -20,9 +21,10 @@ from .._model.gguf import (
 from .._model.manifest import WEIGHTS, Layer, Manifest
 from .._model.versions import dotted, parse_version
 from .._model.wishes import Wish
+from .._registry.access import Access
 from .._registry.client import Deadline, RegistryClient
 from .._registry.errors import RegistryError
-from .._registry.resolve import fetch_manifest, read_access
+from .._registry.resolve import fetch_manifest
 from .._store.inspect import ModelState
 from .._store.paths import Store, StoreError
 from .._store.survey import take_survey
@@ -40,7 +42,7 @@ def measure(
     wishes: t.Sequence[Wish],
     states: t.Sequence[ModelState],
     store: Store,
-    registry: t.Mapping[str, t.Any] | None,
+    registry: Access | None,
     ollama_version: str,
     context: int,
     parallel: int,
@@ -84,11 +86,11 @@ def measure(
     return tuple(models)
 
 
-def _connect(registry: t.Mapping[str, t.Any], ollama_version: str) -> RegistryClient:
+def _connect(access: Access, ollama_version: str) -> RegistryClient:
     # No deadline reaches into a look-up of a name: without an answer each name server would take 10 s.
     os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")
     version = parse_version(ollama_version)
-    access = read_access({**registry, "ollama_version": dotted(version) if version else None})
+    access = replace(access, ollama_version=dotted(version) if version else None)
     return RegistryClient(access, Deadline(ASK_SECONDS), STALL_SECONDS)
 
 

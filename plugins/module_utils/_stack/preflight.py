@@ -19,6 +19,7 @@ from .._model.names import (
     parse_name,
     refuse_port,
 )
+from .._model.units import sized
 from .._model.versions import dotted, is_too_old, parse_version
 
 # The oldest Engine tried; an older Compose cannot pull the missing images alone.
@@ -668,11 +669,3 @@ def _refuse_disk(host: Host) -> t.Iterator[str]:
             folder = host.store if device == host.store_device else host.images
             what = ", ".join(sizes)
             yield f"the disk of {folder} has {sized(free)} free, and about {sized(size)} are needed for {what}"
-
-
-def sized(size: int) -> str:
-    """Bytes in the units of a memory limit."""
-    for unit, name in ((1024**3, "GiB"), (1024**2, "MiB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} bytes"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from .._engine.client import DEFAULT_HOST, Container, HostNetwork
 from .._engine.compose import ComposeFile
+from .._registry.access import Access
 from .._registry.logins import Login
 from .._store.inspect import ModelState
 
@@ -116,8 +117,8 @@ class Query:
     # The sha256 of each secret by its name, and the uid that is to own their files.
     secrets: t.Mapping[str, str] = field(default_factory=dict)
     secrets_owner: int = 0
-    # How registries are asked for what is not in the store, as a module's options; None not to.
-    registry: t.Mapping[str, t.Any] | None = None
+    # How registries are asked for what is not in the store; None not to.
+    registry: Access | None = None
     # The sha256 of the file with the logins for images, "" where there is to be none, and the logins themselves.
     logins_file: str = ""
     logins: tuple[Login, ...] = ()

@@ -31,7 +31,23 @@ _ZEROES_LOOKED_AT = 4096
 # The role of what leads to a model without being a file of it.
 FOLDER = "folder"
 _REPAIR = "repair it with playbooks/deploy.yml, or archiv.ollama.ollama_model with repair: true"
-_ACTIONS = {
+# How far bytes are looked at: all hashed, those that no receipt proves, or none beyond their size.
+Verify = t.Literal["full", "receipt", "size"]
+ProblemKind = t.Literal[
+    "changed",
+    "content",
+    "empty",
+    "invalid",
+    "missing",
+    "mode",
+    "no_weights",
+    "not_a_file",
+    "pin",
+    "size",
+    "spelling",
+    "unreadable",
+]
+_ACTIONS: dict[ProblemKind, str] = {
     "changed": "look again once nothing writes to the store",
     "mode": "chmod {mode} {path}",
     "no_weights": "name a model whose weights can be stored here",
@@ -40,14 +56,14 @@ _ACTIONS = {
     "spelling": "remove one of the two: Ollama takes either at random",
 }
 # Problems that leave the bytes what they should be.
-_HARMLESS_TO_BYTES = ("mode", "spelling")
+HARMLESS_TO_BYTES: tuple[ProblemKind, ...] = ("mode", "spelling")
 
 
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a model: which file, what it should be, what it is."""
 
-    kind: str
+    kind: ProblemKind
     role: str
     blob: str
     path: str
@@ -108,7 +124,7 @@ def plain_model(state: ModelState) -> dict[str, t.Any]:
 def look_at(
     store: Store,
     name: ModelName,
-    verify: str = "full",
+    verify: Verify = "full",
     digest: str | None = None,
     receipts: Receipts | None = None,
 ) -> ModelState:
@@ -122,7 +138,7 @@ def look_at(
 def look_at_all(
     store: Store,
     wanted: t.Sequence[tuple[ModelName, str | None]],
-    verify: str = "full",
+    verify: Verify = "full",
     receipts: Receipts | None = None,
 ) -> list[ModelState]:
     """Judge several models, each with its wanted manifest digest or None; a shared blob hashes once."""
@@ -157,7 +173,7 @@ class _Glance:
     # Blobs of the right type and size, by path.
     whole: dict[str, tuple[Layer, FileKey]] = field(default_factory=dict)
 
-    def note(self, kind: str, blob: Layer | None, path: str, expected: str, found: str) -> None:
+    def note(self, kind: ProblemKind, blob: Layer | None, path: str, expected: str, found: str) -> None:
         role, digest = (blob.role, blob.digest) if blob else ("manifest", "")
         self.problems.append(Problem(kind, role, digest, path, expected, found))
 
@@ -189,7 +205,7 @@ def _glance_at_manifest(glance: _Glance, store: Store, path: str, pinned: str | 
             return None
         manifest = store.read_manifest(path)
     except ManifestInvalid as error:
-        kind = "empty" if status.st_size == 0 else "invalid"
+        kind: ProblemKind = "empty" if status.st_size == 0 else "invalid"
         glance.note(kind, None, path, "a manifest", str(error))
         return None
     except OSError as error:
@@ -283,7 +299,7 @@ def _note_spelling(glance: _Glance, store: Store, path: str) -> None:
 def _judge(
     store: Store,
     glance: _Glance,
-    verify: str,
+    verify: Verify,
     hashes: t.Mapping[str, Hashed | OSError],
     receipts: Receipts | None,
 ) -> ModelState:
@@ -318,8 +334,8 @@ def _judge(
     )
 
 
-def _kinds_of_damage(glance: _Glance) -> set[str]:
-    return {problem.kind for problem in glance.problems} - set(_HARMLESS_TO_BYTES)
+def _kinds_of_damage(glance: _Glance) -> set[ProblemKind]:
+    return {problem.kind for problem in glance.problems} - set(HARMLESS_TO_BYTES)
 
 
 def _compare(store: Store, blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None:

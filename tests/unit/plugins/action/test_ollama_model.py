@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.action import ollama_model as action
+from ansible_collections.archiv.ollama.plugins.module_utils._model.units import sized
 from ansible_collections.archiv.ollama.plugins.plugin_utils import _background
 from tests.unit.plugins.fake_registry import registry
 from tests.unit.plugins.local_play import run_play
@@ -67,10 +68,11 @@ def play(folder: Path, url: str) -> str:
 
 
 def test_download_tells_its_progress_for_each_host(played: Played) -> None:
-    lines = [line for line in played.output.splitlines() if " of 1.0 MB (" in line]
+    total = sized(sum(map(len, MODEL.blobs.values())))
+    lines = [line for line in played.output.splitlines() if f" of {total} (" in line]
     assert {line.split()[0] for line in lines} == {"[one]", "[two]"}
     # The first of a host may come before there is a speed to tell.
-    told = [line for line in lines if "kB/s" in line and line.endswith("left")]
+    told = [line for line in lines if "KiB/s" in line and line.endswith("left")]
     assert {line.split()[0] for line in told} == {"[one]", "[two]"}, lines
     assert len(lines) <= 6, "a line every few seconds, not at every poll"
 

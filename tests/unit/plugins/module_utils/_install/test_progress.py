@@ -10,24 +10,17 @@ import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._install.progress import (
     Progress,
-    human,
     progress_line,
     rate,
     worker_pid,
 )
 
 
-@pytest.mark.parametrize(
-    ("amount", "expected"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (4_683_073_952, "4.7 GB"), (2.5e12, "2.5 TB")],
-)
-def test_bytes_are_told_in_the_unit_people_read(amount: float, expected: str) -> None:
-    assert human(amount) == expected
-
-
 def test_line_says_model_share_rate_and_time_left() -> None:
     record = json.dumps({"model": "m:1", "done": 1_200_000_000, "total": 4_800_000_000, "rate": 60e6})
-    assert progress_line("production-1", record) == "[production-1] m:1: 1.2 GB of 4.8 GB (25 %), 60.0 MB/s, 1:00 left"
+    assert (
+        progress_line("production-1", record) == "[production-1] m:1: 1.1 GiB of 4.5 GiB (25 %), 57.2 MiB/s, 1:00 left"
+    )
 
 
 def test_line_of_a_slow_link_counts_hours() -> None:

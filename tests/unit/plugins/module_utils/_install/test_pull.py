@@ -31,8 +31,8 @@ from ansible_collections.archiv.ollama.plugins.module_utils._install.types impor
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import Wish
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.access import Access
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Deadline, RegistryClient
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.rules import Access
 from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import errors
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.access import Access
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.auth import Challenge, read_challenge, read_token
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Deadline
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors import (
@@ -27,7 +28,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors imp
     shown,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.logins import read_logins
-from ansible_collections.archiv.ollama.plugins.module_utils._registry.rules import Access, base_url, is_at, next_hop
+from ansible_collections.archiv.ollama.plugins.module_utils._registry.rules import base_url, is_at, next_hop
 
 HERE = "https://registry.example/v2/library/m/blobs/sha256:1"
 

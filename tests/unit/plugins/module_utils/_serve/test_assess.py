@@ -11,6 +11,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine.volume impor
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.info import summary, unmet_expectations
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import read_wishes
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import Assessment, assess_models, observer
+from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import Verify
 from tests.unit.plugins.fake_engine import recorded, serve_engine
 from tests.unit.plugins.stores import NAME, tiny_model
 
@@ -45,7 +46,7 @@ def test_connect_gives_the_engine_or_the_reason(tmp_path: Path) -> None:
         assert connect(fake.host)[0] is not None
 
 
-def assess(models: Path, verify: str = "full", why_no_engine: str = "") -> Assessment:
+def assess(models: Path, verify: Verify = "full", why_no_engine: str = "") -> Assessment:
     """The one model's assessment, the server asked where there is a reason it cannot answer."""
     observe = observer(None, why_no_engine, "archiv", "ollama", 5) if why_no_engine else None
     return assess_models(read_wishes([NAME]), models_dir=str(models), verify=verify, observe=observe)

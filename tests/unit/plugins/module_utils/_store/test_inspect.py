@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
-from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState, look_at, look_at_all
+from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import (
+    ModelState,
+    Verify,
+    look_at,
+    look_at_all,
+)
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
 from tests.unit.plugins.stores import NAME, sha256, tiny_model
 
 ROLES = ("weights", "config", "template")
-VERIFIES = ("full", "receipt", "size")
+VERIFIES: tuple[Verify, ...] = ("full", "receipt", "size")
 
 
 def missing(blob: Path) -> None:
@@ -106,7 +111,7 @@ def models(tmp_path: Path) -> Path:
     return tmp_path / "volume" / "models"
 
 
-def look(models: Path, verify: str = "full", digest: str | None = None) -> ModelState:
+def look(models: Path, verify: Verify = "full", digest: str | None = None) -> ModelState:
     """The state of the one model."""
     return look_at(Store(str(models)), parse_name(NAME), verify, digest)
 
@@ -128,7 +133,7 @@ def test_whole_model_is_cached_and_intact(models: Path) -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("damage", GONE, ids=lambda damage: damage.__name__)
 def test_blob_not_there_is_neither_cached_nor_intact(
-    models: Path, damage: Callable[[Path], None], role: str, verify: str
+    models: Path, damage: Callable[[Path], None], role: str, verify: Verify
 ) -> None:
     blob = tiny_model().blob_path(models, role)
     damage(blob)
@@ -170,7 +175,7 @@ def test_blob_of_wrong_bytes_is_cached_but_not_intact(models: Path, damage: Call
     ],
 )
 @pytest.mark.parametrize("verify", VERIFIES)
-def test_bad_manifest_is_named(models: Path, content: bytes, kind: str, found: str, verify: str) -> None:
+def test_bad_manifest_is_named(models: Path, content: bytes, kind: str, found: str, verify: Verify) -> None:
     manifest = tiny_model().install(models)
     manifest.write_bytes(content)
     state = look(models, verify)
