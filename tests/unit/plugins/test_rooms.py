@@ -27,9 +27,9 @@ FLOORS = (
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(str(path.relative_to(UTILS).with_suffix("")) for path in UTILS.rglob("*.py"))
 LONGEST = {"function": 50, "class": 120, "file": 350}
-# Each with what stands at its head: why it is larger.
+# Each with what is larger in it, and why it stays so.
 LARGER = {
-    "module_utils/_stack/preflight.py": "file",
+    "module_utils/_stack/preflight.py": ("file", "every refusal of a deploy, not split yet"),
 }
 # What a module is documented with; ansible-doc wants it in the same file.
 DOCUMENTATION = ("DOCUMENTATION", "EXAMPLES", "RETURN")
@@ -133,13 +133,13 @@ def too_large(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", sorted(str(path.relative_to(PLUGINS)) for path in PLUGINS.rglob("*.py")))
 def test_no_part_is_too_large_to_read(path: str) -> None:
-    found = [one for one in too_large((PLUGINS / path).read_text()) if one.split()[0] not in LARGER.get(path, "")]
-    assert not found, f"{path}: {', '.join(found)}: split it, or give the reason at its head and in LARGER"
+    found = [one for one in too_large((PLUGINS / path).read_text()) if one.split()[0] not in LARGER.get(path, ())[:1]]
+    assert not found, f"{path}: {', '.join(found)}: split it, or say in LARGER why it stays"
 
 
 @pytest.mark.parametrize("path", LARGER)
 def test_exception_is_still_one(path: str) -> None:
-    assert [one for one in too_large((PLUGINS / path).read_text()) if one.split()[0] in LARGER[path]], "take it out"
+    assert [one for one in too_large((PLUGINS / path).read_text()) if one.split()[0] == LARGER[path][0]], "take it out"
 
 
 def test_sizes_are_counted_as_they_are_read() -> None:
