@@ -470,7 +470,7 @@ SABOTAGES = (
         [
             Edit(
                 f"{UTILS}/_entry/stack.py",
-                'registry=params if params["upstream"] else None',
+                'registry=read_access(params) if params["upstream"] else None',
                 "registry=None",
             )
         ],
