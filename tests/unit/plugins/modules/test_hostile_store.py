@@ -34,7 +34,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices,
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
     monkeypatch.setattr(_receipts, "FINE_RACY_SECONDS", 0)
     # The registry has no TLS, so the machine's authorities need not be read for each run.
-    monkeypatch.setattr(_registry, "make_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.setattr(ssl, "create_default_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     with registry() as server:
         server.publish(f"library/{NAME}", MODEL)
         yield server
