@@ -403,16 +403,17 @@ def test_run_after_a_cut_reuses_what_came(host: Host, upstream: FakeRegistry, ra
 
 
 def test_wrong_bytes_left_by_an_earlier_run_are_dropped(host: Host, upstream: FakeRegistry) -> None:
-    upstream.twist = weights_only(lambda reply: replace(reply, cut=16_000))
     folder = host.models.parent / ".archiv" / "partials"
     folder.mkdir(parents=True)
     digest = sha256(MODEL.blobs["weights"])
     (folder / digest.replace(":", "-")).write_bytes(bytes(200_000))
     record = {"digest": digest, "size": 300_000, "boot": boot_identity(), "done": [[0, 200_000]], "synced": []}
     (folder / f"{digest.replace(':', '-')}.json").write_text(json.dumps(record))
-    upstream.twist = lambda seen, reply: reply
     host.ok()
     assert host.holds() and host.partials() == []
+    # The rest came first, so they were believed until their hash was known.
+    everything = len(MODEL.manifest) + sum(len(blob) for blob in MODEL.blobs.values())
+    assert upstream.sent == 100_000 + everything
 
 
 def test_stall_is_noticed_in_time(host: Host, upstream: FakeRegistry) -> None:
@@ -853,7 +854,20 @@ def test_replaced_bytes_are_remembered_until_the_server_was_restarted(
 
 def test_damage_is_seen_past_a_kept_receipt_with_verify_full(host: Host) -> None:
     host.ok()
-    assert host.ok(verify="full")["msg"].endswith("every byte hashed")
+    weights = MODEL.blob_path(host.models, "weights")
+    zeroed(weights)
+    # As if a disk had lost the bytes by itself: nothing of the file tells it, and the receipt holds.
+    [file] = host.receipts.glob("*.json")
+    receipts = json.loads(file.read_text())
+    receipts["blobs"][sha256(MODEL.blobs["weights"])] |= {
+        "key": list(FileKey.of(weights.stat())),
+        "made": time.time(),
+    }
+    file.write_text(json.dumps(receipts))
+    assert not host.ok()["changed"] and not host.holds()
+    assert host.ok(verify="full")["changed"] and host.holds()
+    again = host.ok(verify="full")
+    assert not again["changed"] and again["msg"].endswith("every byte hashed")
 
 
 def test_bytes_that_were_not_read_again_keep_the_age_of_their_proof(host: Host, upstream: FakeRegistry) -> None:

@@ -303,16 +303,19 @@ def test_image_whose_name_is_made_of_variables_is_asked_for_as_compose_reads_it(
     assert verdict["pull"] == []
 
 
-@pytest.mark.parametrize("said", ["docker: 'compose' is not a docker command.", "exec format error"])
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("docker: 'compose' is not a docker command.", "engine_missing"), ("exec format error", "compose_refused")],
+)
 def test_compose_that_fails_to_tell_its_version_is_told(
-    run: Run, cli: Path, engine: FakeEngine, tmp_path: Path, said: str
+    run: Run, cli: Path, engine: FakeEngine, tmp_path: Path, said: str, kind: str
 ) -> None:
     write(tmp_path)
     command = (cli / "docker").read_text().replace("echo 2.26.1-4", f'echo "{said}" >&2; exit 1')
     config_hash = container()["Config"]["Labels"]["com.docker.compose.config-hash"]
     (cli / "docker").write_text(command.replace(config_hash, "other"))
     verdict = run(docker_host=engine.host)
-    assert kinds(verdict)[0] in ("engine_missing", "compose_refused") and not verdict["clean"]
+    assert kinds(verdict)[0] == kind and not verdict["clean"]
 
 
 @pytest.mark.usefixtures("cli")

@@ -52,7 +52,6 @@ HEALTHY = Served(
 def kinds(seen: Served, *wishes: Wish, **options: Any) -> tuple[list[str], list[str]]:
     """The kinds of problems and of warnings."""
     healthy = judge_health(seen, wishes or [WISH], **options)
-    assert healthy["ok"] is not healthy["problems"]
     assert healthy["ok"] == (not healthy["problems"])
     return [one["kind"] for one in healthy["problems"]], [one["kind"] for one in healthy["warnings"]]
 
