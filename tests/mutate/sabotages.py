@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TEMPLATE = "roles/ollama_stack/templates/docker-compose.prod.yml.j2"
+INIT = "roles/ollama_stack/templates/model-init.sh"
+KEEPER = "roles/ollama_stack/templates/keeper.sh"
 UTILS = "plugins/module_utils"
 UNIT = "tests/unit/plugins"
 
@@ -164,11 +166,7 @@ SABOTAGES = (
     Sabotage(
         "guard-greps",
         "the init service trusts a name in `ollama list`",
-        [
-            Edit(
-                TEMPLATE, 'cached() { ollama show "$$1" >/dev/null 2>&1; }', 'cached() { ollama list | grep -q "$$1"; }'
-            )
-        ],
+        [Edit(INIT, 'cached() { ollama show "$1" >/dev/null 2>&1; }', 'cached() { ollama list | grep -q "$1"; }')],
         "damaged",
         "rc: 0",
         "damage | Start by hand, which must not pass it for a model",
@@ -200,9 +198,9 @@ SABOTAGES = (
         "the keeper does not look again once the model is loaded",
         [
             Edit(
-                TEMPLATE,
-                '"resident:$$warm"\n            backoff=0\n',
-                '"resident:$$warm"\n            exec sleep 86400\n',
+                KEEPER,
+                '"resident:$warm"\n    backoff=0\n',
+                '"resident:$warm"\n    exec sleep 86400\n',
             )
         ],
         "warm",
@@ -212,7 +210,7 @@ SABOTAGES = (
     Sabotage(
         "keeper-unpins",
         "the keeper loads without pinning",
-        [Edit(TEMPLATE, "ollama run --keepalive -1m", "ollama run")],
+        [Edit(KEEPER, "ollama run --keepalive -1m", "ollama run")],
         "warm",
         "is loaded [0-9]+ minutes from now",
         "wait_ready | Look until nothing is missing",
@@ -220,7 +218,7 @@ SABOTAGES = (
     Sabotage(
         "keeper-blind",
         "the keeper does not ask whether the model is there, and so pulls it",
-        [Edit(TEMPLATE, 'elif ! timeout 20 ollama show "$$cold" >/dev/null 2>&1 </dev/null; then', "elif false; then")],
+        [Edit(KEEPER, 'elif ! timeout 20 ollama show "$cold" >/dev/null 2>&1 </dev/null; then', "elif false; then")],
         "warm",
         "/api/pull",
         "missing | Judge",
@@ -374,7 +372,7 @@ SABOTAGES = (
     Sabotage(
         "keeper-hammers",
         "the keeper tries again at once and for ever",
-        [Edit(TEMPLATE, "not_before=$$(($$(clock) + (backoff > 0 ? backoff : 5)))", "not_before=0")],
+        [Edit(KEEPER, "not_before=$(($(clock) + (backoff > 0 ? backoff : 5)))", "not_before=0")],
         "memory",
         "oom_kills <= 5",
         "Judge that the kills are counted",
@@ -521,7 +519,7 @@ SABOTAGES = (
     Sabotage(
         "keeper-mistakes",
         "the keeper takes a model whose name contains another's for that one",
-        [Edit(TEMPLATE, 'grep -i "^$$(echo', 'grep -i "$$(echo')],
+        [Edit(KEEPER, 'grep -i "^$(echo', 'grep -i "$(echo')],
         "tests/unit/roles/test_keeper.py::test_another_model_or_one_that_will_go_is_not_taken_for_it",
         "At index 1 diff|Right contains|== \\['ps '",
     ),
