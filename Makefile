@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 GATES := $(PYTHON) -m tests.gates
 VENV := .venv/installed.txt
 
-.PHONY: help venv demo test test-fast lint types sanity unit build galaxy integration molecule \
+.PHONY: help venv demo test test-fast lint types sanity unit build galaxy integration operations molecule \
 	mutate lab-up lab-status lab-down render bench sweep vm lock
 
 help: ## List these targets
@@ -16,7 +16,7 @@ help: ## List these targets
 demo: $(VENV) ## From nothing to an answer: lab, deploy, one question, the same with Ollama stopped
 	@$(PYTHON) -m tests.lab demo
 
-test: $(VENV) ## Every gate: those of test-fast, docs, galaxy, integration, all molecule scenarios
+test: $(VENV) ## Every gate: those of test-fast, docs, galaxy, integration, operations, all molecule scenarios
 	@$(GATES)
 
 test-fast: $(VENV) ## The gates that need neither a lab nor much time: lint, types, sanity, unit, build
@@ -29,8 +29,9 @@ unit: ## Unit tests: no network, no Engine
 build: ## The collection's archive holds what runs and nothing else
 galaxy: ## The archive as Galaxy imports it, where a warning fails; no network once its environment is made
 integration: ## The modules against the lab's hosts
+operations: ## Each block of docs/operations.md on a throwaway host: is the page true?
 molecule: ## All molecule scenarios, one throwaway host each
-lint types sanity unit build galaxy integration molecule: $(VENV)
+lint types sanity unit build galaxy integration operations molecule: $(VENV)
 	@$(GATES) --only $@
 
 .PHONY: matrix

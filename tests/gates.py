@@ -93,7 +93,7 @@ class Step:
     @property
     def paired(self) -> bool:
         """Runs beside another. A scenario has a host of its own and waits for it most of its time."""
-        return self.light or self.group in (*SLOWER, "molecule")
+        return self.light or self.group in (*SLOWER, "operations", "molecule")
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,9 @@ def lab_steps(root: Path) -> list[Step]:
     if any((root / "tests/integration").glob("**/test_*.py")):
         command = [sys.executable, "-m", "pytest", "-q", "tests/integration"]
         steps.append(Step("integration", "integration", command, needs="lab", timeout=1800))
+    if (root / "docs/operations.md").is_file():
+        command = [sys.executable, "-m", "tests.operations"]
+        steps.append(Step("operations", "operations", command, needs="lab", timeout=1200))
     runs = [(name, image) for name in scenarios(root) for image in images_of(name)]
     # A scenario's second host comes after all the first ones: it waits for the first, which has the same name.
     runs.sort(key=lambda run: run[1] != images_of(run[0])[0])

@@ -620,4 +620,24 @@ SABOTAGES = (
         f"{UNIT}/action/test_in_background.py::test_dead_host_is_given_up_long_before_the_task_would_be",
         "assert 180 <",
     ),
+    Sabotage(
+        "restart-untold",
+        "the operator's page says that a new image of Ollama restarts nothing",
+        [
+            Edit(
+                "docs/operations.md",
+                "| `ollama_stack_image` | `ollama`, `ollama-warm` |",
+                "| `ollama_stack_image` | nothing |",
+            )
+        ],
+        "tests/unit/roles/test_restarts.py::test_every_row_says_what_restarts",
+        r"'ollama_stack_image': frozenset\(\)",
+    ),
+    Sabotage(
+        "restart-unseen",
+        "a restart that the operator's page does not tell passes its gate",
+        [Edit("tests/operations/page.py", "if told != true:", "if told - true:")],
+        "tests/unit/test_operations.py::test_what_is_not_true_is_told",
+        r"AssertionError: \[\]",
+    ),
 )
