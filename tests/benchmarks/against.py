@@ -21,7 +21,7 @@ from tests.benchmarks.no_op import CHECKOUT, COMPOSE, PING, PLAYBOOK, expect_not
 from tests.benchmarks.store import Row, load, show
 
 RESULTS = CHECKOUT / ".lab/benchmarks/against.json"
-HOSTS = ("staging-1", "staging-2")
+HOSTS = ("production-1", "production-2")
 # What a deploy and a look may cost more than they did.
 LIMIT = 1.08
 
