@@ -117,6 +117,11 @@ options:
       - A clean host asks nobody, and a registry that does not answer within some seconds is no refusal.
     type: bool
     default: false
+  failure:
+    description: What Compose said when it could not start the stack, for RV(advice).
+    type: str
+    default: ""
+    version_added: 1.1.0
   wait:
     description:
       - Seconds to look again and again, as long as O(wait_for) asks for it.
@@ -175,6 +180,11 @@ report:
 refusals:
   description: Everything that speaks against bringing the host to what is wanted, one sentence each.
   returned: always
+  type: list
+  elements: str
+advice:
+  description: What helps against O(failure) beside what RV(report) says, such as who has the port that was taken.
+  returned: when something is not as wanted
   type: list
   elements: str
 start:
@@ -291,6 +301,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "verify": {"type": "str", "choices": ["receipt", "full"], "default": "receipt"},
     "inputs": {"type": "dict", "default": {}},
     "upstream": {"type": "bool", "default": False},
+    "failure": {"type": "str", "default": ""},
     "mirror": {"type": "str"},
     "insecure": {"type": "bool", "default": False},
     "ca_path": {"type": "path"},

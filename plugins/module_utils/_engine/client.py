@@ -152,6 +152,12 @@ class Engine:
             listed = self._client.networks()
         return {item["Name"]: HostNetwork(item["Id"], bool(item["Internal"])) for item in listed}
 
+    def users_of(self, port: str) -> list[str]:
+        """The names of running containers that have a port of the host."""
+        with self.speaking():
+            listed = self._client.containers(filters={"publish": port})
+        return sorted(entry["Names"][0].lstrip("/") for entry in listed)
+
     def volumes(self) -> frozenset[str]:
         """The names of all volumes."""
         with self.speaking():

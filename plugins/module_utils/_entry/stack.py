@@ -17,7 +17,7 @@ from .._registry import logins
 from .._registry.access import read_access
 from .._stack import preflight
 from .._stack.actions import find_suspects
-from .._stack.host import future_models_dir, look_at_host
+from .._stack.host import advise, future_models_dir, look_at_host
 from .._stack.judge import age_of, is_clean, judge_stack, time_may_mend
 from .._stack.look import hash_models, judge_adoption, observe, read_logs
 from .._stack.registries import try_registries
@@ -60,6 +60,8 @@ class Options:
     # Seconds to wait for what time may mend, and whether a deploy has just started the services.
     wait: float
     after_start: bool
+    # What Compose said when it could not start the stack.
+    failure: str
     check: bool
 
     @property
@@ -101,6 +103,7 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> Options:
         full=params["verify"] == "full",
         wait=params["wait"],
         after_start=params["wait_for"] == "clean",
+        failure=params["failure"],
         check=check,
     )
 
@@ -128,7 +131,8 @@ def look(options: Options) -> Verdict:
     logs = read_logs(query, find_suspects(seen, reasons))
     verdict = write_verdict(query.project, seen, reasons, logs, refusals, options.after_start)
     verdict["refusals"] += logins.find_plain(options.registries, json.dumps(verdict))
-    return {**verdict, "ollama_version": _version(options.inputs, host)}, find_notes(seen)
+    verdict.update(ollama_version=_version(options.inputs, host), advice=advise(query, options.failure))
+    return verdict, find_notes(seen)
 
 
 def watch(query: Query, options: Options) -> tuple[Seen, Document]:
@@ -178,7 +182,8 @@ def refuse(options: Options, mistakes: t.Sequence[preflight.Mistake]) -> Verdict
     others += judge_adoption(query, seen, document, inputs.get("ollama_stack_adopt_without", ()))
     refusals = [mistake.text for mistake in mistakes] + [one for one in others if one not in known]
     reasons = [Reason("input", one.variable, one.text[len(one.variable) :].lstrip(" :"), "ask") for one in mistakes]
-    return {**write_verdict(options.query.project, seen, reasons, {}, refusals), "ollama_version": ""}, []
+    verdict = write_verdict(options.query.project, seen, reasons, {}, refusals)
+    return {**verdict, "ollama_version": "", "advice": []}, []
 
 
 def trusted(query: Query, wrong: t.Collection[str]) -> Query:

@@ -21,6 +21,8 @@ MOUNTS_LIMIT = 1024 * 1024
 # Below the stack's folder.
 SECRETS = ".archiv/secrets"
 LOGINS = ".archiv/docker-config/config.json"
+# The stack's own compose file and that of its variant for development.
+COMPOSE_FILES = ("docker-compose.prod.yml", "docker-compose.yml")
 PROCESSES = "/proc"
 
 
@@ -30,6 +32,16 @@ def look_at_file(path: str, content: str, mode: str) -> File:
     # Only a file that is to carry the header can be told from a person's own.
     foreign = content.startswith(HEADER) and not raw.startswith(HEADER.encode())
     return replace(seen, ours=not (seen.sha256 and foreign))
+
+
+def find_other_variant(directory: str, own: str) -> str:
+    """The compose file of the other variant, where a deploy wrote it; a person's own has no wrapper beside it."""
+    if directory and own in COMPOSE_FILES:
+        for name in COMPOSE_FILES:
+            file = look_at_file(os.path.join(directory, name), HEADER, "")
+            if name != own and file.sha256 and file.ours:
+                return file.path
+    return ""
 
 
 def look_at_secret(query: Query, name: str) -> File:

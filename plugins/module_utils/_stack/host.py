@@ -23,8 +23,8 @@ from .._model.wishes import InputInvalid, read_wishes
 from .._store.disk import nearest_folder, read_kernel
 from .._store.paths import Store
 from . import preflight
-from .actions import find_missing_images, find_wrong_networks
-from .files import MOUNTS_LIMIT, PROCESSES
+from .actions import find_foreign, find_missing_images, find_wrong_networks
+from .files import MOUNTS_LIMIT, PROCESSES, find_other_variant
 from .look import VOLUME
 from .types import SERVER, Query, Seen
 
@@ -47,6 +47,8 @@ def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> pre
         missing_images=tuple(find_missing_images(seen)),
         amd_devices=find_amd_devices(),
         network_users=_look_at_networks(query, seen),
+        foreign=tuple(find_foreign(seen)),
+        other_variant=find_other_variant(str(inputs.get("ollama_stack_dir") or ""), query.files[0]["path"]),
     )
     host = replace(host, models=_look_at_needs(query, seen, inputs, host))
     with contextlib.suppress(ComposeMissing, ComposeRefused):
@@ -71,6 +73,15 @@ def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> pre
         os.path.dirname(seen.models_dir) or inputs.get("ollama_stack_models_dir") or info["DockerRootDir"],
         images_root(info),
     )
+
+
+def advise(query: Query, failure: str) -> list[str]:
+    """What helps against a failed start beside what the verdict says."""
+    port = preflight.find_taken_port(failure)
+    try:
+        return [preflight.advise_on_port(port, Engine(query.docker_host).users_of(port))] if port else []
+    except EngineError:
+        return []
 
 
 def _look_at_networks(query: Query, seen: Seen) -> dict[str, tuple[str, ...]]:

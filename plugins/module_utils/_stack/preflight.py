@@ -115,6 +115,10 @@ class Host:
     nvidia: bool | None = None
     # Whether the Engine confines containers with SELinux.
     selinux: bool = False
+    # What a person made and a deploy would take over, in words.
+    foreign: tuple[str, ...] = ()
+    # The compose file of the other variant, where a deploy has put it into the same folder.
+    other_variant: str = ""
     # Containers of others by the network that is to be made anew under them.
     network_users: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -179,6 +183,8 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *(() if "ollama_stack_cpus" in wrong else _refuse_cpus(document, host)),
         *(() if "ollama_stack_mem_limit" in wrong else _refuse_memory(inputs, document, host)),
         *_refuse_disk(host),
+        *_refuse_foreign(trusted, host),
+        *_refuse_other_variant(trusted, host),
     ]
 
 
@@ -669,3 +675,45 @@ def _refuse_disk(host: Host) -> t.Iterator[str]:
             folder = host.store if device == host.store_device else host.images
             what = ", ".join(sizes)
             yield f"the disk of {folder} has {sized(free)} free, and about {sized(size)} are needed for {what}"
+
+
+def _refuse_foreign(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    if host.foreign and not inputs.get("ollama_stack_adopt", True):
+        yield (
+            "ollama_stack_adopt is false, and something is there that this role did not make:"
+            f" {'; '.join(host.foreign)}. Put what must go on into the inventory, other services into"
+            " ollama_stack_extra_services, then set ollama_stack_adopt to true; the old file is kept as a dated copy."
+        )
+
+
+def _refuse_other_variant(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    """Each would take the other's wrapper and secrets for its own."""
+    if host.other_variant:
+        yield (
+            f"{host.other_variant} belongs to the other ollama_stack_variant, and both would keep their wrapper and"
+            f" their secrets in {inputs.get('ollama_stack_dir')}/.archiv: choose another ollama_stack_dir for one of"
+            " them, and move its compose file there"
+        )
+
+
+def find_taken_port(failure: str) -> str:
+    """The port that a failed start could not have, as Docker says it; "" where it failed for something else."""
+    found = re.search(r":(\d+) failed: port is already allocated", failure)
+    return found.group(1) if found else ""
+
+
+def advise_on_port(port: str, holders: t.Sequence[str]) -> str:
+    """What gives a port back that is taken.
+
+    An Engine that was killed while it started a container gives the port to nobody until it is started anew (seen on
+    26.1.5; moby/moby#20486): neither Compose nor a new container helps.
+    """
+    if holders:
+        return (
+            f"Port {port} belongs to the container {', '.join(holders)}: stop it, or choose another"
+            " ollama_stack_backend_port."
+        )
+    return (
+        f"No container has port {port}: the Engine was killed while it started one, and keeps the port until it is"
+        " restarted. Run `systemctl restart docker` on the host when all its containers may restart, then deploy again."
+    )

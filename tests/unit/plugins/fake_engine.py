@@ -40,6 +40,8 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             "/containers/json": (200, recorded("containers")),
             # Those on one network, whichever that is.
             "/containers/json?network": (200, []),
+            # Those that have one port of the host.
+            "/containers/json?publish": (200, []),
             "/volumes": (200, recorded("volumes")),
         }
 
@@ -74,7 +76,8 @@ class Handler(BaseHTTPRequestHandler):
         path = "/" + url.path.split("/", 2)[2] if url.path.startswith("/v1.") else url.path
         filters = parse_qs(url.query).get("filters", [])
         self.server.asked += filters
-        status, document = self.server.answer(path + ("?network" if '"network"' in "".join(filters) else ""))
+        special = [f"?{name}" for name in ("network", "publish") if f'"{name}"' in "".join(filters)]
+        status, document = self.server.answer(path + "".join(special))
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

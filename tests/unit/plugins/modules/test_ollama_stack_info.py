@@ -190,6 +190,34 @@ def test_file_of_a_person_is_foreign(run: Run, tmp_path: Path) -> None:
     assert verdict["foreign"] == [f"{tmp_path}/stack/docker-compose.prod.yml was not written by us"]
 
 
+@pytest.mark.usefixtures("bare")
+def test_what_is_not_ours_is_refused_beside_a_wrong_input(run: Run, tmp_path: Path) -> None:
+    write(tmp_path, "services: {}\n")
+    other = tmp_path / "stack/docker-compose.yml"
+    other.write_text(CONTENT)
+    inputs = {"ollama_stack_dir": str(tmp_path / "stack"), "ollama_stack_adopt": False, "ollama_stack_max_queue": 0}
+    told = [
+        one for one in run(inputs=inputs)["refusals"] if not one.startswith(("there is no docker", "the tasks run"))
+    ]
+    assert [one.split(" ")[0] for one in told] == ["ollama_stack_max_queue", "ollama_stack_adopt", str(other)]
+    # Where the folder itself cannot be meant, nothing is looked for in it.
+    told = run(inputs={**inputs, "ollama_stack_dir": f"{tmp_path}/stack/"})["refusals"]
+    assert not [one for one in told if one.startswith(str(other))]
+    # A person's own file has neither wrapper nor secrets beside it.
+    other.write_text("services: {}\n")
+    assert not [one for one in run(inputs=inputs)["refusals"] if one.startswith(str(other))]
+
+
+def test_failed_start_is_told_who_has_the_port(run: Run, engine: FakeEngine) -> None:
+    failure = "Bind for 0.0.0.0:8080 failed: port is already allocated"
+    assert run(docker_host=engine.host)["advice"] == []
+    engine.answers["/containers/json?publish"] = (200, [{"Names": ["/web-1"]}])
+    [told] = run(docker_host=engine.host, failure=failure)["advice"]
+    assert told.startswith("Port 8080 belongs to the container web-1:")
+    # An Engine that does not answer says nothing of ports.
+    assert run(failure=failure)["advice"] == []
+
+
 @pytest.mark.usefixtures("cli")
 def test_stack_that_is_as_wanted_is_clean_but_for_unproven_bytes(run: Run, engine: FakeEngine, tmp_path: Path) -> None:
     write(tmp_path)
@@ -864,7 +892,7 @@ def test_verdict_is_the_documented_one(run: Run, bare: None) -> None:
     on_failure = {name for name, one in documented.items() if one["returned"] == "failure"}
     assert set(run()) - {"changed", "invocation", "warnings"} == set(documented) - on_failure
     clean = {name for name, one in documented.items() if one["returned"] == "always"}
-    assert set(documented) - clean - on_failure == {"ollama_version"}
+    assert set(documented) - clean - on_failure == {"advice", "ollama_version"}
 
 
 NAMES = [NAME, "llama3.2:1b"]

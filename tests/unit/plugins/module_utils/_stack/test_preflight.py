@@ -462,3 +462,32 @@ def test_port_that_two_would_have_is_refused(ports: list[dict[str, Any]], refuse
     told = service(ports=ports, networks={"edge": None})
     assert [line for line in told if "published more than once" in line] == told
     assert bool(told) is refused
+
+
+def test_what_a_person_made_is_refused_until_it_may_be_taken_over() -> None:
+    host = replace(HOST, foreign=("docker-compose.prod.yml was not written by us", "container archiv-db-1 runs db"))
+    [told] = refusals(host)
+    assert told.startswith("ollama_stack_adopt is false, and something is there that this role did not make: docker-")
+    assert "us; container archiv-db-1 runs db. Put" in told
+    assert refusals(host, ollama_stack_adopt=True) == []
+    # Of what the caller does not tell nothing is missed.
+    assert _preflight.find_refusals({}, {}, host) == _preflight.find_refusals({}, {}, HOST)
+
+
+def test_folder_of_the_other_variant_is_refused() -> None:
+    [told] = refusals(replace(HOST, other_variant="/opt/archiv/docker-compose.yml"))
+    assert told.startswith("/opt/archiv/docker-compose.yml belongs to the other ollama_stack_variant")
+    assert "their secrets in /opt/archiv/.archiv: choose another ollama_stack_dir" in told
+
+
+def test_advice_is_for_the_one_who_holds_the_port() -> None:
+    # As Engine 26.1.5 says it through Compose 2.26.1.
+    taken = (
+        "General error: Error response from daemon: driver failed programming external connectivity on endpoint"
+        " archiv-backend-1 (f2989440): Bind for 0.0.0.0:8080 failed: port is already allocated"
+    )
+    assert _preflight.find_taken_port(taken) == "8080"
+    assert _preflight.find_taken_port("no such image") == ""
+    assert _preflight.advise_on_port("8080", ["web-1"]).startswith("Port 8080 belongs to the container web-1:")
+    kept = _preflight.advise_on_port("8080", [])
+    assert kept.startswith("No container has port 8080:") and "`systemctl restart docker`" in kept
