@@ -302,13 +302,7 @@ SABOTAGES = (
     Sabotage(
         "adopted-unasked",
         "what a person made is taken over without being asked",
-        [
-            Edit(
-                "roles/ollama_stack/vars/main.yml",
-                "((ollama_stack_adopt | bool) or __ollama_stack_verdict.foreign | length == 0)",
-                "(true)",
-            )
-        ],
+        [Edit(f"{UTILS}/_stack/preflight.py", 'host.foreign and not inputs.get("ollama_stack_adopt", True)', "False")],
         "adopted",
         "ansible_failed_result.msg",
         "must_fail | Judge the message",
@@ -587,7 +581,7 @@ SABOTAGES = (
     Sabotage(
         "file-before-fetch",
         "the compose file is replaced before the models are there",
-        [Edit("roles/ollama_stack/tasks/prepare.yml", "include_tasks: logins.yml", "include_tasks: configure.yml")],
+        [Edit("roles/ollama_stack/tasks/change.yml", "include_tasks: prepare.yml", "include_tasks: configure.yml")],
         "offline",
         "not_cached_file_after.stat == not_cached_file.stat",
         "not_cached | Judge that nothing was touched",

@@ -52,14 +52,19 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 def test_models_are_bound_to_the_digests_of_the_file(answers: Answers) -> None:
     assert answers["whole"]["__ollama_stack_pinned"] == [
         {"name": "a:1b", "digest": ONE, "warm": False},
-        {"name": "reg:5000/x/b", "digest": OTHER},
-        {"name": "c:1"},
+        {"name": "reg:5000/x/b:latest", "digest": OTHER, "warm": True},
+        {"name": "c:1", "warm": True},
     ]
 
 
 @pytest.mark.parametrize("host", ["without", "nothing"])
 def test_models_without_a_lock_are_as_the_inventory_says(answers: Answers, host: str) -> None:
-    assert answers[host]["__ollama_stack_pinned"] == MODELS
+    told = answers[host]["__ollama_stack_pinned"]
+    assert told == [
+        {"name": "a:1b", "warm": False},
+        {"name": "reg:5000/x/b:latest", "warm": True},
+        {"name": "c:1", "warm": True},
+    ]
 
 
 def test_models_that_need_not_stay_loaded_are_bound_as_well(answers: Answers) -> None:
@@ -68,7 +73,7 @@ def test_models_that_need_not_stay_loaded_are_bound_as_well(answers: Answers) ->
 
 
 def test_digest_of_the_inventory_goes_first(answers: Answers) -> None:
-    assert answers["own"]["__ollama_stack_pinned"] == [{"name": "a:1b", "digest": OTHER}]
+    assert answers["own"]["__ollama_stack_pinned"] == [{"name": "a:1b", "digest": OTHER, "warm": True}]
 
 
 def test_digest_that_is_empty_leaves_the_model_locked(answers: Answers) -> None:

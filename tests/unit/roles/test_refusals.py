@@ -1,4 +1,4 @@
-"""What the role refuses beside the module's own reasons, each in a sentence with the way out."""
+"""What a teardown refuses, in a sentence with the way out, and what a deploy tells the module to refuse."""
 
 from __future__ import annotations
 
@@ -6,46 +6,56 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.render import render
-from tests.unit.roles.evaluate import Answers, evaluate
+from tests.unit.roles.evaluate import ROOT, Answers, evaluate, run
 
 DEV = {"ollama_stack_variant": "dev"}
-ALONE: dict[str, Any] = {"__ollama_stack_shared": {"rc": 2}, "__ollama_stack_left": {"skipped": True}}
-SHARED = {**ALONE, "__ollama_stack_shared": {"rc": 0}}
+ALONE: dict[str, Any] = {"__ollama_stack_other": {"rc": 2}, "__ollama_stack_left": {"skipped": True}}
+SHARED = {**ALONE, "__ollama_stack_other": {"rc": 0}}
 FILELESS = {**ALONE, "__ollama_stack_left": {"stdout": "a\nb", "stdout_lines": ["a", "b"]}}
-VERDICT = {"refusals": [], "engine": True, "reasons": [], "foreign": []}
+REFUSALS = [
+    task
+    for task in yaml.safe_load((ROOT / "roles/ollama_stack/tasks/remove.yml").read_text())
+    if "ansible.builtin.fail" in task
+]
 
 
 @pytest.fixture(scope="module")
-def objections(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+def refused(tmp_path_factory: pytest.TempPathFactory) -> list[Answers]:
+    """What each host answers to each refusal of a teardown."""
     hosts = {"alone": ALONE, "shared": SHARED, "shared_dev": {**SHARED, **DEV}, "fileless_dev": {**FILELESS, **DEV}}
-    return evaluate(tmp_path_factory.mktemp("objections"), hosts, "__ollama_stack_objections")
+    return [run(tmp_path_factory.mktemp("refused"), hosts, task) for task in REFUSALS]
 
 
 @pytest.mark.parametrize(
     ("host", "theirs"),
     [("shared", "/opt/archiv/docker-compose.yml"), ("shared_dev", "/opt/archiv/docker-compose.prod.yml")],
 )
-def test_teardown_leaves_a_folder_alone_that_both_variants_use(objections: Answers, host: str, theirs: str) -> None:
-    [refusal] = objections[host]["__ollama_stack_objections"]
-    assert refusal.startswith(f"{theirs} belongs to the other ollama_stack_variant")
-    assert "choose another ollama_stack_dir" in refusal
+def test_teardown_leaves_a_folder_alone_that_both_variants_use(refused: list[Answers], host: str, theirs: str) -> None:
+    assert refused[0][host]["failed"]
+    assert refused[0][host]["msg"].startswith(f"{theirs} belongs to the other ollama_stack_variant")
+    assert "choose another ollama_stack_dir" in refused[0][host]["msg"]
 
 
-def test_teardown_without_its_file_names_the_containers_that_would_run_on(objections: Answers) -> None:
-    [refusal] = objections["fileless_dev"]["__ollama_stack_objections"]
-    assert refusal.startswith("/opt/archiv/docker-compose.yml is missing")
-    assert "project archiv-dev has the containers a, b:" in refusal
-    assert objections["alone"]["__ollama_stack_objections"] == []
+def test_teardown_without_its_file_names_the_containers_that_would_run_on(refused: list[Answers]) -> None:
+    answer = refused[1]["fileless_dev"]
+    assert answer["failed"] and answer["msg"].startswith("/opt/archiv/docker-compose.yml is missing")
+    assert "project archiv-dev has the containers a, b:" in answer["msg"]
 
 
-def test_deploy_is_refused_the_folder_of_the_other_variant(tmp_path: Path) -> None:
-    hosts = {name: {**host, "__ollama_stack_verdict": VERDICT} for name, host in (("a", ALONE), ("b", SHARED))}
-    told = evaluate(tmp_path, hosts, "__ollama_stack_refusals")
-    assert told["a"]["__ollama_stack_refusals"] == []
-    [refusal] = told["b"]["__ollama_stack_refusals"]
-    assert "belongs to the other ollama_stack_variant" in refusal
+def test_teardown_of_a_stack_alone_is_not_refused(refused: list[Answers]) -> None:
+    assert [answers["alone"].get("failed", False) for answers in refused] == [False, False]
+
+
+def test_module_is_told_whether_a_stack_may_be_taken_over(tmp_path: Path) -> None:
+    # From the command line it comes as text.
+    hosts = {"asked": {"ollama_stack_adopt": "true"}, "unasked": {"ollama_stack_adopt": "no"}}
+    more = {"ollama_stack_backend_image": "b:1"}
+    told = evaluate(tmp_path, {name: {**host, **more} for name, host in hosts.items()}, "__ollama_stack_inputs")
+    adopt = {name: answer["__ollama_stack_inputs"]["ollama_stack_adopt"] for name, answer in told.items()}
+    assert adopt == {"asked": True, "unasked": False}
 
 
 def test_stack_without_models_renders_so_that_the_preflight_can_refuse_it() -> None:
