@@ -17,7 +17,7 @@ description:
   - A digest of the inventory goes before the one of the lock; one that is there but empty does not unbind a model.
 options:
   _input:
-    description: The models as in O(archiv.ollama.ollama_stack#role:ollama_stack_models).
+    description: The models as in O(archiv.ollama.ollama_stack#role:main:ollama_stack_models).
     type: list
     elements: dict
     required: true

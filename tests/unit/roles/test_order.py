@@ -83,6 +83,29 @@ def test_failure_after_the_switch_says_what_is_old_and_what_is_new(tmp_path: Pat
     ]
 
 
+def failures(name: str) -> list[dict[str, Any]]:
+    """The tasks of a file that fail in words."""
+    listed = [part for task in steps(name) for part in (task, *task.get("block", []))]
+    return [task for task in listed if "ansible.builtin.fail" in task]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("change", ["no root", "no disk"]),
+        ("compose_up", ["no port", "stop web-1", "ollama is gone", "archiv:", "- backend"]),
+        ("verify", ["archiv:", "- backend", "ollama is gone"]),
+    ],
+)
+def test_failure_is_one_text_with_a_line_for_each_reason(tmp_path: Path, name: str, lines: list[str]) -> None:
+    # Of a list Ansible would print how Python writes it.
+    verdict = {"refusals": ["no root", "no disk"], "report": ["archiv:", "- backend"], "advice": ["stop web-1"]}
+    variables = {"__ollama_stack_verdict": {**verdict, "clean": False}, "__ollama_stack_up": {"msg": "no port"}}
+    [task] = failures(name)
+    told = run(tmp_path, {"one": variables}, {**task, "vars": {"__ollama_stack_aftermath": "ollama is gone"}})
+    assert told["one"]["msg"] == "\n".join(lines)
+
+
 def test_init_service_that_is_made_anew_is_not_borrowed(tmp_path: Path) -> None:
     verdict: dict[str, Any] = {"services": [INIT], "recreate": []}
     hosts = {
