@@ -192,7 +192,7 @@ def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] =
         outcome.lines.append(f"{len(unused)} unused files of {sized(sum(one.bytes for one in unused))} removed")
 
 
-def pinned(job: Job) -> list[t.Any]:
+def pinned(job: Job) -> list[tuple[ModelName, str | None]]:
     return [(wish.name, wish.digest) for wish in job.wishes]
 
 
