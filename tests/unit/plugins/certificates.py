@@ -16,11 +16,12 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """Files of an authority nobody trusts by default."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, called: str = "archiv test authority", strict: bool = False) -> None:
+        """A strict one has what Python 3.13 asks for and many a private one lacks."""
         self.path = folder / "ca.pem"
         self._chain = folder / "server.pem"
         key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-        name = _name("archiv test authority")
+        name = _name(called)
         ca = _builder(name, name, key).add_extension(x509.BasicConstraints(True, None), critical=True)
         usage = x509.KeyUsage(
             digital_signature=True,
@@ -38,6 +39,12 @@ class Authority:
             [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         )
         server = _builder(_name("localhost"), name, server_key).add_extension(names, critical=False)
+        if strict:
+            mine = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+            ca = ca.add_extension(mine, critical=False)
+            server = server.add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(mine), critical=False
+            )
         self.path.write_bytes(ca.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         plain = serialization.NoEncryption()
         self._chain.write_bytes(
