@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from .._engine.cgroup import Usage
 from .._engine.client import Container
 from .._model.names import same_model
+from .._model.units import sized
 from .._model.wishes import Wish
 
 # "For ever" is the largest duration Go knows, about the year 2318; never a fixed date.
@@ -172,7 +173,7 @@ def _warn_of_container(container: Container, usage: Usage, warnings: list[Fact])
         warnings.append(problem("restarts", name, found, f"read `docker logs {name}`"))
     used, limit = usage.memory_used, container.memory
     if used and limit and used > limit * _NEARLY_FULL:
-        found = f"{used} of {limit} bytes of memory in use"
+        found = f"{sized(used)} of {sized(limit)} of memory in use"
         warnings.append(problem("memory", name, found, "raise OLLAMA_MEM_LIMIT or take a smaller model"))
 
 
