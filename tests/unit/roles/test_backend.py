@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.render import render
+from tests.unit.roles.evaluate import rendered
 
 
 def backend(**inputs: Any) -> dict[str, Any]:
@@ -33,9 +34,9 @@ def test_dollar_of_the_environment_is_a_dollar_for_compose_too() -> None:
     assert environment["APP_OLLAMA_BASEURL"] == "http://ollama:11434"
 
 
-@pytest.mark.parametrize(
-    ("address", "port"),
-    [("", "8080:8080"), ("10.0.0.1", "10.0.0.1:8080:8080"), ("::1", "[::1]:8080:8080"), ("[::1]", "[::1]:8080:8080")],
-)
-def test_port_is_bound_to_an_address_of_either_kind(address: str, port: str) -> None:
-    assert backend(address=address)["ports"] == [port]
+def test_port_is_bound_to_an_address_of_either_kind(tmp_path: Path) -> None:
+    bound = {"": "8080:8080", "10.0.0.1": "10.0.0.1:8080:8080", "::1": "[::1]:8080:8080", "[::1]": "[::1]:8080:8080"}
+    hosts = {f"host-{number}": {"ollama_stack_backend_address": address} for number, address in enumerate(bound)}
+    files = rendered(tmp_path, hosts)
+    found = [yaml.safe_load(files[name])["services"]["backend"]["ports"] for name in hosts]
+    assert found == [[port] for port in bound.values()]

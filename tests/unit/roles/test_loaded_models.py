@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
-import pytest
-
-from tests.render import render
+from tests.unit.roles.evaluate import rendered
 
 WARM, COLD = [{"name": f"w{n}:1"} for n in range(4)], [{"name": f"c{n}:1", "warm": False} for n in range(2)]
-IDLE = {"ollama_stack_keep_alive": "30m"}
 
 
-@pytest.mark.parametrize(
-    ("models", "more", "places"),
-    [
-        (WARM[:1], {}, 1),
-        (WARM, {}, 4),
+def test_every_warm_model_has_a_place_and_cold_ones_share_one(tmp_path: Path) -> None:
+    hosts: dict[str, dict[str, Any]] = {
+        "one": {"ollama_stack_models": WARM[:1]},
+        "all-warm": {"ollama_stack_models": WARM},
         # A cold one must not push a warm one out; two of them take turns.
-        (WARM[:2] + COLD, {}, 3),
+        "two-cold": {"ollama_stack_models": WARM[:2] + COLD},
         # The operator gave up the pin: one at a time, which is what the preflight makes sure of.
-        (WARM, IDLE, 1),
-    ],
-)
-def test_every_warm_model_has_a_place_and_cold_ones_share_one(
-    models: list[dict[str, object]], more: dict[str, object], places: int
-) -> None:
-    text = render("staging-1", {"ollama_stack_models": models, **more})
-    assert re.findall(r'OLLAMA_MAX_LOADED_MODELS: "(.*)"', text) == [str(places)]
+        "idle": {"ollama_stack_models": WARM, "ollama_stack_keep_alive": "30m"},
+    }
+    files = rendered(tmp_path, hosts)
+    places = {name: re.findall(r'OLLAMA_MAX_LOADED_MODELS: "(.*)"', text) for name, text in files.items()}
+    assert places == {"one": ["1"], "all-warm": ["4"], "two-cold": ["3"], "idle": ["1"]}

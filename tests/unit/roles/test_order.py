@@ -121,12 +121,11 @@ def test_init_service_that_is_made_anew_is_not_borrowed(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("address", "bound"), [("", ""), ("127.0.0.1", "127.0.0.1:"), ("::1", "[::1]:"), ("fe80::1", "[fe80::1]:")]
-)
-def test_port_is_bound_to_the_address_as_compose_reads_it(tmp_path: Path, address: str, bound: str) -> None:
-    told = evaluate(tmp_path, {"one": {"ollama_stack_backend_address": address}}, "__ollama_stack_backend_bind")
-    assert told["one"]["__ollama_stack_backend_bind"] == bound
+def test_port_is_bound_to_the_address_as_compose_reads_it(tmp_path: Path) -> None:
+    bound = {"": "", "127.0.0.1": "127.0.0.1:", "::1": "[::1]:", "fe80::1": "[fe80::1]:"}
+    hosts = {f"host-{number}": {"ollama_stack_backend_address": address} for number, address in enumerate(bound)}
+    told = evaluate(tmp_path, hosts, "__ollama_stack_backend_bind")
+    assert [told[name]["__ollama_stack_backend_bind"] for name in hosts] == list(bound.values())
 
 
 def test_fetch_tells_the_registry_which_ollama_it_is_for() -> None:
