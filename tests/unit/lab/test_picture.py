@@ -10,7 +10,11 @@ import pytest
 from tests.lab import picture
 from tests.lab.settings import LabError
 
-OUTPUT = "\n\x1b[0;32mok: [staging-1]\x1b[0m\n\n\n\x1b[0;33mchanged: [<b>]\x1b[0m\n"
+OUTPUT = (
+    "\nTASK [look]\n\x1b[0;32mok: [staging-1]\x1b[0m\n"
+    "\nTASK [go on]\n\x1b[0;36mincluded: /home/me/up.yml for staging-1\x1b[0m\n"
+    "\n\nTASK [up]\n\x1b[0;33mchanged: [<b>]\x1b[0m\n"
+)
 
 
 def shown(drawn: str) -> str:
@@ -23,6 +27,7 @@ def test_picture_shows_command_and_output() -> None:
     assert "$ ansible-playbook x.yml" in text
     assert "ok: [staging-1]" in text
     assert "changed: [<b>]" in text
+    assert "TASK [look]" in text and "go on" not in text and "/home" not in text
 
 
 def test_picture_has_the_colours() -> None:
