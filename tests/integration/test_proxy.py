@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import select
 import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -65,11 +66,13 @@ class Tunnel(socketserver.StreamRequestHandler):
         with socket.create_connection((self.server.registry, int(port)), timeout=10) as registry:
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             other = {self.connection: registry, registry: self.connection}
-            while readable := select.select([*other], [], [], 60)[0]:
-                for end in readable:
-                    if not (piece := end.recv(65536)):
-                        return
-                    other[end].sendall(piece)
+            # Who distrusts a certificate hangs up without a word.
+            with suppress(ConnectionError):
+                while readable := select.select([*other], [], [], 60)[0]:
+                    for end in readable:
+                        if not (piece := end.recv(65536)):
+                            return
+                        other[end].sendall(piece)
 
 
 @pytest.fixture
@@ -109,7 +112,7 @@ def test_model_comes_through_the_proxy_where_the_authority_is_named(play: Play, 
     asked = {"CONNECT registry.ollama.ai:443", "CONNECT blobs.lab:443"}
     typed(gone)
     told = " ".join(play(*through(ollama_stack_ca_file=""), code=2).split())
-    assert "the certificate of registry.ollama.ai is not trusted" in told
+    assert re.search(r"the certificate of \S*registry\.ollama\.ai\S* is not trusted", told), told
     assert set(proxy.asked) == {"CONNECT registry.ollama.ai:443"}
     play(*through())
     assert set(proxy.asked) == asked
