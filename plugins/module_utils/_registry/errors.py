@@ -152,7 +152,7 @@ def _explain_certificate(error: ssl.SSLCertVerificationError, where: str, ca_pat
     if error.verify_code not in _UNKNOWN_AUTHORITY:
         return Untrusted(f"{said}; who runs it must have one made for that name and for today")
     if ca_path is None:
-        return Untrusted(f"{said}; give the authority that signed it as `ca_path`")
+        return Untrusted(f"{said}; give the authority that signed it as `ca_path` (ollama_stack_ca_file)")
     return Untrusted(f"{said}; `ca_path` {ca_path} does not hold the authority that signed it")
 
 
