@@ -24,8 +24,8 @@ _LABEL = re.compile(rf"- ({'|'.join(LABELS)}): (.+)")
 _ROW = re.compile(r"\| (`ollama_stack_\w+`(?:, `ollama_stack_\w+`)*) \| (.+?) \|")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _REFUSED = "FAILED!"
-# A value is no story: more than this is other text.
-_VALUE = ".{0,60}?"
+# A digest is the longest value; more than that is other text.
+_VALUE = ".{0,80}?"
 
 Services = frozenset[str]
 NONE: Services = frozenset()

@@ -53,16 +53,25 @@ docker compose -f docker-compose.prod.yml up --detach --wait
 SMALL_DISK = "mkdir /srv/models && mount -t tmpfs -o size=400k,mode=0755 tmpfs /srv/models"
 # What a boot leaves, so that the bytes are to be hashed, which only one at a time does.
 BOOTED = """sed -i 's/"boot": "/&an earlier one /g' /var/lib/archiv-ollama/receipts/*.json"""
-# Another deploy, as the store's lock shows it.
+# Another deploy, as the store's lock shows it; it ends once somebody has waited for it long enough to be told.
 OTHER_DEPLOY = """
-import fcntl, os, time
+import fcntl, glob, os, time
 lock = open("/var/lib/docker/volumes/archiv_ollama-models/_data/.archiv/lock", "r+")
 fcntl.flock(lock, fcntl.LOCK_EX)
 lock.truncate()
 lock.write(f"process {os.getpid()} (ollama_model of qwen2.5:7b-instruct-q4_K_M)")
 lock.flush()
 open("/run/other-deploy", "w").close()
-time.sleep(15)
+end = time.monotonic() + 60
+told = False
+while time.monotonic() < end and not told:
+    time.sleep(0.2)
+    for name in glob.glob("/root/.ansible_async/archiv-ollama-*") + glob.glob("/home/*/.ansible_async/archiv-ollama-*"):
+        try:
+            told = told or "waiting for" in open(name).read()
+        except OSError:
+            pass
+time.sleep(8)
 """
 
 
