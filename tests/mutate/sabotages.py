@@ -318,7 +318,7 @@ SABOTAGES = (
     Sabotage(
         "touched-unseen",
         "a file of a model that was changed since it was hashed is a note, as after a boot",
-        [Edit(f"{UTILS}/_stack/judge.py", "    if changed:\n", "    if not model.unproven:\n")],
+        [Edit(f"{UTILS}/_stack/judge.py", "    if changed:\n", "    if changed and not model.unproven:\n")],
         "damaged",
         "not __ollama_stack_verdict.clean",
         "damage | Judge what both say",
