@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,28 +50,6 @@ cp /root/by-hand.yml docker-compose.prod.yml
 docker compose -f docker-compose.prod.yml up --detach --wait
 """
 SMALL_DISK = "mkdir /srv/models && mount -t tmpfs -o size=400k,mode=0755 tmpfs /srv/models"
-# What a boot leaves, so that the bytes are to be hashed, which only one at a time does.
-BOOTED = """sed -i 's/"boot": "/&an earlier one /g' /var/lib/archiv-ollama/receipts/*.json"""
-# Another deploy, as the store's lock shows it; it ends once somebody has waited for it long enough to be told.
-OTHER_DEPLOY = """
-import fcntl, glob, os, time
-lock = open("/var/lib/docker/volumes/archiv_ollama-models/_data/.archiv/lock", "r+")
-fcntl.flock(lock, fcntl.LOCK_EX)
-lock.truncate()
-lock.write(f"process {os.getpid()} (ollama_model of qwen2.5:7b-instruct-q4_K_M)")
-lock.flush()
-open("/run/other-deploy", "w").close()
-end = time.monotonic() + 60
-told = False
-while time.monotonic() < end and not told:
-    time.sleep(0.2)
-    for name in glob.glob("/root/.ansible_async/archiv-ollama-*") + glob.glob("/home/*/.ansible_async/archiv-ollama-*"):
-        try:
-            told = told or "waiting for" in open(name).read()
-        except OSError:
-            pass
-time.sleep(8)
-"""
 
 
 def in_lab(text: str) -> str:
@@ -138,19 +115,10 @@ def small_disk(host: Host) -> None:
     host.typed(SMALL_DISK)
 
 
-def other_deploy(host: Host) -> None:
-    host.typed(BOOTED)
-    host.container.exec_run(["python3", "-c", OTHER_DEPLOY], detach=True)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and "yes" not in host.typed("test ! -e /run/other-deploy || echo yes"):
-        time.sleep(0.1)
-
-
 # What is so on a host whose operator opens the page at this section.
 PREPARED: Mapping[str, Callable[[Host], None]] = {
     "See what a take-over would lose": set_up_by_hand,
     "The disk is full": small_disk,
-    "Another deploy is at work": other_deploy,
 }
 
 
