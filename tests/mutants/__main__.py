@@ -1,7 +1,8 @@
 """Changes one comparison, number or word of the plugins' code at a time: does a unit test notice? `make mutants`
 
-Each mutant meets all unit tests of the plugins, its own file's first. What was caught stays in a session per file and
-version of it, so a run goes on where the last one ended; what was not is tried again, a larger --sample adds to it.
+Each mutant meets all unit tests of the modules and of their shared code, those that import its file first. What was
+caught stays in a session per file and version of it, so a run goes on where the last one ended; what was not is tried
+again, a larger --sample adds to it.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class Mutant:
     operator: str
     diff: str
     caught: bool
+    # By tests that did not end; a machine that got much slower meanwhile looks the same.
+    timed_out: bool
 
     @property
     def answer(self) -> Answer | None:
@@ -140,23 +143,38 @@ def sample(session: WorkDB, count: int) -> Sequence[WorkItem]:
 
 
 def command(name: str) -> str:
-    folder, _, stem = name.partition("/")
-    own = [str(file) for file in sorted(TESTS.rglob(f"{folder}/test_{stem}.py"))] if name else []
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
-    return shlex.join([sys.executable, "-m", "pytest", *options, *own, *(str(TESTS / folder) for folder in FOLDERS)])
+    return shlex.join(
+        [sys.executable, "-m", "pytest", *options, *own_tests(name), *(str(TESTS / folder) for folder in FOLDERS)]
+    )
+
+
+def own_tests(name: str) -> list[str]:
+    """The tests that import a file, small ones first."""
+    folder, _, stem = name.partition("/")
+    imported = re.compile(rf"\b{folder}(\.{stem} import|  *import .*\b{stem}\b)") if name else None
+    found = [file for one in FOLDERS for file in (TESTS / one).rglob("test_*.py")]
+    own = [file for file in found if imported and imported.search(file.read_text())]
+    return [str(file) for file in sorted(own, key=lambda file: (file.stat().st_size, file))]
 
 
 def mutant(name: str, lines: Sequence[str], item: WorkItem, result: WorkResult) -> Mutant:
     change = item.mutations[0]
     text = lines[change.start_pos[0] - 1].strip()
     caught = result.test_outcome is TestOutcome.KILLED
-    return Mutant(name, text, change.operator_name.removeprefix("core/"), result.diff or result.output or "", caught)
+    operator = change.operator_name.removeprefix("core/")
+    diff = result.diff or result.output or ""
+    return Mutant(name, text, operator, diff, caught, timed_out=caught and result.output == "timeout")
 
 
 def line(name: str, tried: Sequence[Mutant]) -> str:
     missed = [one for one in tried if not one.caught]
     answered = sum(one.answer is not None for one in missed)
-    return f"{name:<14} {len(tried) - len(missed):4} of {len(tried):4} caught, {answered} of the others answered"
+    late = sum(one.timed_out for one in tried)
+    return (
+        f"{name:<20} {len(tried) - len(missed):4} of {len(tried):4} caught, {late} of them by tests that did not end;"
+        f" {answered} of the others answered"
+    )
 
 
 def report(tried: Sequence[Mutant]) -> int:
