@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._stack.actions import (
-    find_connections,
+    find_detached,
     find_foreign,
     find_missing_images,
     find_orphans,
@@ -49,7 +49,7 @@ def write_verdict(
         "prove": [reason.subject for reason in unproven],
         "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
         "rebuild": find_rebuilds(seen, reasons),
-        "connect": [lost for lost in find_connections(seen, reasons) if lost["container"] not in gone],
+        "connect": [lost for lost in find_detached(seen, reasons) if lost["container"] not in gone],
         "recreate": recreated,
         "pull": find_missing_images(seen),
         "models_dir": seen.models_dir,

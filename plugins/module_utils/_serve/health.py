@@ -20,6 +20,24 @@ _FOR_EVER = 2200
 # A container this close to a limit without swap is one request away from being killed.
 _NEARLY_FULL = 0.95
 Fact = dict[str, t.Any]
+# What can be wrong with a server or odd about it.
+HealthKind = t.Literal[
+    "api",
+    "container_health",
+    "context_length",
+    "cpu_fallback",
+    "engine",
+    "memory",
+    "no_answer",
+    "no_container",
+    "not_listed",
+    "not_loaded",
+    "not_pinned",
+    "not_running",
+    "oom_kills",
+    "restarts",
+    "stale",
+]
 
 
 @dataclass(frozen=True)
@@ -86,7 +104,7 @@ def judge_health(
     }
 
 
-def problem(kind: str, subject: str, found: str, action: str) -> Fact:
+def problem(kind: HealthKind, subject: str, found: str, action: str) -> Fact:
     """One reason, in the shape every reader of `healthy` knows."""
     return {"kind": kind, "subject": subject, "found": found, "action": action}
 

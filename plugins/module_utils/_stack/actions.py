@@ -88,7 +88,7 @@ def find_rebuilds(seen: Seen, reasons: t.Sequence[Reason]) -> list[dict[str, t.A
     ]
 
 
-def find_connections(seen: Seen, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
+def find_detached(seen: Seen, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
     """Running containers to be put on a network again: Compose (2.26.1) does not look after that."""
     services = {reason.subject for reason in reasons if reason.action == "connect"}
     return [

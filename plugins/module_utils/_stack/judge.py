@@ -13,10 +13,11 @@ from .._engine.client import Container
 from .._engine.compose import Service
 from .._model.units import sized
 from .._model.versions import is_too_old
+from .._serve.health import HealthKind
 from .._store.inspect import ModelState
 from .._store.receipts import CHANGED
 from .actions import find_wrong_networks
-from .types import KEEPER, SERVER, STATELESS, Reason, Seen
+from .types import KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
 
 
 def judge_stack(seen: Seen) -> list[Reason]:
@@ -95,7 +96,7 @@ def _judge_networks(seen: Seen) -> list[Reason]:
         elif name in find_wrong_networks(seen):
             # Compose 2.26.1 leaves an existing network as it is and says nothing.
             why = "it is not internal" if network.internal else "it is internal and must not be"
-            action = "rebuild" if network.plain else "ask"
+            action: Action = "rebuild" if network.plain else "ask"
             reasons.append(Reason("network_internal", name, why, action))
     return reasons
 
@@ -147,7 +148,7 @@ def _judge_configuration(service: Service, container: Container, seen: Seen) -> 
     return reasons
 
 
-def _renew(service: Service) -> str:
+def _renew(service: Service) -> Action:
     return "recreate" if service.name in STATELESS else "ask"
 
 
@@ -157,7 +158,7 @@ def _is_stale(container: Container, network: str, seen: Seen) -> bool:
     return bool(known) and (there is None or there.id != known)
 
 
-def _name_change(service: Service, container: Container, seen: Seen) -> tuple[str, str]:
+def _name_change(service: Service, container: Container, seen: Seen) -> tuple[ReasonKind, str]:
     if _numbers(container.compose_version) != _numbers(seen.compose_version):
         return "compose_upgraded", (
             f"Compose was upgraded from {container.compose_version or 'an unknown version'}"
@@ -184,7 +185,7 @@ def _judge_one_shot(service: Service, container: Container) -> list[Reason]:
 
 
 def _judge_running(service: Service, container: Container) -> list[Reason]:
-    mend = "restart" if service.name in STATELESS else "ask"
+    mend: Action = "restart" if service.name in STATELESS else "ask"
     if container.state == "paused":
         return [Reason("container_paused", service.name, "its container is paused", mend)]
     if container.state == "restarting":
@@ -197,7 +198,7 @@ def _judge_running(service: Service, container: Container) -> list[Reason]:
         return [Reason("container_starting", service.name, "it is not healthy yet", "wait")]
     if container.health == "unhealthy":
         # The keeper is unhealthy while a model is not loaded, and then it is at work.
-        action = "wait" if service.name == KEEPER else mend
+        action: Action = "wait" if service.name == KEEPER else mend
         return [Reason("container_unhealthy", service.name, "it is unhealthy", action)]
     return []
 
@@ -224,9 +225,9 @@ def _judge_model(model: ModelState) -> list[Reason]:
 
 
 # Health's problems that the containers' and models' own reasons tell already.
-_TOLD = ("engine", "no_container", "not_running", "container_health")
+_TOLD: tuple[HealthKind, ...] = ("engine", "no_container", "not_running", "container_health")
 # What mends the others; the keeper loads and pins by itself.
-_CURES = {"not_loaded": "wait", "not_pinned": "wait"}
+_CURES: dict[HealthKind, Action] = {"not_loaded": "wait", "not_pinned": "wait"}
 
 
 def _judge_health(seen: Seen, named: set[str]) -> list[Reason]:

@@ -13,6 +13,7 @@ from .._engine.client import DEFAULT_HOST, Container, HostNetwork
 from .._engine.compose import ComposeFile
 from .._registry.access import Access
 from .._registry.logins import Login
+from .._serve.health import HealthKind
 from .._store.inspect import ModelState
 
 # A compose file that begins so was written by the role.
@@ -22,9 +23,62 @@ STATELESS = ("backend", "ollama", "ollama-model-init", "ollama-warm")
 BACKEND = "backend"
 KEEPER = "ollama-warm"
 SERVER = "ollama"
+Action = t.Literal[
+    "ask",
+    "check",
+    "connect",
+    "create",
+    "install",
+    "prove",
+    "rebuild",
+    "recreate",
+    "remove",
+    "restart",
+    "start",
+    "wait",
+    "write",
+]
+ReasonKind = t.Union[
+    HealthKind,
+    t.Literal[
+        "compose_refused",
+        "compose_upgraded",
+        "config_changed",
+        "container_missing",
+        "container_paused",
+        "container_restarting",
+        "container_starting",
+        "container_stopped",
+        "container_unhealthy",
+        "engine_missing",
+        "file_differs",
+        "file_foreign",
+        "file_missing",
+        "file_mode",
+        "file_owner",
+        "file_unwanted",
+        "image_retagged",
+        "image_too_old",
+        "input",
+        "limit_changed",
+        "model_changed",
+        "model_damaged",
+        "model_missing",
+        "model_other",
+        "model_unproven",
+        "models_unknown",
+        "network_detached",
+        "network_gone",
+        "network_internal",
+        "network_missing",
+        "one_shot_failed",
+        "secret_rotated",
+        "volume_missing",
+    ],
+]
 # What mends a reason, in words that are true of a run that only looks as well. With `wait` nothing is touched, with
 # `prove` nothing is wrong.
-ACTIONS = {
+ACTIONS: dict[Action, str] = {
     "write": "a deploy writes it",
     "remove": "a deploy removes it",
     "create": "a deploy creates it",
@@ -45,10 +99,10 @@ ACTIONS = {
 class Reason:
     """One thing that is not as wanted, why that is so, and what mends it."""
 
-    kind: str
+    kind: ReasonKind
     subject: str
     why: str
-    action: str
+    action: Action
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.why}; {ACTIONS[self.action]}"

@@ -19,7 +19,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.actions import (
     find_adopted,
-    find_connections,
+    find_detached,
     find_foreign,
     find_missing_images,
     find_orphans,
@@ -35,7 +35,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import 
     judge_stack,
     time_may_mend,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import ACTIONS, File, Reason, Seen
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import ACTIONS, Action, File, Reason, Seen
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState, Problem
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
@@ -234,7 +234,7 @@ def test_names_that_a_container_has_on_a_network_are_given_back() -> None:
     services = {**seen.wanted.services}
     services["backend"] = replace(services["backend"], networks=(network,), aliases={network: ("api",)})
     seen = replace(seen, wanted=replace(seen.wanted, services=services))
-    [lost] = find_connections(seen, judge_stack(seen))
+    [lost] = find_detached(seen, judge_stack(seen))
     assert lost["aliases"] == ["api", "archiv-backend-1", "backend"]
 
 
@@ -251,7 +251,7 @@ def test_pruned_network_costs_the_stopped_container_only() -> None:
 def test_lost_network_is_given_back_to_the_running_container() -> None:
     networks = {name: known for name, known in on("backend").items() if name != "archiv_archiv-net"}
     seen = change("backend", networks=networks)
-    assert find_connections(seen, judge_stack(seen)) == [
+    assert find_detached(seen, judge_stack(seen)) == [
         {"network": "archiv_archiv-net", "container": "archiv-backend-1", "aliases": ["archiv-backend-1", "backend"]}
     ]
 
@@ -263,14 +263,14 @@ def test_network_that_is_not_there_is_connected_to_by_making_the_container_anew(
     seen = replace(seen, networks={name: item for name, item in seen.networks.items() if name != "archiv_edge"})
     reasons = judge_stack(seen)
     assert ("network_gone", "backend", "recreate") in told(seen)
-    assert find_connections(seen, reasons) == []
+    assert find_detached(seen, reasons) == []
     assert find_recreations(seen, reasons) == ["backend"]
 
 
 def test_container_that_is_recreated_needs_no_connecting() -> None:
     seen = replace(change("backend", networks={}, config_hash="another"), compose_version="2.26.1")
     assert told(seen) == [("config_changed", "backend", "recreate")]
-    assert find_connections(seen, judge_stack(seen)) == []
+    assert find_detached(seen, judge_stack(seen)) == []
 
 
 def test_missing_volume_is_named() -> None:
@@ -373,8 +373,8 @@ def test_host_without_engine_gets_a_verdict() -> None:
     ("actions", "settled", "after_start"),
     [([], True, True), (["wait"], True, True), (["wait", "restart"], False, True), (["install"], False, False)],
 )
-def test_time_is_given_only_to_what_it_may_mend(actions: list[str], settled: bool, after_start: bool) -> None:
-    reasons = [Reason("kind", "subject", "why", action) for action in actions]
+def test_time_is_given_only_to_what_it_may_mend(actions: list[Action], settled: bool, after_start: bool) -> None:
+    reasons = [Reason("input", "subject", "why", action) for action in actions]
     assert time_may_mend(reasons, after_start=False) is settled
     assert time_may_mend(reasons, after_start=True) is after_start
 
@@ -413,8 +413,8 @@ def test_unproven_bytes_are_told_beside_the_verdict() -> None:
 
 
 @pytest.mark.parametrize("action", list(ACTIONS))
-def test_report_is_true_of_a_run_that_only_looks(action: str) -> None:
-    told = str(Reason("kind", "ollama", "why", action))
+def test_report_is_true_of_a_run_that_only_looks(action: Action) -> None:
+    told = str(Reason("input", "ollama", "why", action))
     assert told.startswith("ollama: why; ")
     assert not [word for word in (" is started", " is created", "are read", " is made", "ed again") if word in told]
 
