@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from tests.render import render
-from tests.unit.roles.evaluate import rendered
+from tests.unit.support.evaluate import rendered
 
 
 def backend(**inputs: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.unit.roles.evaluate import rendered
+from tests.unit.support.evaluate import rendered
 
 WARM, COLD = [{"name": f"w{n}:1"} for n in range(4)], [{"name": f"c{n}:1", "warm": False} for n in range(2)]
 

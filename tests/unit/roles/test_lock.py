@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.roles.evaluate import Answers, evaluate
+from tests.unit.support.evaluate import Answers, evaluate
 
 ONE, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 LOCK = (

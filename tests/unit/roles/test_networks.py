@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.sanity import shell
-from tests.unit.roles.evaluate import ROOT, evaluate
+from tests.unit.support.evaluate import ROOT, evaluate
 
 NETWORK = "archiv_archiv-net"
 BACK = [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.roles.evaluate import ROOT, evaluate, run
+from tests.unit.support.evaluate import ROOT, evaluate, run
 
 TASKS = ROOT / "roles/ollama_stack/tasks"
 AFTERMATH = ROOT / "roles/ollama_stack/templates/aftermath.txt.j2"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.render import render
-from tests.unit.roles.evaluate import ROOT, Answers, evaluate, run
+from tests.unit.support.evaluate import ROOT, Answers, evaluate, run
 
 DEV = {"ollama_stack_variant": "dev"}
 ALONE: dict[str, Any] = {"__ollama_stack_other": {"rc": 2}, "__ollama_stack_left": {"skipped": True}}

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from tests.render import render
-from tests.unit.roles.evaluate import evaluate
+from tests.unit.support.evaluate import evaluate
 
 CANARY = "canary-7f3a"
 LOGINS = [

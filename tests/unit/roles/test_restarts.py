@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.operations.page import SERVING, read_rows
-from tests.unit.roles.evaluate import ROOT, evaluate
+from tests.unit.support.evaluate import ROOT, evaluate
 
 SPEC = ROOT / "roles/ollama_stack/meta/argument_specs.yml"
 ROWS = read_rows((ROOT / "docs/operations.md").read_text())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.unit.roles.evaluate import ROOT, evaluate, run
+from tests.unit.support.evaluate import ROOT, evaluate, run
 
 
 def test_host_keeps_its_own_proxy_where_none_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.archiv.ollama.plugins.action import in_background as action
 from ansible_collections.archiv.ollama.plugins.plugin_utils import _background
-from tests.unit.plugins.local_play import run_play
+from tests.unit.support.local_play import run_play
 
 TASKS: dict[str, dict[str, Any]] = {
     "done": {"argv": ["cat"], "stdin": "by itself"},

@@ -14,9 +14,9 @@ import pytest
 from ansible_collections.archiv.ollama.plugins.action import ollama_model as action
 from ansible_collections.archiv.ollama.plugins.module_utils._model.units import sized
 from ansible_collections.archiv.ollama.plugins.plugin_utils import _background
-from tests.unit.plugins.fake_registry import registry
-from tests.unit.plugins.local_play import run_play
-from tests.unit.plugins.stores import NAME, tiny_model
+from tests.unit.support.fake_registry import registry
+from tests.unit.support.local_play import run_play
+from tests.unit.support.stores import NAME, tiny_model
 
 MODEL = tiny_model(weights=1_000_000)
 TASKS: dict[str, dict[str, Any]] = {

@@ -21,8 +21,8 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry import cli
 from ansible_collections.archiv.ollama.plugins.module_utils._store import disk as _disk
 from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model, ollama_model_info
-from tests.unit.plugins.fake_registry import FakeRegistry, registry
-from tests.unit.plugins.stores import NAME, tiny_model
+from tests.unit.support.fake_registry import FakeRegistry, registry
+from tests.unit.support.stores import NAME, tiny_model
 
 MODEL = tiny_model(weights=40_000)
 NOBODY = 65534

@@ -42,9 +42,9 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store import receip
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts, boot_identity
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model
-from tests.unit.plugins.certificates import Authority
-from tests.unit.plugins.fake_registry import FakeRegistry, Reply, Seen, Twist, registry
-from tests.unit.plugins.stores import NAME, TinyModel, sha256, tiny_model
+from tests.unit.support.certificates import Authority
+from tests.unit.support.fake_registry import FakeRegistry, Reply, Seen, Twist, registry
+from tests.unit.support.stores import NAME, TinyModel, sha256, tiny_model
 
 MODEL = tiny_model(weights=300_000)
 PATH = f"library/{NAME}"
@@ -1085,7 +1085,7 @@ def test_file_where_a_folder_belongs_is_named(host: Host) -> None:
 
 @pytest.fixture(scope="module")
 def killer() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, str(Path(__file__).parents[1] / "killed_install.py")]
+    command = [sys.executable, str(Path(__file__).parents[2] / "support" / "killed_install.py")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -17,10 +17,10 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.archiv.ollama.plugins.doc_fragments._options import ModuleDocFragment
 from ansible_collections.archiv.ollama.plugins.module_utils._registry import client as _registry
 from ansible_collections.archiv.ollama.plugins.modules import ollama_model_info
-from tests.unit.plugins.fake_engine import FakeEngine, serve_engine
-from tests.unit.plugins.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
-from tests.unit.plugins.fake_registry import FakeRegistry, Reply, Seen, Twist, registry
-from tests.unit.plugins.stores import NAME, TinyModel, tiny_model
+from tests.unit.support.fake_engine import FakeEngine, serve_engine
+from tests.unit.support.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
+from tests.unit.support.fake_registry import FakeRegistry, Reply, Seen, Twist, registry
+from tests.unit.support.stores import NAME, TinyModel, tiny_model
 
 Run = Callable[..., dict[str, Any]]
 TYPES = {"str": str, "bool": bool, "int": int, "float": float, "list": list, "dict": dict}

@@ -43,10 +43,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import 
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
 from ansible_collections.archiv.ollama.plugins.modules import ollama_stack_info
 from tests.lab import model as lab
-from tests.unit.plugins.fake_engine import FakeEngine, serve_engine
-from tests.unit.plugins.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
-from tests.unit.plugins.fake_registry import FakeRegistry, Reply
-from tests.unit.plugins.stores import NAME, TinyModel, sha256, tiny_model
+from tests.unit.support.fake_engine import FakeEngine, serve_engine
+from tests.unit.support.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
+from tests.unit.support.fake_registry import FakeRegistry, Reply
+from tests.unit.support.stores import NAME, TinyModel, sha256, tiny_model
 
 ROOT = Path(__file__).parents[4]
 RECORDED = Path(__file__).parents[2] / "fixtures" / "compose_2.26.1"

@@ -18,7 +18,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine.client impor
     plain_container,
     plain_volume,
 )
-from tests.unit.plugins.fake_engine import FakeEngine, recorded, serve_engine
+from tests.unit.support.fake_engine import FakeEngine, recorded, serve_engine
 
 
 @pytest.fixture

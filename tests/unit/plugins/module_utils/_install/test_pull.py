@@ -36,7 +36,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._registry.client imp
 from ansible_collections.archiv.ollama.plugins.module_utils._store import receipts as _receipts
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import Receipts
-from tests.unit.plugins.stores import NAME, tiny_model
+from tests.unit.support.stores import NAME, tiny_model
 
 MODEL = tiny_model()
 INIT: dict[str, Any] = {

@@ -15,7 +15,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest impo
     ManifestInvalid,
     parse_manifest,
 )
-from tests.unit.plugins.stores import sha256, tiny_model
+from tests.unit.support.stores import sha256, tiny_model
 
 DIGEST = "sha256:" + "a" * 64
 JSON = st.recursive(

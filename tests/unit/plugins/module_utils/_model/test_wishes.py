@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import InputInvalid, read_wishes
-from tests.unit.plugins.stores import NAME
+from tests.unit.support.stores import NAME
 
 DIGEST = "sha256:" + "ab" * 32
 

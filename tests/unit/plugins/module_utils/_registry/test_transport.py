@@ -10,9 +10,9 @@ from ansible_collections.archiv.ollama.plugins.module_utils._model.names import 
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.access import Access
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.client import Deadline, RegistryClient
 from ansible_collections.archiv.ollama.plugins.module_utils._registry.errors import Untrusted
-from tests.unit.plugins.certificates import Authority
-from tests.unit.plugins.fake_registry import registry
-from tests.unit.plugins.stores import NAME, tiny_model
+from tests.unit.support.certificates import Authority
+from tests.unit.support.fake_registry import registry
+from tests.unit.support.stores import NAME, tiny_model
 
 MODEL = tiny_model()
 

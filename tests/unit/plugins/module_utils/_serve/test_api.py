@@ -22,7 +22,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._serve.api import (
     over_http,
     parse_response,
 )
-from tests.unit.plugins.fake_ollama import VERSIONS, FakeOllama, Handler, answer_of, serve_ollama
+from tests.unit.support.fake_ollama import VERSIONS, FakeOllama, Handler, answer_of, serve_ollama
 
 NAME = "qwen2.5:7b-instruct-q4_K_M"
 

@@ -12,8 +12,8 @@ from ansible_collections.archiv.ollama.plugins.module_utils._entry.info import s
 from ansible_collections.archiv.ollama.plugins.module_utils._model.wishes import read_wishes
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.assess import Assessment, assess_models, observer
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import Verify
-from tests.unit.plugins.fake_engine import recorded, serve_engine
-from tests.unit.plugins.stores import NAME, tiny_model
+from tests.unit.support.fake_engine import recorded, serve_engine
+from tests.unit.support.stores import NAME, tiny_model
 
 
 def test_given_store_needs_no_engine() -> None:

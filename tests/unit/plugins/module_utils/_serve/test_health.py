@@ -21,8 +21,8 @@ from ansible_collections.archiv.ollama.plugins.module_utils._serve.health import
     judge_health,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.probe import probe
-from tests.unit.plugins.fake_engine import FakeEngine, recorded, serve_engine
-from tests.unit.plugins.fake_ollama import PORT, VERSIONS, FakeOllama, Handler, answer_of, serve_ollama
+from tests.unit.support.fake_engine import FakeEngine, recorded, serve_engine
+from tests.unit.support.fake_ollama import PORT, VERSIONS, FakeOllama, Handler, answer_of, serve_ollama
 
 NAME = "qwen2.5:7b-instruct-q4_K_M"
 WISH = Wish(parse_name(NAME))

@@ -17,7 +17,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect impor
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
-from tests.unit.plugins.stores import NAME, sha256, tiny_model
+from tests.unit.support.stores import NAME, sha256, tiny_model
 
 ROLES = ("weights", "config", "template")
 VERIFIES: tuple[Verify, ...] = ("full", "receipt", "size")

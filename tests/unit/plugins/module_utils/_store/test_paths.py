@@ -11,7 +11,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._model.manifest impo
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Unsafe
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
-from tests.unit.plugins.stores import NAME, tiny_model
+from tests.unit.support.stores import NAME, tiny_model
 
 
 def test_store_keeps_private_files_beside_models(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
 from ansible_collections.archiv.ollama.plugins.module_utils._store.survey import take_survey
-from tests.unit.plugins.stores import sha256, tiny_model
+from tests.unit.support.stores import sha256, tiny_model
 
 
 def test_survey_reports_what_no_manifest_asks_for(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from tests.unit.plugins.stores import MANIFEST_TYPE, TinyModel, sha256
+from tests.unit.support.stores import MANIFEST_TYPE, TinyModel, sha256
 
 
 @dataclass
