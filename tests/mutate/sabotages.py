@@ -479,21 +479,21 @@ SABOTAGES = (
                 f"{NAMED}{BLOBS}            if False:\n                pass\n",
             )
         ],
-        f"{UNIT}/modules/test_ollama_model.py::test_every_name_appears_after_its_bytes_and_the_manifest_last",
+        f"{UNIT}/modules/ollama_model/test_durability.py::test_every_name_appears_after_its_bytes_and_the_manifest_last",
         "was not made safe",
     ),
     Sabotage(
         "credentials-follow",
         "the host a registry redirects to is shown our credentials",
         [Edit(f"{UTILS}/_registry/client.py", "if origin(url) != home:", "if not home:")],
-        f"{UNIT}/modules/test_ollama_model.py::test_blob_host_is_found_once_and_never_sees_credentials",
+        f"{UNIT}/modules/ollama_model/test_logins.py::test_blob_host_is_found_once_and_never_sees_credentials",
         "assert not True",
     ),
     Sabotage(
         "login-for-all-tokens",
         "any token service that a registry names is shown our login",
         [Edit(f"{UTILS}/_registry/auth.py", "or is_at(login.token_host, asking)", "or True")],
-        f"{UNIT}/modules/test_ollama_model.py::test_token_service_elsewhere_is_shown_the_login_where_it_is_named",
+        f"{UNIT}/modules/ollama_model/test_logins.py::test_token_service_elsewhere_is_shown_the_login_where_it_is_named",
         r"assert result.get\(.failed.\)",
     ),
     Sabotage(
