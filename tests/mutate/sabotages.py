@@ -424,7 +424,7 @@ SABOTAGES = (
         "look-strays",
         "the look has Compose ask the Engine that root's variables and context name",
         [Edit(f"{UTILS}/_engine/compose.py", ', "DOCKER_HOST": docker_host}', "}")],
-        f"{UNIT}/modules/test_ollama_stack_info.py::test_commands_ask_the_named_engine_whatever_its_user_has_chosen",
+        f"{UNIT}/modules/ollama_stack_info/test_secrets.py::test_commands_ask_the_named_engine_whatever_its_user_has_chosen",
         "DOCKER_HOST=unix://",
     ),
     Sabotage(
@@ -444,7 +444,7 @@ SABOTAGES = (
                 "needed = max((model.size + model.context for model in together), default=0)",
             )
         ],
-        f"{UNIT}/modules/test_ollama_stack_info.py::test_models_in_the_store_that_do_not_fit_together_are_refused",
+        f"{UNIT}/modules/ollama_stack_info/test_models.py::test_models_in_the_store_that_do_not_fit_together_are_refused",
         r"not enough values to unpack \(expected 1, got 0\)",
     ),
     Sabotage(
@@ -466,7 +466,7 @@ SABOTAGES = (
                 "registry=None",
             )
         ],
-        f"{UNIT}/modules/test_ollama_stack_info.py::test_model_with_a_typo_is_refused",
+        f"{UNIT}/modules/ollama_stack_info/test_models.py::test_model_with_a_typo_is_refused",
         r"not enough values to unpack \(expected 1, got 0\)",
     ),
     Sabotage(
@@ -500,7 +500,7 @@ SABOTAGES = (
         "login-untried",
         "a login is written before a registry has taken it",
         [Edit(f"{UTILS}/_engine/access.py", "return said if status in", "return '' if status in")],
-        f"{UNIT}/modules/test_ollama_stack_info.py::test_wrong_password_is_refused_in_a_sentence",
+        f"{UNIT}/modules/ollama_stack_info/test_secrets.py::test_wrong_password_is_refused_in_a_sentence",
         "not enough values to unpack",
     ),
     Sabotage(
@@ -555,7 +555,7 @@ SABOTAGES = (
         "rotation-unseen",
         "a secret that was replaced under a running container is not noticed",
         [Edit(f"{UTILS}/_stack/files.py", "or not _is_at(sources[name], file.path)", "or not sources[name]")],
-        f"{UNIT}/modules/test_ollama_stack_info.py::test_container_that_runs_with_an_old_secret_is_found",
+        f"{UNIT}/modules/ollama_stack_info/test_secrets.py::test_container_that_runs_with_an_old_secret_is_found",
         r"assert \(\) == \('token',\)",
     ),
     Sabotage(
@@ -590,14 +590,14 @@ SABOTAGES = (
         "inputs-last",
         "the host is looked at where a wrong input leads",
         [Edit(f"{UTILS}/_entry/stack.py", "if not wrong & RELIED_ON:", "if wrong:")],
-        f"{UNIT}/modules/test_ollama_stack_info.py::test_input_that_leads_astray_is_refused_before_the_host_is_looked_at",
+        f"{UNIT}/modules/ollama_stack_info/test_inputs.py::test_input_that_leads_astray_is_refused_before_the_host_is_looked_at",
         "not enough values to unpack|cannot unpack|a wrong place",
     ),
     Sabotage(
         "token-a-second",
         "a look that waits asks each model for a token every second",
         [Edit(f"{UTILS}/_entry/stack.py", "tokens=clean)", "tokens=True)")],
-        f"{UNIT}/modules/test_ollama_stack_info.py::test_waiting_for_a_container_asks_no_model",
+        f"{UNIT}/modules/ollama_stack_info/test_inputs.py::test_waiting_for_a_container_asks_no_model",
         r"len\(asked\) == 2",
     ),
     Sabotage(
