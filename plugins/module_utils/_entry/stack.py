@@ -18,6 +18,8 @@ from .._registry.access import read_access
 from .._stack import preflight
 from .._stack.actions import find_suspects
 from .._stack.host import advise, future_models_dir, look_at_host
+from .._stack.inputs import Mistake
+from .._stack.inputs import find_mistakes as find_mistakes_of_inputs
 from .._stack.judge import age_of, is_clean, judge_stack, time_may_mend
 from .._stack.look import hash_models, judge_adoption, observe, read_logs
 from .._stack.registries import try_registries
@@ -154,17 +156,17 @@ def watch(query: Query, options: Options) -> tuple[Seen, Document]:
         time.sleep(0 if clean else LOOK_AGAIN_SECONDS)
 
 
-def find_mistakes(options: Options) -> list[preflight.Mistake]:
+def find_mistakes(options: Options) -> list[Mistake]:
     """What is wrong with the inputs alone, that of the logins without their passwords."""
     variable = "ollama_stack_registries"
     of_logins = logins.find_mistakes(options.registries)
     return [
-        *(preflight.Mistake(variable, f"{variable}: {mistake}") for mistake in of_logins),
-        *preflight.find_mistakes(options.inputs),
+        *(Mistake(variable, f"{variable}: {mistake}") for mistake in of_logins),
+        *find_mistakes_of_inputs(options.inputs),
     ]
 
 
-def refuse(options: Options, mistakes: t.Sequence[preflight.Mistake]) -> Verdict:
+def refuse(options: Options, mistakes: t.Sequence[Mistake]) -> Verdict:
     """A verdict that names the mistakes, and what can be known of the host without trusting one of them."""
     wrong = {mistake.variable for mistake in mistakes}
     seen = Seen()

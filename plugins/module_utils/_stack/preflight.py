@@ -2,25 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that speaks against a deploy, found before anything is touched. Pure and private to this collection."""
+"""What speaks against a deploy to a host, found before anything is touched. Pure and private."""
 
 from __future__ import annotations
 
-import contextlib
-import posixpath
 import re
 import typing as t
 from dataclasses import dataclass, field
 
-from .._model.names import (
-    DigestInvalid,
-    NameInvalid,
-    parse_digest,
-    parse_name,
-    refuse_port,
-)
 from .._model.units import sized
 from .._model.versions import dotted, is_too_old, parse_version
+from .inputs import (
+    NO_IMAGE,
+    OURS,
+    USER,
+    Inputs,
+    find_mistakes,
+    is_image,
+    refuse,
+    registry_of,
+    split_image,
+    trouble_with,
+)
 
 # The oldest Engine tried; an older Compose cannot pull the missing images alone.
 ENGINE_FLOOR = (20, 10, 0)
@@ -28,34 +31,6 @@ COMPOSE_FLOOR = (2, 22, 0)
 # What an image takes on disk when nobody knows: Ollama's own holds the CUDA libraries.
 OLLAMA_IMAGE_BYTES = 6 * 1024**3
 OTHER_IMAGE_BYTES = 1024**3
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
-_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
-_SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_USER = re.compile(r"([1-9]\d*):(\d+)")
-_PROXY = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
-# An image's name as Docker reads it: [registry[:port]/]path[:tag][@digest]. The registry alone may have upper case.
-_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_IMAGE = re.compile(
-    rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
-)
-# What command lines and Compose read as their own; in a folder that is mounted, only what the file's notation takes.
-_UNFIT = {
-    "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "blanks, quotes, :, %, $ and \\"),
-    "ollama_stack_models_dir": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
-    "ollama_stack_ca_file": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
-}
-# What the compose file has already.
-_OURS = {
-    "ollama_stack_extra_services": ("backend", "ollama", "ollama-model-init", "ollama-warm"),
-    "ollama_stack_extra_networks": ("archiv-net", "edge", "egress"),
-}
-# Less was never meant: a number without its unit.
-_LEAST_MEMORY = 1024**2
 # How a registry fails that may answer in a moment. All else it says of a model, it will say to the fetch as well.
 MAY_PASS = ("cut", "deadline", "offline", "server_error", "stalled")
 
@@ -133,30 +108,7 @@ class Registries:
     own: bool = True
 
 
-Inputs = t.Mapping[str, t.Any]
 Document = t.Mapping[str, t.Any]
-
-
-class Mistake(t.NamedTuple):
-    """What cannot be meant in one input, in a sentence that begins with its name."""
-
-    variable: str
-    text: str
-
-
-def find_mistakes(inputs: Inputs) -> list[Mistake]:
-    """Everything that is wrong with the inputs, whatever the host is; what is not among them is not missed."""
-    texts = [
-        *_refuse_inputs(inputs),
-        *_refuse_folders(inputs),
-        *_refuse_addresses(inputs),
-        *_refuse_numbers(inputs),
-        *_refuse_names(inputs),
-        *_refuse_models(inputs),
-        *_refuse_pulls(inputs),
-        *_refuse_images(inputs),
-    ]
-    return [Mistake(re.split("[ :]", text, maxsplit=1)[0], text) for text in texts]
 
 
 def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Registries = Registries()) -> list[str]:
@@ -188,201 +140,9 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
     ]
 
 
-def parse_size(text: str) -> int | None:
-    """Bytes of a number with k, m or g as Compose takes it; None when it is none."""
-    match = _SIZE.fullmatch(text.strip())
-    return int(float(match.group(1)) * _UNITS[match.group(2).lower()]) if match else None
-
-
-def split_image(image: str) -> tuple[str, str, str]:
-    """Repository, tag and digest of an image's name; what is not there is ""."""
-    name, _, digest = image.partition("@")
-    repository, colon, tag = name.rpartition(":")
-    if not colon or "/" in tag:
-        repository, tag = name, ""
-    return repository, tag, digest
-
-
 def ollama_version(inputs: Inputs, host: Host) -> str:
     """What the server of that image says, else its tag."""
     return host.ollama_version or split_image(str(inputs.get("ollama_stack_image", "")))[1]
-
-
-def registry_of(image: str) -> str:
-    """The registry that an image's name leads to."""
-    first, slash, _ = image.partition("/")
-    return first if slash and (first == "localhost" or re.search("[.:]", first)) else "docker.io"
-
-
-def _refuse(variable: str, value: object, what: str) -> str:
-    return f"{variable} is {value!r}: {what}"
-
-
-def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
-    patterns = {
-        "ollama_stack_project": (_PROJECT, "Compose takes lower case letters, digits, - and _ only"),
-        "ollama_stack_keep_alive": (
-            _KEEP_ALIVE,
-            "Ollama would silently use 5m; write -1 (never unload), seconds, or a duration such as 30m",
-        ),
-        "ollama_stack_user": (_USER, "write numbers as uid:gid, not those of root"),
-    }
-    for variable, (pattern, right) in patterns.items():
-        if variable in inputs and not pattern.fullmatch(str(inputs[variable])):
-            yield _refuse(variable, inputs[variable], right)
-    for name in inputs.get("ollama_stack_backend_secrets", ()):
-        if not _SECRET.fullmatch(str(name)):
-            right = "it becomes a file name: take letters, digits, _ . -, and no . or - first"
-            yield _refuse("ollama_stack_backend_secrets", name, right)
-    memory = parse_size(str(inputs.get("ollama_stack_mem_limit", "8g")))
-    if memory is None or memory < _LEAST_MEMORY:
-        yield _refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
-
-
-def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
-    for variable, (unfit, named) in _UNFIT.items():
-        path = str(inputs.get(variable) or "")
-        clean = posixpath.normpath(path)
-        if not path:
-            if variable == "ollama_stack_dir" and variable in inputs:
-                yield _refuse(variable, path, "name the stack's folder on the host, such as /opt/archiv")
-        elif not path.startswith("/"):
-            yield _refuse(variable, path, "give an absolute path on the host")
-        elif clean.strip("/") == "":
-            yield _refuse(variable, path, "that is the whole host: give a folder of its own")
-        elif clean != path:
-            # Docker keeps it as it resolves it, and what is compared with that must be the same text.
-            yield _refuse(variable, path, f"write it without .., . and needless /, as {clean}")
-        elif unfit.search(path):
-            right = f"take a path without {named}, which command lines or Compose read as their own"
-            yield _refuse(variable, path, right)
-
-
-def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
-    proxy = str(inputs.get("ollama_stack_https_proxy") or "")
-    if "@" in proxy:
-        # Not repeated in the message, which ends in logs.
-        yield "ollama_stack_https_proxy holds a password, which `docker inspect` would show: take a proxy without one"
-    elif proxy and not _PROXY.fullmatch(proxy):
-        yield _refuse("ollama_stack_https_proxy", proxy, "write it as http://host:port")
-    address = str(inputs.get("ollama_stack_backend_address") or "")
-    if address:
-        # Imported where they are needed: a look that finds all as wanted is to be quick.
-        import ipaddress
-
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            right = "give the IP address of the host that the port is bound to, or nothing for every address"
-            yield _refuse("ollama_stack_backend_address", address, right)
-    mirror = str(inputs.get("ollama_stack_mirror") or "")
-    if mirror:
-        from .._registry import errors, rules
-
-        try:
-            rules.check_mirror(mirror, bool(inputs.get("ollama_stack_mirror_insecure")))
-        except errors.RegistryError as error:
-            yield f"ollama_stack_mirror: {error}"
-
-
-_LIMITS = {
-    "ollama_stack_backend_port": (1, 65535),
-    "ollama_stack_backend_container_port": (1, 65535),
-    "ollama_stack_backend_timeout": (1, 86400),
-    # The last number is "nobody" to the kernel.
-    "ollama_stack_backend_uid": (0, 2**32 - 2),
-    "ollama_stack_cpus": (0, 4096),
-    "ollama_stack_num_parallel": (1, 1024),
-    "ollama_stack_max_queue": (1, 1000000),
-    "ollama_stack_context_length": (0, 10000000),
-    "ollama_stack_cache_ram": (0, 1048576),
-    "ollama_stack_start_timeout": (1, 604800),
-    "ollama_stack_health_timeout": (0, 604800),
-}
-
-
-def _refuse_numbers(inputs: Inputs) -> t.Iterator[str]:
-    for variable, (least, most) in _LIMITS.items():
-        if variable in inputs and not least <= _number(inputs[variable]) <= most:
-            yield _refuse(variable, inputs[variable], f"give a number from {least} to {most}")
-    groups = list(inputs.get("ollama_stack_gpu_groups", ()))
-    if not all(0 <= _number(group) < 2**32 - 1 for group in groups):
-        yield _refuse("ollama_stack_gpu_groups", groups, "give the numbers of groups, from 0 to 4294967294")
-
-
-def _number(value: object) -> float:
-    """A number, or one that lies between no limits."""
-    try:
-        return float(str(value))
-    except ValueError:
-        return float("nan")
-
-
-def _refuse_names(inputs: Inputs) -> t.Iterator[str]:
-    for variable, ours in _OURS.items():
-        for name in inputs.get(variable) or ():
-            if name in ours:
-                instead = (
-                    "add to backend with ollama_stack_backend_extra"
-                    if name == "backend"
-                    else "the compose file has one of its own by that name: take another"
-                )
-                yield _refuse(variable, name, instead)
-
-
-def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
-    if "ollama_stack_models" not in inputs:
-        return
-    models = inputs["ollama_stack_models"]
-    if not models:
-        yield _refuse("ollama_stack_models", [], "name at least one model")
-    seen = set()
-    for model in models:
-        if not isinstance(model, dict) or not all(isinstance(model.get(key) or "", str) for key in ("name", "digest")):
-            yield _refuse("ollama_stack_models", model, "write each as {name: ..., digest: ...}, both as text")
-            continue
-        try:
-            name = parse_name(model.get("name", ""))
-            refuse_port(name)
-            if model.get("digest"):
-                parse_digest(model["digest"])
-        except (NameInvalid, DigestInvalid) as error:
-            yield f"ollama_stack_models: {error}"
-            continue
-        if name.key in seen:
-            yield _refuse("ollama_stack_models", model["name"], "it is there more than once")
-        seen.add(name.key)
-        if model["name"] not in (name.display, name.display.rpartition(":")[0]):
-            # The keeper compares with what `ollama ps` prints.
-            yield _refuse("ollama_stack_models", model["name"], f"write it as Ollama shows it, {name.display}")
-
-
-def _refuse_pulls(inputs: Inputs) -> t.Iterator[str]:
-    """Ollama's own pull, which cannot log in."""
-    logins = {str(host).lower() for host in inputs.get("ollama_stack_registries", ())}
-    for model in inputs.get("ollama_stack_models", []):
-        with contextlib.suppress(NameInvalid, TypeError, AttributeError, KeyError):
-            host = parse_name(model["name"]).host.lower()
-            if host in logins and inputs.get("ollama_stack_model_method") == "engine":
-                right = f"`ollama pull` cannot log in to {host}, where {model['name']} is: take registry"
-                yield _refuse("ollama_stack_model_method", "engine", right)
-
-
-def is_image(name: str) -> bool:
-    """Whether Docker can read it as the name of an image."""
-    return _IMAGE.fullmatch(name) is not None
-
-
-_NO_IMAGE = "Docker cannot read it as an image's name: write registry/name:tag in lower case"
-
-
-def _trouble_with(image: str) -> str:
-    _, tag, digest = split_image(image)
-    if not is_image(image):
-        return _NO_IMAGE
-    if not digest and tag in ("", "latest"):
-        return "it changes under a running archive; give an exact tag or a digest"
-    return ""
 
 
 def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
@@ -396,35 +156,20 @@ def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
         ours = "ollama_stack_backend_image" if name == "backend" else "ollama_stack_image"
         if not image or image in given.values():
             continue
-        if name in _OURS["ollama_stack_extra_services"] and "$" in given[ours]:
-            trouble = _trouble_with(image)
-            told.update([_refuse(ours, given[ours], f"Compose reads {image}: {trouble}")] if trouble else [])
+        if name in OURS["ollama_stack_extra_services"] and "$" in given[ours]:
+            trouble = trouble_with(image)
+            told.update([refuse(ours, given[ours], f"Compose reads {image}: {trouble}")] if trouble else [])
         elif not is_image(image):
             where = "ollama_stack_backend_extra" if name == "backend" else "ollama_stack_extra_services"
-            told.add(f"{where}: the image of service {name} is {image!r}: {_NO_IMAGE}")
+            told.add(f"{where}: the image of service {name} is {image!r}: {NO_IMAGE}")
     yield from sorted(told)
-
-
-def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
-    for variable in ("ollama_stack_image", "ollama_stack_backend_image"):
-        image = str(inputs.get(variable, "x:1"))
-        # One that holds a variable is judged as Compose reads it.
-        trouble = "" if "$" in image else _trouble_with(image)
-        if not image:
-            yield _refuse(variable, image, "name the image and its tag; it has no default")
-        elif trouble:
-            yield _refuse(variable, image, trouble)
-    image = str(inputs.get("ollama_stack_image", ""))
-    old = is_too_old(split_image(image)[1])
-    if old:
-        yield _refuse("ollama_stack_image", image, f"Ollama {split_image(image)[1]} {old}")
 
 
 def _refuse_version(inputs: Inputs, host: Host) -> t.Iterator[str]:
     """Only its server says which Ollama an image is whose tag does not."""
     old = is_too_old(host.ollama_version)
     if old and "ollama_stack_image" in inputs:
-        yield _refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {host.ollama_version} {old}")
+        yield refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {host.ollama_version} {old}")
 
 
 def _refuse_registries(registries: Registries) -> t.Iterator[str]:
@@ -465,7 +210,7 @@ def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
             " root writes there is not root's own here: take userns-remap out of its daemon.json"
         )
     if host.native:
-        yield _refuse(
+        yield refuse(
             "ollama_stack_models_dir",
             inputs.get("ollama_stack_models_dir"),
             "ollama.service of this host works in it and would change models behind this stack: stop it with"
@@ -479,7 +224,7 @@ def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
             " damage a model: take a local filesystem"
         )
     for path in host.missing_files:
-        yield _refuse("ollama_stack_ca_file", path, "there is no such file on the host")
+        yield refuse("ollama_stack_ca_file", path, "there is no such file on the host")
 
 
 def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:
@@ -510,28 +255,28 @@ def _refuse_gpu(inputs: Inputs, host: Host) -> t.Iterator[str]:
             "nothing on the host says that Docker can hand out such a GPU: install NVIDIA's driver and its container"
             " toolkit there and restart Docker, or take none"
         )
-        yield _refuse("ollama_stack_gpu", kind, right)
+        yield refuse("ollama_stack_gpu", kind, right)
     elif kind == "amd":
         nodes = ("/dev/kfd", "/dev/dri/renderD")
         missing = [node for node in nodes if not any(path.startswith(node) for path in host.amd_devices)]
         if missing:
             lacks = " and no ".join(missing).replace("renderD", "renderD*")
             right = f"the host has no {lacks}, which the kernel's driver amdgpu makes: load it, or take none"
-            yield _refuse("ollama_stack_gpu", kind, right)
+            yield refuse("ollama_stack_gpu", kind, right)
         else:
             yield from _refuse_groups(inputs, host)
 
 
 def _refuse_groups(inputs: Inputs, host: Host) -> t.Iterator[str]:
     needed = {path: group for path, group in host.amd_devices.items() if group is not None}
-    user = _USER.fullmatch(str(inputs.get("ollama_stack_user", "")))
+    user = USER.fullmatch(str(inputs.get("ollama_stack_user", "")))
     given = {int(group) for group in inputs.get("ollama_stack_gpu_groups", ())}
     if set(needed.values()) - given - {int(user.group(2)) if user else -1}:
         owners = ", ".join(f"{path} to group {group}" for path, group in needed.items()).replace(
             " to", " belongs to", 1
         )
         right = f"{owners}, and the server must be in each of them: write {sorted(set(needed.values()))} for this host"
-        yield _refuse("ollama_stack_gpu_groups", list(inputs.get("ollama_stack_gpu_groups", ())), right)
+        yield refuse("ollama_stack_gpu_groups", list(inputs.get("ollama_stack_gpu_groups", ())), right)
 
 
 def _refuse_services(document: Document) -> t.Iterator[str]:
@@ -603,9 +348,9 @@ def _refuse_cut_off(backend: Document) -> t.Iterator[str]:
 def _refuse_unknown(inputs: Inputs, host: Host) -> t.Iterator[str]:
     for model in host.models:
         if model.trouble == "needs_newer_ollama":
-            yield _refuse("ollama_stack_image", inputs.get("ollama_stack_image", ""), model.why)
+            yield refuse("ollama_stack_image", inputs.get("ollama_stack_image", ""), model.why)
         elif model.trouble and model.trouble not in MAY_PASS:
-            yield _refuse("ollama_stack_models", model.name, model.why)
+            yield refuse("ollama_stack_models", model.name, model.why)
 
 
 def _refuse_twins(host: Host) -> t.Iterator[str]:

@@ -13,6 +13,7 @@ from .._registry.logins import Login, server_of
 from . import preflight
 from .actions import find_missing_images
 from .files import look_at_logins
+from .inputs import registry_of
 from .types import Query, Seen
 
 
@@ -34,7 +35,7 @@ def try_registries(query: Query, seen: Seen, document: Document) -> preflight.Re
     refused = {login.host: told[server] or "" for server, login in logins.items() if told.get(server)}
     kept_back = {}
     for name in images:
-        server = server_of(preflight.registry_of(name))
+        server = server_of(registry_of(name))
         if told.get(server, "") == "":
             told[server] = try_image(engine, name, _credentials(logins.get(server)), own=not logins)
             if told[server]:

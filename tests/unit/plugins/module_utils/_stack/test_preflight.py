@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import inputs as _inputs
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import preflight as _preflight
 
 ROOT = Path(__file__).parents[5]
@@ -345,7 +346,7 @@ def test_service_that_breaks_the_contract_is_refused(service: str, key: str, val
     ],
 )
 def test_image_leads_to_its_registry(image: str, registry: str) -> None:
-    assert _preflight.registry_of(image) == registry
+    assert _inputs.registry_of(image) == registry
 
 
 def test_engines_own_pull_is_refused_what_asks_for_a_login() -> None:
@@ -373,7 +374,7 @@ def test_all_reasons_come_at_once() -> None:
     [("8g", 8 * GIB), ("8GB", 8 * GIB), ("512m", GIB // 2), ("1024", 1024), ("x", None), ("", None)],
 )
 def test_size_is_read_as_compose_does(text: str, expected: int | None) -> None:
-    assert _preflight.parse_size(text) == expected
+    assert _inputs.parse_size(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,7 @@ def test_size_is_read_as_compose_does(text: str, expected: int | None) -> None:
     ],
 )
 def test_image_name_is_taken_apart(image: str, expected: tuple[str, str, str]) -> None:
-    assert _preflight.split_image(image) == expected
+    assert _inputs.split_image(image) == expected
 
 
 def test_all_mistakes_are_told_at_once_and_what_only_follows_from_one_is_none() -> None:
@@ -406,7 +407,7 @@ def test_all_mistakes_are_told_at_once_and_what_only_follows_from_one_is_none() 
 
 
 def test_inputs_that_are_not_given_are_not_missed() -> None:
-    assert _preflight.find_mistakes({}) == []
+    assert _inputs.find_mistakes({}) == []
 
 
 def service(**keys: Any) -> list[str]:

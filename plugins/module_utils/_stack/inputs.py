@@ -1,0 +1,279 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What cannot be meant in the role's inputs, whatever the host is. Pure and private."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import re
+import typing as t
+
+from .._model.names import (
+    DigestInvalid,
+    NameInvalid,
+    parse_digest,
+    parse_name,
+    refuse_port,
+)
+from .._model.versions import is_too_old
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
+_SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+USER = re.compile(r"([1-9]\d*):(\d+)")
+_PROXY = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+# An image's name as Docker reads it: [registry[:port]/]path[:tag][@digest]. The registry alone may have upper case.
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
+)
+# What command lines and Compose read as their own; in a folder that is mounted, only what the file's notation takes.
+_UNFIT = {
+    "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "blanks, quotes, :, %, $ and \\"),
+    "ollama_stack_models_dir": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
+    "ollama_stack_ca_file": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
+}
+# What the compose file has already.
+OURS = {
+    "ollama_stack_extra_services": ("backend", "ollama", "ollama-model-init", "ollama-warm"),
+    "ollama_stack_extra_networks": ("archiv-net", "edge", "egress"),
+}
+# Less was never meant: a number without its unit.
+_LEAST_MEMORY = 1024**2
+Inputs = t.Mapping[str, t.Any]
+
+
+class Mistake(t.NamedTuple):
+    """What cannot be meant in one input, in a sentence that begins with its name."""
+
+    variable: str
+    text: str
+
+
+def find_mistakes(inputs: Inputs) -> list[Mistake]:
+    """Everything that is wrong with the inputs, whatever the host is; what is not among them is not missed."""
+    texts = [
+        *_refuse_inputs(inputs),
+        *_refuse_folders(inputs),
+        *_refuse_addresses(inputs),
+        *_refuse_numbers(inputs),
+        *_refuse_names(inputs),
+        *_refuse_models(inputs),
+        *_refuse_pulls(inputs),
+        *_refuse_images(inputs),
+    ]
+    return [Mistake(re.split("[ :]", text, maxsplit=1)[0], text) for text in texts]
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes of a number with k, m or g as Compose takes it; None when it is none."""
+    match = _SIZE.fullmatch(text.strip())
+    return int(float(match.group(1)) * _UNITS[match.group(2).lower()]) if match else None
+
+
+def split_image(image: str) -> tuple[str, str, str]:
+    """Repository, tag and digest of an image's name; what is not there is ""."""
+    name, _, digest = image.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        repository, tag = name, ""
+    return repository, tag, digest
+
+
+def registry_of(image: str) -> str:
+    """The registry that an image's name leads to."""
+    first, slash, _ = image.partition("/")
+    return first if slash and (first == "localhost" or re.search("[.:]", first)) else "docker.io"
+
+
+def refuse(variable: str, value: object, what: str) -> str:
+    return f"{variable} is {value!r}: {what}"
+
+
+def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
+    patterns = {
+        "ollama_stack_project": (_PROJECT, "Compose takes lower case letters, digits, - and _ only"),
+        "ollama_stack_keep_alive": (
+            _KEEP_ALIVE,
+            "Ollama would silently use 5m; write -1 (never unload), seconds, or a duration such as 30m",
+        ),
+        "ollama_stack_user": (USER, "write numbers as uid:gid, not those of root"),
+    }
+    for variable, (pattern, right) in patterns.items():
+        if variable in inputs and not pattern.fullmatch(str(inputs[variable])):
+            yield refuse(variable, inputs[variable], right)
+    for name in inputs.get("ollama_stack_backend_secrets", ()):
+        if not _SECRET.fullmatch(str(name)):
+            right = "it becomes a file name: take letters, digits, _ . -, and no . or - first"
+            yield refuse("ollama_stack_backend_secrets", name, right)
+    memory = parse_size(str(inputs.get("ollama_stack_mem_limit", "8g")))
+    if memory is None or memory < _LEAST_MEMORY:
+        yield refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
+
+
+def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
+    for variable, (unfit, named) in _UNFIT.items():
+        path = str(inputs.get(variable) or "")
+        clean = posixpath.normpath(path)
+        if not path:
+            if variable == "ollama_stack_dir" and variable in inputs:
+                yield refuse(variable, path, "name the stack's folder on the host, such as /opt/archiv")
+        elif not path.startswith("/"):
+            yield refuse(variable, path, "give an absolute path on the host")
+        elif clean.strip("/") == "":
+            yield refuse(variable, path, "that is the whole host: give a folder of its own")
+        elif clean != path:
+            # Docker keeps it as it resolves it, and what is compared with that must be the same text.
+            yield refuse(variable, path, f"write it without .., . and needless /, as {clean}")
+        elif unfit.search(path):
+            right = f"take a path without {named}, which command lines or Compose read as their own"
+            yield refuse(variable, path, right)
+
+
+def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
+    proxy = str(inputs.get("ollama_stack_https_proxy") or "")
+    if "@" in proxy:
+        # Not repeated in the message, which ends in logs.
+        yield "ollama_stack_https_proxy holds a password, which `docker inspect` would show: take a proxy without one"
+    elif proxy and not _PROXY.fullmatch(proxy):
+        yield refuse("ollama_stack_https_proxy", proxy, "write it as http://host:port")
+    address = str(inputs.get("ollama_stack_backend_address") or "")
+    if address:
+        # Imported where they are needed: a look that finds all as wanted is to be quick.
+        import ipaddress
+
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            right = "give the IP address of the host that the port is bound to, or nothing for every address"
+            yield refuse("ollama_stack_backend_address", address, right)
+    mirror = str(inputs.get("ollama_stack_mirror") or "")
+    if mirror:
+        from .._registry import errors, rules
+
+        try:
+            rules.check_mirror(mirror, bool(inputs.get("ollama_stack_mirror_insecure")))
+        except errors.RegistryError as error:
+            yield f"ollama_stack_mirror: {error}"
+
+
+_LIMITS = {
+    "ollama_stack_backend_port": (1, 65535),
+    "ollama_stack_backend_container_port": (1, 65535),
+    "ollama_stack_backend_timeout": (1, 86400),
+    # The last number is "nobody" to the kernel.
+    "ollama_stack_backend_uid": (0, 2**32 - 2),
+    "ollama_stack_cpus": (0, 4096),
+    "ollama_stack_num_parallel": (1, 1024),
+    "ollama_stack_max_queue": (1, 1000000),
+    "ollama_stack_context_length": (0, 10000000),
+    "ollama_stack_cache_ram": (0, 1048576),
+    "ollama_stack_start_timeout": (1, 604800),
+    "ollama_stack_health_timeout": (0, 604800),
+}
+
+
+def _refuse_numbers(inputs: Inputs) -> t.Iterator[str]:
+    for variable, (least, most) in _LIMITS.items():
+        if variable in inputs and not least <= _number(inputs[variable]) <= most:
+            yield refuse(variable, inputs[variable], f"give a number from {least} to {most}")
+    groups = list(inputs.get("ollama_stack_gpu_groups", ()))
+    if not all(0 <= _number(group) < 2**32 - 1 for group in groups):
+        yield refuse("ollama_stack_gpu_groups", groups, "give the numbers of groups, from 0 to 4294967294")
+
+
+def _number(value: object) -> float:
+    """A number, or one that lies between no limits."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return float("nan")
+
+
+def _refuse_names(inputs: Inputs) -> t.Iterator[str]:
+    for variable, ours in OURS.items():
+        for name in inputs.get(variable) or ():
+            if name in ours:
+                instead = (
+                    "add to backend with ollama_stack_backend_extra"
+                    if name == "backend"
+                    else "the compose file has one of its own by that name: take another"
+                )
+                yield refuse(variable, name, instead)
+
+
+def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
+    if "ollama_stack_models" not in inputs:
+        return
+    models = inputs["ollama_stack_models"]
+    if not models:
+        yield refuse("ollama_stack_models", [], "name at least one model")
+    seen = set()
+    for model in models:
+        if not isinstance(model, dict) or not all(isinstance(model.get(key) or "", str) for key in ("name", "digest")):
+            yield refuse("ollama_stack_models", model, "write each as {name: ..., digest: ...}, both as text")
+            continue
+        try:
+            name = parse_name(model.get("name", ""))
+            refuse_port(name)
+            if model.get("digest"):
+                parse_digest(model["digest"])
+        except (NameInvalid, DigestInvalid) as error:
+            yield f"ollama_stack_models: {error}"
+            continue
+        if name.key in seen:
+            yield refuse("ollama_stack_models", model["name"], "it is there more than once")
+        seen.add(name.key)
+        if model["name"] not in (name.display, name.display.rpartition(":")[0]):
+            # The keeper compares with what `ollama ps` prints.
+            yield refuse("ollama_stack_models", model["name"], f"write it as Ollama shows it, {name.display}")
+
+
+def _refuse_pulls(inputs: Inputs) -> t.Iterator[str]:
+    """Ollama's own pull, which cannot log in."""
+    logins = {str(host).lower() for host in inputs.get("ollama_stack_registries", ())}
+    for model in inputs.get("ollama_stack_models", []):
+        with contextlib.suppress(NameInvalid, TypeError, AttributeError, KeyError):
+            host = parse_name(model["name"]).host.lower()
+            if host in logins and inputs.get("ollama_stack_model_method") == "engine":
+                right = f"`ollama pull` cannot log in to {host}, where {model['name']} is: take registry"
+                yield refuse("ollama_stack_model_method", "engine", right)
+
+
+def is_image(name: str) -> bool:
+    """Whether Docker can read it as the name of an image."""
+    return _IMAGE.fullmatch(name) is not None
+
+
+NO_IMAGE = "Docker cannot read it as an image's name: write registry/name:tag in lower case"
+
+
+def trouble_with(image: str) -> str:
+    _, tag, digest = split_image(image)
+    if not is_image(image):
+        return NO_IMAGE
+    if not digest and tag in ("", "latest"):
+        return "it changes under a running archive; give an exact tag or a digest"
+    return ""
+
+
+def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
+    for variable in ("ollama_stack_image", "ollama_stack_backend_image"):
+        image = str(inputs.get(variable, "x:1"))
+        # One that holds a variable is judged as Compose reads it.
+        trouble = "" if "$" in image else trouble_with(image)
+        if not image:
+            yield refuse(variable, image, "name the image and its tag; it has no default")
+        elif trouble:
+            yield refuse(variable, image, trouble)
+    image = str(inputs.get("ollama_stack_image", ""))
+    old = is_too_old(split_image(image)[1])
+    if old:
+        yield refuse("ollama_stack_image", image, f"Ollama {split_image(image)[1]} {old}")
