@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .._engine.client import Container
@@ -116,3 +117,26 @@ def find_recreations(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
     while more := {item.name for item in seen.wanted.services.values() if services & {*item.restarts_with}} - services:
         services |= more
     return sorted(services)
+
+
+def find_taken_port(failure: str) -> str:
+    """The port that a failed start could not have, as Docker says it; "" where it failed for something else."""
+    found = re.search(r":(\d+) failed: port is already allocated", failure)
+    return found.group(1) if found else ""
+
+
+def advise_on_port(port: str, holders: t.Sequence[str]) -> str:
+    """What gives a port back that is taken.
+
+    An Engine that was killed while it started a container gives the port to nobody until it is started anew (seen on
+    26.1.5; moby/moby#20486): neither Compose nor a new container helps.
+    """
+    if holders:
+        return (
+            f"Port {port} belongs to the container {', '.join(holders)}: stop it, or choose another"
+            " ollama_stack_backend_port."
+        )
+    return (
+        f"No container has port {port}: the Engine was killed while it started one, and keeps the port until it is"
+        " restarted. Run `systemctl restart docker` on the host when all its containers may restart, then deploy again."
+    )

@@ -23,7 +23,7 @@ from .._model.wishes import InputInvalid, read_wishes
 from .._store.disk import nearest_folder, read_kernel
 from .._store.paths import Store
 from . import preflight
-from .actions import find_foreign, find_missing_images, find_wrong_networks
+from .actions import advise_on_port, find_foreign, find_missing_images, find_taken_port, find_wrong_networks
 from .files import MOUNTS_LIMIT, PROCESSES, find_other_variant
 from .look import VOLUME
 from .types import SERVER, Query, Seen
@@ -77,9 +77,9 @@ def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> pre
 
 def advise(query: Query, failure: str) -> list[str]:
     """What helps against a failed start beside what the verdict says."""
-    port = preflight.find_taken_port(failure)
+    port = find_taken_port(failure)
     try:
-        return [preflight.advise_on_port(port, Engine(query.docker_host).users_of(port))] if port else []
+        return [advise_on_port(port, Engine(query.docker_host).users_of(port))] if port else []
     except EngineError:
         return []
 

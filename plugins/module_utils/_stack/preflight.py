@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass, field
 
@@ -439,26 +438,3 @@ def _refuse_other_variant(inputs: Inputs, host: Host) -> t.Iterator[str]:
             f" their secrets in {inputs.get('ollama_stack_dir')}/.archiv: choose another ollama_stack_dir for one of"
             " them, and move its compose file there"
         )
-
-
-def find_taken_port(failure: str) -> str:
-    """The port that a failed start could not have, as Docker says it; "" where it failed for something else."""
-    found = re.search(r":(\d+) failed: port is already allocated", failure)
-    return found.group(1) if found else ""
-
-
-def advise_on_port(port: str, holders: t.Sequence[str]) -> str:
-    """What gives a port back that is taken.
-
-    An Engine that was killed while it started a container gives the port to nobody until it is started anew (seen on
-    26.1.5; moby/moby#20486): neither Compose nor a new container helps.
-    """
-    if holders:
-        return (
-            f"Port {port} belongs to the container {', '.join(holders)}: stop it, or choose another"
-            " ollama_stack_backend_port."
-        )
-    return (
-        f"No container has port {port}: the Engine was killed while it started one, and keeps the port until it is"
-        " restarted. Run `systemctl restart docker` on the host when all its containers may restart, then deploy again."
-    )

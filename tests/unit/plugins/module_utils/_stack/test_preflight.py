@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.archiv.ollama.plugins.module_utils._stack import actions as _actions
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import inputs as _inputs
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import preflight as _preflight
 
@@ -487,8 +488,8 @@ def test_advice_is_for_the_one_who_holds_the_port() -> None:
         "General error: Error response from daemon: driver failed programming external connectivity on endpoint"
         " archiv-backend-1 (f2989440): Bind for 0.0.0.0:8080 failed: port is already allocated"
     )
-    assert _preflight.find_taken_port(taken) == "8080"
-    assert _preflight.find_taken_port("no such image") == ""
-    assert _preflight.advise_on_port("8080", ["web-1"]).startswith("Port 8080 belongs to the container web-1:")
-    kept = _preflight.advise_on_port("8080", [])
+    assert _actions.find_taken_port(taken) == "8080"
+    assert _actions.find_taken_port("no such image") == ""
+    assert _actions.advise_on_port("8080", ["web-1"]).startswith("Port 8080 belongs to the container web-1:")
+    kept = _actions.advise_on_port("8080", [])
     assert kept.startswith("No container has port 8080:") and "`systemctl restart docker`" in kept
