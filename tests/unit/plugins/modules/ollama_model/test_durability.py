@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._install import download as _fetch
 from ansible_collections.archiv.ollama.plugins.module_utils._install import plan as _plan
+from ansible_collections.archiv.ollama.plugins.module_utils._install.ranges import RangeQueue
 from ansible_collections.archiv.ollama.plugins.module_utils._store import inspect as _look
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
 from tests.unit.support.fake_registry import FakeRegistry
@@ -106,6 +108,34 @@ def test_disk_that_fills_up_gets_its_room_back(host: Host, monkeypatch: pytest.M
     monkeypatch.setattr(os, "pwrite", real)
     host.ok()
     assert host.holds()
+
+
+def test_hashing_ends_with_the_download(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up while bytes wait to be hashed: that thread used to spin for as long as the process lived."""
+    real_write, real_read, real_stop = os.pwrite, os.preadv, RangeQueue.stop
+    stopped = threading.Event()
+
+    def until_full(fd: int, data: bytes, offset: int) -> int:
+        if offset > 100_000:
+            raise OSError(28, "No space left on device")
+        return real_write(fd, data, offset)
+
+    def slow(fd: int, buffers: list[memoryview], offset: int) -> int:
+        stopped.wait(10)
+        return real_read(fd, [buffers[0][:1]], offset)
+
+    def stop(queue: RangeQueue) -> None:
+        real_stop(queue)
+        stopped.set()
+
+    before = set(threading.enumerate())
+    for owner, name, stub in ((os, "pwrite", until_full), (os, "preadv", slow), (RangeQueue, "stop", stop)):
+        monkeypatch.setattr(owner, name, stub)
+    host.fails("no_space")
+    left = [thread for thread in threading.enumerate() if thread not in before and "guarded" in thread.name]
+    for thread in left:
+        thread.join(timeout=5)
+    assert not [thread.name for thread in left if thread.is_alive()]
 
 
 @pytest.mark.parametrize("error", [None, OSError(errno.EIO, "Input/output error")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
         with patch_module_args(arguments), pytest.raises(SystemExit):
             ollama_stack_info.main()
         result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        # pytest shows it with a failure: a list of kinds alone tells nobody why.
+        print(json.dumps(result, indent=1), file=sys.stderr)
         return result
 
     return call
