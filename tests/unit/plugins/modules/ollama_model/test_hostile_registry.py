@@ -197,7 +197,8 @@ class Dripping:
         self._first, self._then = first, then
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def _serve(self) -> None:
         with suppress(OSError):
@@ -216,6 +217,9 @@ class Dripping:
 
     def close(self) -> None:
         self.closing.set()
+        # A thread that is left in accept was seen to answer for the fake Engine of a later test, under the same number.
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._serving.join()
         self._server.close()
 
 
