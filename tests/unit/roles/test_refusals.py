@@ -49,13 +49,16 @@ def test_teardown_of_a_stack_alone_is_not_refused(refused: list[Answers]) -> Non
     assert [answers["alone"].get("failed", False) for answers in refused] == [False, False]
 
 
-def test_module_is_told_whether_a_stack_may_be_taken_over(tmp_path: Path) -> None:
-    # From the command line it comes as text.
-    hosts = {"asked": {"ollama_stack_adopt": "true"}, "unasked": {"ollama_stack_adopt": "no"}}
+@pytest.mark.parametrize("name", ["ollama_stack_adopt", "ollama_stack_mirror_insecure"])
+def test_module_is_told_a_switch_that_came_as_text(tmp_path: Path, name: str) -> None:
+    # From the command line it does, and any text but an empty one is true in Python.
+    hosts = {"asked": {name: "true"}, "unasked": {name: "no"}}
     more = {"ollama_stack_backend_image": "b:1"}
-    told = evaluate(tmp_path, {name: {**host, **more} for name, host in hosts.items()}, "__ollama_stack_inputs")
-    adopt = {name: answer["__ollama_stack_inputs"]["ollama_stack_adopt"] for name, answer in told.items()}
-    assert adopt == {"asked": True, "unasked": False}
+    told = evaluate(tmp_path, {host: {**given, **more} for host, given in hosts.items()}, "__ollama_stack_inputs")
+    assert {host: answer["__ollama_stack_inputs"][name] for host, answer in told.items()} == {
+        "asked": True,
+        "unasked": False,
+    }
 
 
 def test_stack_without_models_renders_so_that_the_preflight_can_refuse_it() -> None:
