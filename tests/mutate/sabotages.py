@@ -310,7 +310,13 @@ SABOTAGES = (
     Sabotage(
         "verify-cries",
         "bytes that were not hashed since a boot are a fault",
-        [Edit(f"{UTILS}/_entry/report.py", 'for reason in reasons if reason.action == "prove"]', "for reason in ()]")],
+        [
+            Edit(
+                f"{UTILS}/_entry/report.py",
+                '    reasons = [reason for reason in reasons if reason.action != "prove"]\n',
+                "",
+            )
+        ],
         "reboot",
         "are not proven",
         "go_down | Look with playbooks/verify.yml, as a timer does after a boot",
