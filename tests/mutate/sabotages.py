@@ -416,7 +416,7 @@ SABOTAGES = (
                 'if reason.kind == "x"}\n    # Compose',
             )
         ],
-        f"{UNIT}/module_utils/_stack/test_judge.py::test_compose_is_made_to_recreate_every_container_that_changed",
+        f"{UNIT}/module_utils/_stack/test_actions.py::test_compose_is_made_to_recreate_every_container_that_changed",
         "AssertionError",
     ),
     Sabotage(
@@ -610,7 +610,7 @@ SABOTAGES = (
         "port-twice",
         "a port of the host that two services would have is let through",
         [Edit(f"{UTILS}/_stack/preflight.py", "if len(users) > 1 and", "if len(users) > 2 and")],
-        f"{UNIT}/module_utils/_stack/test_preflight.py::test_port_that_two_would_have_is_refused",
+        f"{UNIT}/module_utils/_stack/test_inputs.py::test_port_that_two_would_have_is_refused",
         "assert False is True",
     ),
     Sabotage(

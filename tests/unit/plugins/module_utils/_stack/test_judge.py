@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import (
-    HostNetwork,
-    plain_container,
     plain_image,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._engine.compose import read_config, read_hashes
-from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import find_notes, write_verdict
-from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import write_verdict
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.actions import (
-    find_adopted,
-    find_detached,
-    find_foreign,
-    find_missing_images,
     find_orphans,
-    find_rebuilds,
-    find_recreations,
     find_restarts,
-    find_suspects,
-    find_wrong_networks,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import (
     age_of,
@@ -35,60 +21,9 @@ from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import 
     judge_stack,
     time_may_mend,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import ACTIONS, Action, File, Reason, Seen
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import Action, File, Reason, Seen
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState, Problem
-
-FIXTURES = Path(__file__).parents[3] / "fixtures"
-# Engine 26.1.5 knows an image by its id; Engine 29 with the containerd store by the digest of its index.
-OLD, TODAY = "compose_2.26.1", "compose_5.6.0"
-FILE = File("/opt/archiv/docker-compose.prod.yml", "aa", "0644", "aa", "0644")
-WHOLE = ModelState(parse_name("qwen2.5:7b-instruct-q4_K_M"), "sha256:" + "1" * 64, True, True)
-
-
-UNPROVEN = replace(WHOLE, intact=None, unproven=("weights: the host was started again since it was hashed",))
-
-
-def recorded(name: str, by: str = OLD) -> Any:
-    return json.loads((FIXTURES / by / name).read_text())
-
-
-def clean(by: str = OLD) -> Seen:
-    hashes = read_hashes((FIXTURES / by / "hashes.txt").read_text())
-    wanted = read_config(recorded("config.json", by), hashes)
-    containers = tuple(plain_container(raw) for raw in recorded("containers.json", by))
-    images = {name: plain_image(raw) for name, raw in recorded("images.json", by).items()}
-    networks = {item["Name"]: HostNetwork(item["Id"], item["Internal"]) for item in recorded("networks.json", by)}
-    return Seen(
-        files=(FILE,),
-        wanted=wanted,
-        containers=containers,
-        images=images,
-        networks=networks,
-        volumes=frozenset(["archiv_ollama-models"]),
-        models=(WHOLE,),
-        healthy={"problems": [], "warnings": []},
-    )
-
-
-def change(service: str, **values: Any) -> Seen:
-    """The clean stack with one container changed."""
-    seen = clean()
-    assert service in {item.service for item in seen.containers}
-    containers = tuple(replace(item, **values) if item.service == service else item for item in seen.containers)
-    return replace(seen, containers=containers)
-
-
-def without(service: str) -> Seen:
-    seen = clean()
-    return replace(seen, containers=tuple(item for item in seen.containers if item.service != service))
-
-
-def told(seen: Seen) -> list[tuple[str, str, str]]:
-    return [(reason.kind, reason.subject, reason.action) for reason in judge_stack(seen)]
-
-
-def on(service: str) -> dict[str, str]:
-    return dict(next(item.networks for item in clean().containers if item.service == service))
+from tests.unit.support.recorded_stack import FILE, OLD, TODAY, UNPROVEN, WHOLE, change, clean, recorded, told, without
 
 
 @pytest.mark.parametrize("by", [OLD, TODAY])
@@ -180,99 +115,6 @@ def test_file_that_differs_is_named(file: File, expected: tuple[str, str, str]) 
     assert told(replace(clean(), files=(file,))) == [expected]
 
 
-def test_compose_is_made_to_recreate_every_container_that_changed() -> None:
-    # Whether Compose finds a container changed depends on its version: one that stays would never be mended.
-    for changed in ({"config_hash": "another"}, {"image": "sha256:other"}, {"memory": 1}):
-        seen = change("backend", **changed)
-        assert find_recreations(seen, judge_stack(seen)) == ["backend"]
-
-
-@pytest.mark.parametrize(("values", "action"), [({"state": "paused"}, "restart"), ({"networks": {}}, "connect")])
-def test_what_is_recreated_with_another_is_neither_restarted_nor_connected(values: dict[str, Any], action: str) -> None:
-    seen = change("ollama-warm", **values)
-    services = seen.wanted.services
-    services = {**services, "ollama-warm": replace(services["ollama-warm"], restarts_with=("ollama",))}
-    containers = tuple(replace(one, memory=1) if one.service == "ollama" else one for one in seen.containers)
-    seen = replace(seen, containers=containers, wanted=replace(seen.wanted, services=services))
-    reasons = judge_stack(seen)
-    assert [reason.subject for reason in reasons if reason.action == action] == ["ollama-warm"]
-    verdict = write_verdict("archiv", seen, reasons, {}, [])
-    assert verdict["recreate"] == ["ollama", "ollama-warm"]
-    assert verdict[action] == []
-
-
-def test_what_is_to_start_again_with_a_recreated_service_is_recreated_with_it() -> None:
-    seen = change("ollama", image="sha256:other")
-    assert find_recreations(seen, judge_stack(seen)) == ["ollama", "ollama-warm"]
-
-
-def test_network_that_is_not_internal_is_made_anew_with_its_containers() -> None:
-    seen = clean()
-    open_network = replace(seen.networks["archiv_archiv-net"], internal=False)
-    seen = replace(seen, networks={**seen.networks, "archiv_archiv-net": open_network})
-    assert told(seen) == [("network_internal", "archiv_archiv-net", "rebuild")]
-    [network] = find_rebuilds(seen, judge_stack(seen))
-    assert (network["key"], network["internal"]) == ("archiv-net", True)
-    assert {item["name"]: item["aliases"] for item in network["containers"]} == {
-        f"archiv-{service}-1": [f"archiv-{service}-1", service] for service in ("backend", "ollama", "ollama-warm")
-    }
-
-
-def test_names_that_a_container_has_on_a_network_are_given_back() -> None:
-    network = "archiv_archiv-net"
-    seen = change("backend", aliases={network: ("api", "backend"), "archiv_edge": ("front",)})
-    seen = replace(seen, networks={**seen.networks, network: replace(seen.networks[network], internal=False)})
-    assert find_wrong_networks(seen) == [network]
-    [rebuilt] = find_rebuilds(seen, judge_stack(seen))
-    given = {item["name"]: item["aliases"] for item in rebuilt["containers"]}
-    assert given["archiv-backend-1"] == ["api", "archiv-backend-1", "backend"]
-    # Off the network it has none: they are what the file says.
-    document = recorded("config.json")
-    document["services"]["backend"]["networks"]["archiv-net"] = {"aliases": ["api"]}
-    assert read_config(document, {}).services["backend"].aliases == {network: ("api",), "archiv_edge": ()}
-    seen = change("backend", networks={})
-    services = {**seen.wanted.services}
-    services["backend"] = replace(services["backend"], networks=(network,), aliases={network: ("api",)})
-    seen = replace(seen, wanted=replace(seen.wanted, services=services))
-    [lost] = find_detached(seen, judge_stack(seen))
-    assert lost["aliases"] == ["api", "archiv-backend-1", "backend"]
-
-
-def test_pruned_network_costs_the_stopped_container_only() -> None:
-    seen = clean()
-    seen = replace(seen, networks={name: item for name, item in seen.networks.items() if name != "archiv_egress"})
-    assert told(seen) == [
-        ("network_missing", "archiv_egress", "create"),
-        ("network_gone", "ollama-model-init", "recreate"),
-    ]
-    assert find_recreations(seen, judge_stack(seen)) == ["ollama-model-init"]
-
-
-def test_lost_network_is_given_back_to_the_running_container() -> None:
-    networks = {name: known for name, known in on("backend").items() if name != "archiv_archiv-net"}
-    seen = change("backend", networks=networks)
-    assert find_detached(seen, judge_stack(seen)) == [
-        {"network": "archiv_archiv-net", "container": "archiv-backend-1", "aliases": ["archiv-backend-1", "backend"]}
-    ]
-
-
-def test_network_that_is_not_there_is_connected_to_by_making_the_container_anew() -> None:
-    # Compose makes the network, and that is after the connecting.
-    networks = {name: known for name, known in on("backend").items() if name != "archiv_edge"}
-    seen = change("backend", networks=networks)
-    seen = replace(seen, networks={name: item for name, item in seen.networks.items() if name != "archiv_edge"})
-    reasons = judge_stack(seen)
-    assert ("network_gone", "backend", "recreate") in told(seen)
-    assert find_detached(seen, reasons) == []
-    assert find_recreations(seen, reasons) == ["backend"]
-
-
-def test_container_that_is_recreated_needs_no_connecting() -> None:
-    seen = replace(change("backend", networks={}, config_hash="another"), compose_version="2.26.1")
-    assert told(seen) == [("config_changed", "backend", "recreate")]
-    assert find_detached(seen, judge_stack(seen)) == []
-
-
 def test_missing_volume_is_named() -> None:
     assert told(replace(clean(), volumes=frozenset())) == [("volume_missing", "archiv_ollama-models", "create")]
 
@@ -361,14 +203,6 @@ def test_health_is_not_judged_twice_while_the_server_starts() -> None:
     assert told(seen) == [("container_starting", "ollama", "wait")]
 
 
-def test_host_without_engine_gets_a_verdict() -> None:
-    missing = replace(FILE, sha256="")
-    seen = Seen(files=(missing,), engine_missing="no Docker")
-    verdict = write_verdict("archiv", seen, judge_stack(seen), {}, [])
-    assert [reason["kind"] for reason in verdict["reasons"]] == ["file_missing", "engine_missing"]
-    assert not verdict["engine"] and not verdict["clean"]
-
-
 @pytest.mark.parametrize(
     ("actions", "settled", "after_start"),
     [([], True, True), (["wait"], True, True), (["wait", "restart"], False, True), (["install"], False, False)],
@@ -399,33 +233,6 @@ def test_file_that_was_touched_since_it_was_hashed_is_a_fault_that_a_deploy_look
     assert (verdict["clean"], verdict["prove"], verdict["start"]) == (False, [], False)
 
 
-def test_unproven_bytes_are_told_beside_the_verdict() -> None:
-    seen = replace(clean(), models=(UNPROVEN,), unreferenced=7, free=8)
-    verdict = write_verdict("archiv", seen, judge_stack(seen), {}, [])
-    assert (verdict["clean"], verdict["reasons"], verdict["prove"]) == (True, [], [WHOLE.name.display])
-    assert verdict["report"] == [
-        "archiv is as wanted",
-        f"- {WHOLE.name.display}: its bytes are not proven (weights: the host was started again since it was hashed);"
-        " a deploy reads and compares them, as does verify.yml with -e verify=full",
-    ]
-    assert verdict["models"][0]["unproven"] == list(UNPROVEN.unproven)
-    assert verdict["store"] == {"unreferenced_bytes": 7, "free_bytes": 8}
-
-
-@pytest.mark.parametrize("action", list(ACTIONS))
-def test_report_is_true_of_a_run_that_only_looks(action: Action) -> None:
-    told = str(Reason("input", "ollama", "why", action))
-    assert told.startswith("ollama: why; ")
-    assert not [word for word in (" is started", " is created", "are read", " is made", "ed again") if word in told]
-
-
-def test_deploy_that_did_not_bring_something_about_promises_none() -> None:
-    seen = change("ollama", state="exited")
-    reasons = judge_stack(seen)
-    after = write_verdict("archiv", seen, reasons, {}, [], after_start=True)
-    assert after["report"] == ["archiv is not as wanted:", "- ollama: its container is exited"]
-
-
 def test_age_is_that_of_the_container_that_was_started_last() -> None:
     started = {"2026-11-26T20:00:00.123456789Z": 1795723200.0, "2026-11-26T20:01:00Z": 1795723260.0, "never": 0.0}
     for text, moment in started.items():
@@ -441,74 +248,3 @@ def test_age_is_that_of_the_container_that_was_started_last() -> None:
 def change_all(started: str) -> Seen:
     seen = clean()
     return replace(seen, containers=tuple(replace(item, started=started) for item in seen.containers))
-
-
-def test_first_contact_with_a_stack_of_a_person_is_foreign() -> None:
-    missing = replace(FILE, sha256="")
-    seen = replace(change("backend", config_files="/srv/archive/docker-compose.yml"), files=(missing,))
-    seen = replace(seen, compose_file=FILE.path)
-    assert find_foreign(seen) == ["container archiv-backend-1 runs service backend of /srv/archive/docker-compose.yml"]
-    adopted = find_adopted(seen)
-    assert adopted is not None and adopted.name == "archiv-backend-1"
-    assert find_adopted(replace(seen, files=(FILE,))) is None
-
-
-def test_stack_of_ours_whose_file_was_lost_is_not_foreign() -> None:
-    seen = change("backend", config_files=FILE.path)
-    files = {item.service: FILE.path for item in seen.containers}
-    containers = tuple(replace(item, config_files=files[item.service]) for item in seen.containers)
-    seen = replace(seen, containers=containers, compose_file=FILE.path)
-    assert find_foreign(replace(seen, files=(replace(FILE, sha256=""),))) == []
-
-
-def test_stack_of_ours_that_lacks_a_secret_is_not_foreign() -> None:
-    secret = replace(FILE, path="/opt/archiv/.archiv/secrets/token", sha256="")
-    seen = replace(change("backend", config_files="/elsewhere/docker-compose.yml"), compose_file=FILE.path)
-    assert find_foreign(replace(seen, files=(FILE, secret))) == []
-
-
-def test_foreign_file_names_every_container_it_may_have_started() -> None:
-    seen = replace(clean(), files=(replace(FILE, ours=False),))
-    assert len(find_foreign(seen)) == 1 + len(seen.containers)
-
-
-def test_report_shows_reasons_and_logs_and_notes_stand_beside() -> None:
-    warning = {"kind": "oom_kills", "subject": "archiv-ollama-1", "found": "2 kills", "action": "raise"}
-    seen = replace(change("ollama", state="exited"), healthy={"problems": [], "warnings": [warning]})
-    reasons = judge_stack(seen)
-    verdict = write_verdict("archiv", seen, reasons, {"archiv-ollama-1": ["out of memory"]}, ["no"])
-    assert verdict["report"] == [
-        "archiv is not as wanted:",
-        "- ollama: its container is exited; a deploy starts it",
-        "archiv-ollama-1 | out of memory",
-    ]
-    assert find_notes(seen) == ["archiv-ollama-1: 2 kills; raise"]
-    assert find_suspects(seen, reasons) == ["archiv-ollama-1"]
-    assert verdict["refusals"] == ["no"] and verdict["start"] is True
-
-
-def test_model_alone_starts_nothing() -> None:
-    seen = replace(clean(), models=(replace(WHOLE, intact=None),))
-    assert write_verdict("archiv", seen, judge_stack(seen), {}, [])["start"] is False
-
-
-@pytest.mark.parametrize(("uid", "notes"), [(10001, 1), (1000, 0), (0, 0), (None, 0)])
-def test_backend_that_cannot_read_its_secrets_is_reported(uid: int | None, notes: int) -> None:
-    secret = replace(FILE, path="/opt/archiv/.archiv/secrets/token", wanted_owner=1000, owner=1000)
-    seen = replace(change("backend", uid=uid), files=(FILE, secret))
-    assert len(find_notes(seen)) == notes
-    assert all("ollama_stack_backend_uid to 10001" in note for note in find_notes(seen))
-
-
-def test_backend_that_is_made_anew_is_not_restarted_for_its_secret() -> None:
-    seen = change("backend", outdated=("db_password",), config_hash="another")
-    # Its old mount may be gone by then, and it would not start.
-    assert [action for _, _, action in told(seen)] == ["recreate"]
-
-
-def test_image_that_is_not_there_is_to_be_pulled() -> None:
-    seen = clean()
-    image = seen.wanted.services["backend"].image
-    assert find_missing_images(seen) == []
-    images = {name: found for name, found in seen.images.items() if name != image}
-    assert write_verdict("archiv", replace(seen, images=images), [], {}, [])["pull"] == [image]
