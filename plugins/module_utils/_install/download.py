@@ -239,7 +239,7 @@ class _Download:
         view = memoryview(bytearray(_HASH_READ))
         while position < size:
             reached = self._queue.wait_beyond(position)
-            if reached == position or self._queue.stopped.is_set():
+            if self._queue.stopped.is_set():
                 return
             while position < reached and not self._queue.stopped.is_set():
                 got = os.preadv(fd, [view[: reached - position]], position)

@@ -12,11 +12,7 @@ import yaml
 from ansible_collections.archiv.ollama.plugins.module_utils._stack import preflight as _preflight
 
 ROOT = Path(__file__).parents[3]
-
-
 GIB, MIB = 1024**3, 1024**2
-
-
 HOST = _preflight.Host(
     memory=16 * GIB,
     cpus=8,

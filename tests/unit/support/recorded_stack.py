@@ -14,25 +14,15 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine.client impor
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.compose import read_config, read_hashes
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
-from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import (
-    judge_stack,
-)
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import judge_stack
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import File, Seen
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import ModelState
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-
-
 # Engine 26.1.5 knows an image by its id; Engine 29 with the containerd store by the digest of its index.
 OLD, TODAY = "compose_2.26.1", "compose_5.6.0"
-
-
 FILE = File("/opt/archiv/docker-compose.prod.yml", "aa", "0644", "aa", "0644")
-
-
 WHOLE = ModelState(parse_name("qwen2.5:7b-instruct-q4_K_M"), "sha256:" + "1" * 64, True, True)
-
-
 UNPROVEN = replace(WHOLE, intact=None, unproven=("weights: the host was started again since it was hashed",))
 
 

@@ -7,12 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import find_notes, write_verdict
-from ansible_collections.archiv.ollama.plugins.module_utils._stack.actions import (
-    find_suspects,
-)
-from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import (
-    judge_stack,
-)
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.actions import find_suspects
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import judge_stack
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import ACTIONS, Action, Reason, Seen
 from tests.unit.support.recorded_stack import FILE, UNPROVEN, WHOLE, change, clean
 

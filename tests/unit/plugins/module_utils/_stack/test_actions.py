@@ -18,9 +18,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._stack.actions impor
     find_recreations,
     find_wrong_networks,
 )
-from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import (
-    judge_stack,
-)
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import judge_stack
 from tests.unit.support.recorded_stack import FILE, change, clean, on, recorded, told
 
 

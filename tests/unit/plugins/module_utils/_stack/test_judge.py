@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import (
-    plain_image,
-)
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import plain_image
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import write_verdict
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.actions import (
     find_orphans,
