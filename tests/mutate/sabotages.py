@@ -326,7 +326,7 @@ SABOTAGES = (
         "a file of a model that was changed since it was hashed is a note, as after a boot",
         [Edit(f"{UTILS}/_stack/judge.py", "    if changed:\n", "    if changed and not model.unproven:\n")],
         "damaged",
-        "invariant_models[0] in __ollama_stack_verdict.reasons",
+        r"invariant_models\[0\] in __ollama_stack_verdict\.reasons",
         "damage | Judge what both say",
     ),
     Sabotage(
