@@ -23,8 +23,8 @@ class ActionModule(Background):
         "failed": True,
         "kind": "gone",
         "msg": (
-            "it ended on the host without a result: was it killed, or the host restarted? Deploy again to go on from"
-            " there"
+            "the module ended on the host without a result (was it killed, or the host rebooted?); deploy again to"
+            " resume"
         ),
     }
     _begun = 0.0
@@ -55,5 +55,5 @@ class ActionModule(Background):
         if time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LINE_SECONDS
             host, seconds = task_vars.get("inventory_hostname", ""), time.monotonic() - self._begun
-            display.display(f"[{host}] {self._task.get_name().strip()}: at work for {seconds:.0f} s")
+            display.display(f"[{host}] {self._task.get_name().strip()}: running for {seconds:.0f} s")
         return "gone" not in found

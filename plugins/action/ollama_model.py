@@ -31,8 +31,8 @@ class ActionModule(Background):
         "models": [],
         "lacking": [],
         "msg": (
-            "the module ended on the host without a result: was it killed, or the host restarted? What was fetched is"
-            " kept, so run again to go on from there"
+            "the module ended on the host without a result (was it killed, or the host rebooted?); the download is"
+            " kept, run again to resume"
         ),
     }
     # Where the module writes how far it is, and the process that does.

@@ -263,7 +263,7 @@ SABOTAGES = (
             ),
         ],
         "drifted",
-        "means another image",
+        "points to a different image",
         "drift | Judge what it said and what it touched",
     ),
     Sabotage(
@@ -282,8 +282,8 @@ SABOTAGES = (
             ),
         ],
         "drifted",
-        "means another image",
-        "archiv.ollama.ollama_stack : verify | Say what is still not as wanted",
+        "points to a different image",
+        "archiv.ollama.ollama_stack : verify | Report what still differs",
     ),
     Sabotage(
         "never-connected",
@@ -320,7 +320,7 @@ SABOTAGES = (
         "bytes that were not hashed since a boot are a fault",
         [Edit(f"{UTILS}/_stack/judge.py", 'for reason in reasons if reason.action == "prove"]', "for reason in ()]")],
         "reboot",
-        "are not proven",
+        "not verified",
         "go_down | Look with playbooks/verify.yml, as a timer does after a boot",
     ),
     Sabotage(
@@ -385,7 +385,7 @@ SABOTAGES = (
         "a receipt from before a boot still proves bytes",
         [Edit(f"{UTILS}/_store/receipts.py", 'if entry.get("boot") != boot:', "if not boot:")],
         f"{UNIT}/module_utils/_store/test_receipts.py::test_receipt_is_void",
-        "assert 'started again' in ''",
+        "assert 'rebooted' in ''",
     ),
     Sabotage(
         "lock-shared",

@@ -123,8 +123,8 @@ class Engine:
             yield
         except (self._docker.errors.DockerException, OSError) as error:
             raise EngineError(
-                f"the Docker Engine at {self._host} did not answer as it should: {error};"
-                " look at `systemctl status docker` on the host"
+                f"the request to the Docker Engine at {self._host} failed: {error};"
+                " check `systemctl status docker` on the host"
             ) from error
 
 
@@ -133,8 +133,8 @@ def find_remote(docker_host: str) -> list[str]:
     if docker_host.startswith("unix:///"):
         return []
     return [
-        f"docker_host is {docker_host!r}: only a socket of this host can be asked, because models are read and written"
-        f" where that Engine keeps them; write its path, such as {DEFAULT_HOST}"
+        f"docker_host is {docker_host!r}: only a socket on this host is supported, because models are read and written"
+        f" where that Engine keeps them; use its path, such as {DEFAULT_HOST}"
     ]
 
 
@@ -168,11 +168,11 @@ def plain_volume(raw: t.Mapping[str, t.Any]) -> Volume:
     options = raw.get("Options") or {}
     path, why = raw.get("Mountpoint", ""), ""
     if raw.get("Driver") != "local":
-        path, why = "", f"its driver {raw.get('Driver')} keeps the files out of the host's sight"
+        path, why = "", f"its driver {raw.get('Driver')} does not expose its files on the host"
     elif "bind" in options.get("o", "").split(","):
         path = options.get("device", "")
     elif options and not os.path.ismount(path):
-        path, why = "", f"its driver options {_in_words(options)} leave it unmounted while nothing runs"
+        path, why = "", f"its driver options {_in_words(options)} leave it unmounted until a container uses it"
     return Volume(raw["Name"], path, why, raw.get("Labels") or {}, options)
 
 
@@ -205,8 +205,8 @@ def _import_docker() -> t.Any:
         import docker.errors
     except ImportError as error:
         raise EngineError(
-            f"the Python that Ansible uses on this host, {sys.executable}, has no docker SDK, through which the Engine"
-            " is asked; install it with `apt-get install python3-docker` (or pip install docker), or name another one"
+            f"the Docker SDK for Python is missing in {sys.executable}, the Python that Ansible uses on this host;"
+            " install it with `apt-get install python3-docker` (or pip install docker), or set another Python"
             " in ansible_python_interpreter"
         ) from error
     return docker
@@ -223,7 +223,7 @@ def _refuse_dead_socket(docker_host: str) -> None:
             f"no Docker Engine listens at {path}; install Docker, or start it with `systemctl start docker`"
         ) from error
     except PermissionError as error:
-        raise EngineError(f"this user may not speak to the Docker Engine at {path}; use become: true") from error
+        raise EngineError(f"permission denied on the Docker Engine's socket {path}; use become: true") from error
     except OSError as error:
         raise EngineError(
             f"the Docker Engine at {path} does not answer ({error.strerror or error});"

@@ -28,7 +28,7 @@ class TimeIsUp(BaseException):
 @contextlib.contextmanager
 def bounded(seconds: float, fail: Fail) -> t.Iterator[None]:
     """Let the block run so long at most; fail(kind, sentence) is told what ended it otherwise."""
-    late = f"not done within {seconds:.0f} s, so it was ended: look at the host's load, disk and network"
+    late = f"timed out after {seconds:.0f} s: check the host's load, disk and network"
     try:
         with _alarm(seconds, lambda: fail("deadline", late)):
             yield
@@ -43,22 +43,20 @@ def told(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError):
         return "disk", of_disk(error)
     if isinstance(error, MemoryError):
-        return "memory", "the host has no memory left for this module: free some, or give the host more"
+        return "memory", "out of memory on the host: free some memory, or give the host more"
     where, frame = "", error.__traceback__
     while frame is not None:
         where, frame = f"{os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}", frame.tb_next
     return "defect", (
-        f"{type(error).__name__} at {where}: {error}; archiv.ollama was not made for this, so please report it with"
-        " this sentence"
+        f"unexpected {type(error).__name__} at {where}: {error}; this is a bug in archiv.ollama, please report it with"
+        " this message"
     )
 
 
 def of_disk(error: OSError) -> str:
     """An OSError alone is no sentence."""
-    where = f" at {error.filename}" if error.filename else ""
-    return (
-        f"the disk refused{where}: {error.strerror or error}; check that this runs as root and the file system is sound"
-    )
+    where = error.filename or "a file"
+    return f"cannot access {where}: {error.strerror or error}; run as root (become: true) and check the file system"
 
 
 @contextlib.contextmanager

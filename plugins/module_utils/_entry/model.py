@@ -57,7 +57,7 @@ def run(params: Params, check: bool) -> Fact:
     models_dir = _models_dir(params, engine, why_no_engine, check, warnings)
     shop = _workshop(params, models_dir)
     job = Job(tuple(wishes), params["verify"], params["repair"], params["prune"], check)
-    shop.progress.say("looking at what is there")
+    shop.progress.say("checking the store")
     with contextlib.closing(shop.progress):
         outcome = _ensure(params, shop, job)
     restarted: list[str] = []
@@ -96,7 +96,7 @@ def read_options(params: Params) -> list[Wish]:
     mistakes += find_mistakes(params)
     mistakes += find_remote(params["docker_host"])
     if not 1 <= params["connections"] <= _MOST_CONNECTIONS:
-        mistakes.append(f"connections: {params['connections']} must be 1 to {_MOST_CONNECTIONS}")
+        mistakes.append(f"connections: {params['connections']} must be from 1 to {_MOST_CONNECTIONS}")
     for option in ("timeout", "stall_timeout", "load_timeout"):
         if not 0 < params[option] < float("inf"):
             mistakes.append(f"{option}: {params[option]:g} must be more than 0 seconds")
@@ -113,7 +113,7 @@ def _models_dir(params: Params, engine: Engine | None, why_no_engine: str, check
             return _NOWHERE
         if not check or params["store"]:
             raise
-        warnings.append(f"predicted as for an empty store: {error}")
+        warnings.append(f"check mode assumes an empty store: {error}")
         return _NOWHERE
 
 
@@ -140,7 +140,7 @@ def _restart(
     """Restart what may hold replaced bytes; returns the names."""
     if engine is None:
         outcome.warnings.append(
-            f"restart whatever serves {params['store']}, it may hold replaced bytes: {why_no_engine}"
+            f"restart the server that uses {params['store']}, it may still use replaced files: {why_no_engine}"
         )
         return []
     marked = stale_since(store)
@@ -149,13 +149,13 @@ def _restart(
     names = [container.name for container in containers]
     if names:
         outcome.changed = True
-        outcome.lines.append(f"{', '.join(names)} restarted, and the models loaded again")
+        outcome.lines.append(f"restarted {', '.join(names)} and reloaded the models")
     if not check:
         # The first is the one the backend asks for; of the others only what was loaded is loaded again.
         wanted = [wish.name.display for wish in wishes[:1] if wish.warm]
         failure = restart_and_load(engine, containers, wanted, params["load_timeout"])
         if failure:
-            raise InstallError("load", f"the models are whole on disk, but {failure}")
+            raise InstallError("load", f"the models on disk are intact, but {failure}")
         store.disk.remove(stale_path(store))
     return names
 

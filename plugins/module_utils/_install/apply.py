@@ -200,7 +200,7 @@ def refuse_repair(plans: t.Iterable[Plan]) -> None:
         if problem.kind not in (_SPELLING, _PIN)
     ]
     if bad:
-        raise InstallError("damaged", f"damaged, and `repair: false` forbids to mend it: {'; '.join(bad)}")
+        raise InstallError("damaged", f"model is damaged and `repair` is false: {'; '.join(bad)}")
 
 
 # Doing.
@@ -243,7 +243,7 @@ def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> di
         except RegistryError as error:
             lacking = todo[position:]
             words = ", ".join(f"{left.role} {left.digest} ({left.size} bytes)" for left in lacking)
-            raise InstallError(error.kind, f"{error}. {one.name} still lacks: {words}", lacking) from error
+            raise InstallError(error.kind, f"{error}. Still missing for {one.name}: {words}", lacking) from error
         final = shop.store.blob_path(blob.digest)
         place(shop.store.disk, path, final)
         got[blob.digest] = FileKey.of(shop.store.disk.stat(final))
@@ -345,8 +345,8 @@ def refuse_split_store(store: Store) -> None:
         if store.disk.stat(folder).st_dev != store.disk.stat(store.partials_dir).st_dev:
             raise InstallError(
                 "store",
-                f"{folder} lies on another file system than {store.partials_dir}, so nothing can be put in"
-                " place in one step; have both on one (give the folder above models/ the disk of its own)",
+                f"{folder} is on another file system than {store.partials_dir}, so files cannot be"
+                " renamed atomically; mount the disk at the parent folder of models/ instead",
             )
 
 
@@ -382,14 +382,14 @@ def plan_removal(store: Store, name: ModelName, path: str | None, going: t.Colle
     try:
         manifest = store.read_manifest(path)
     except (ManifestInvalid, OSError) as error:
-        return Removal(name, path, None, (), f"its manifest cannot be read ({error}), so its blobs are not known")
+        return Removal(name, path, None, (), f"its manifest cannot be read ({error})")
     others = [other for other in store.manifest_files().values() if other != path and other not in going]
     used: set[str] = set()
     for other in others:
         try:
             used.update(blob.digest for blob in store.read_manifest(other).blobs)
         except (ManifestInvalid, OSError):
-            why = f"{printable(other)} cannot be read, and may use the same blobs"
+            why = f"{printable(other)} cannot be read and may use the same blobs"
             return Removal(name, path, manifest.digest, (), why)
     mine = [blob for blob in manifest.blobs if blob.digest not in used]
     here = tuple(blob for blob in mine if store.disk.find(store.blob_path(blob.digest)) is not None)

@@ -314,8 +314,8 @@ class _Download:
         silence = time.monotonic() - self._last_byte
         if done < self.partial.size and silence > self.limits.stall_timeout:
             raise Stalled(
-                f"{shown(self.source.url)}: no byte for {self.limits.stall_timeout:g} s, with"
-                f" {done} of {self.partial.size} here; they are kept, run again to go on from there"
+                f"{shown(self.source.url)}: no data for {self.limits.stall_timeout:g} s, with"
+                f" {done} of {self.partial.size} bytes downloaded; they are kept, run again to resume"
             )
 
     def _end(self, recorder: threading.Thread, threads: list[threading.Thread]) -> None:
@@ -350,7 +350,7 @@ class _Download:
             while position < reached and not self._stop.is_set():
                 got = os.preadv(fd, [view[: reached - position]], position)
                 if got == 0:
-                    raise OSError(errno.EIO, "ended early while it was read back", self.partial.path)
+                    raise OSError(errno.EIO, "the file is shorter than what was written", self.partial.path)
                 sha.update(view[:got])
                 position += got
                 if position - flushed >= _FLUSH:
@@ -425,7 +425,7 @@ class _Download:
                 if self._stop.is_set():
                     return
                 if not piece:
-                    raise Cut(f"{shown(answer.url)} hung up after {offset} bytes")
+                    raise Cut(f"{shown(answer.url)} closed the connection after {offset} bytes")
                 self._last_byte = worker.tick(len(piece))
                 if offset >= todo.start:
                     write_all(worker.fd, piece, offset)
@@ -466,8 +466,8 @@ def fetch_blob(
         if found != digest:
             held.drop()
             raise DigestMismatch(
-                f"{shown(source.url)} sent {source.size} bytes that hash to {found}; they were"
-                " dropped: the registry or something before it changes what it serves"
+                f"digest mismatch: {shown(source.url)} sent {source.size} bytes with digest {found}; they were"
+                " discarded: the registry or a proxy in between alters the data"
             )
         held.seal()
     except OSError as error:
@@ -476,8 +476,8 @@ def fetch_blob(
         if not no_space(error):
             raise
         raise NoSpace(
-            f"the file system of {folder} ran full at blob {digest} ({source.size} bytes); what had"
-            " come of it was removed, so make room and run again"
+            f"no space left in {folder} for blob {digest} ({source.size} bytes); the partial"
+            " download was removed, free some space and run again"
         ) from error
     finally:
         held.close()
@@ -491,8 +491,8 @@ def check_space(disk: Disk, folder: str, todo: int) -> None:
     free = status.f_bavail * status.f_frsize
     if free < needed:
         raise NoSpace(
-            f"{folder} has {free} bytes free, {needed} are needed ({todo} to fetch and a margin);"
-            " nothing was fetched, so make room (`prune` removes what no model uses) and run again"
+            f"no space left in {folder}: {free} bytes free, {needed} needed ({todo} to download plus a margin);"
+            " nothing was downloaded; free some space (`prune` removes unused files) and run again"
         )
 
 

@@ -112,7 +112,7 @@ def keep_receipts(shop: Workshop, proven: t.Mapping[str, FileKey], outcome: Outc
     try:
         shop.receipts.write(proven)
     except ReceiptsUnsafe as error:
-        outcome.warnings.append(f"no receipts were kept, so the next look hashes all again: {error}")
+        outcome.warnings.append(f"cannot write receipts, so the next run hashes all blobs again: {error}")
 
 
 def predict(one: Plan, verify: str) -> ModelState:
@@ -149,9 +149,9 @@ def _tell(outcome: Outcome, state: ModelState, one: Plan | None) -> None:
 def what_happens(one: Plan | None) -> str:
     """One model's part of the message."""
     if one is None or not (one.changed or one.proof_is_new):
-        return "there, nothing to do"
+        return "already present"
     if not one.changed:
-        return "there, every byte hashed"
+        return "already present, all bytes hashed"
     verb = "repaired"
     if not one.present_before:
         verb = "installed"
@@ -176,7 +176,7 @@ def ensure_absent(shop: Workshop, job: Job) -> Outcome:
                     _remove(shop, job, plan_removal(store, name, path, going), outcome)
     else:
         going = set()
-        outcome.lines += [f"{wish.name}: not there" for wish in job.wishes]
+        outcome.lines += [f"{wish.name}: not present" for wish in job.wishes]
         outcome.models += [_absent(wish.name, []) for wish in job.wishes]
     if job.prune:
         prune(shop, job, outcome, going)
@@ -187,19 +187,19 @@ def _remove(shop: Workshop, job: Job, removal: Removal, outcome: Outcome) -> Non
     gone = [shop.store.blob_path(blob.digest) for blob in removal.blobs]
     outcome.models.append({**_absent(removal.name, gone), "changed": removal.manifest_path is not None})
     if removal.manifest_path is None:
-        outcome.lines.append(f"{removal.name}: not there")
+        outcome.lines.append(f"{removal.name}: not present")
         return
     outcome.changed = True
     outcome.before.append(f"manifest {removal.manifest_path}: {removal.digest or 'not readable'}")
     outcome.before += [f"{blob.role} {shop.store.blob_path(blob.digest)}: {blob.size} bytes" for blob in removal.blobs]
     outcome.lines.append(f"{removal.name}: removed, {human(removal.bytes)} freed")
     if removal.kept_because:
-        outcome.warnings.append(f"{removal.name}: its blobs stay, for {removal.kept_because}")
+        outcome.warnings.append(f"{removal.name}: blobs kept: {removal.kept_because}")
     if not job.check:
         try:
             remove(shop.store, shop.receipts, removal)
         except ReceiptsUnsafe as error:
-            outcome.warnings.append(f"the receipts of {removal.name} stay, though they prove nothing now: {error}")
+            outcome.warnings.append(f"stale receipts of {removal.name} could not be removed: {error}")
 
 
 def _absent(name: ModelName, removed: list[str]) -> Fact:
@@ -216,7 +216,7 @@ def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] =
     survey = shop.store.survey(going)
     bad = ", ".join(map(printable, survey.bad_manifests))
     if bad and survey.unreferenced:
-        outcome.warnings.append(f"blobs no model seems to use were kept: {bad} cannot be read and may name them")
+        outcome.warnings.append(f"unreferenced blobs were kept: {bad} cannot be read and may refer to them")
     if not prunable(survey, shop.store, time.time()):
         return
     # In check mode they are still there, and told with their model.
@@ -231,7 +231,7 @@ def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] =
                 shop.store.disk.remove(leftover.path)
     if unused:
         outcome.changed = True
-        outcome.lines.append(f"{len(unused)} unused files of {human(sum(one.bytes for one in unused))} removed")
+        outcome.lines.append(f"removed {len(unused)} unused files ({human(sum(one.bytes for one in unused))})")
 
 
 def pinned(job: Job) -> list[t.Any]:
@@ -246,8 +246,8 @@ def store_lock(shop: Workshop, job: Job) -> t.Iterator[None]:
         yield
         return
     store, names = shop.store, ", ".join(wish.name.display for wish in job.wishes)
-    shop.progress.say(f"waiting for {who_holds(store.disk, store.lock_path) or 'another writer'} to leave the store")
+    shop.progress.say(f"waiting for the lock held by {who_holds(store.disk, store.lock_path) or 'another process'}")
     with hold_lock(store.disk, store.lock_path, shop.client.deadline.left(), f"ollama_model of {names}"):
-        shop.progress.say("looking at what is there")
+        shop.progress.say("checking the store")
         shop.receipts.read()
         yield

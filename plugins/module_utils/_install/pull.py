@@ -151,7 +151,7 @@ def ensure_pulled(
         closed = [state for state in states if state.intact and not is_settled(state, "full")]
         present = [state for state in (*todo, *closed) if state.digest is not None]
         if not job.repair and present:
-            raise InstallError("damaged", f"damaged, and `repair: false` forbids to mend it: {_words(present)}")
+            raise InstallError("damaged", f"model is damaged and `repair` is false: {_words(present)}")
         outcome.changed = bool(todo or closed)
         outcome.stale = any(state.digest is not None for state in todo)
         outcome.before = [one.text for state in (*todo, *closed) for one in state.problems]
@@ -172,7 +172,7 @@ def ensure_pulled(
     for state in states:
         kept = tuple(one for one in state.problems if one.kind != "mode")
         outcome.models.append({**plain_entry(replace(state, problems=kept)), "changed": state.name in verbs})
-        outcome.lines.append(f"{state.name}: {verbs.get(state.name, 'there, every byte hashed')}")
+        outcome.lines.append(f"{state.name}: {verbs.get(state.name, 'already present, all bytes hashed')}")
     if job.prune and not outcome.changed:
         prune(shop, job, outcome)
     return outcome
@@ -201,7 +201,7 @@ def _refuse_wrong(states: t.Sequence[ModelState]) -> None:
     wrong = [state for state in states if not state.intact]
     if wrong:
         kind = "digest_mismatch" if any(one.kind == "pin" for state in wrong for one in state.problems) else "pull"
-        raise InstallError(kind, f"`ollama pull` ended well, but what it left is not what is wanted: {_words(wrong)}")
+        raise InstallError(kind, f"`ollama pull` succeeded, but the result is wrong: {_words(wrong)}")
 
 
 def _words(states: t.Sequence[ModelState]) -> str:

@@ -93,7 +93,7 @@ def _decode(raw: bytes) -> dict[str, t.Any]:
     if len(raw) > MANIFEST_LIMIT:
         raise ManifestInvalid(f"more than {MANIFEST_LIMIT} bytes")
     if not raw.strip(b"\0"):
-        raise ManifestInvalid("nothing but zero bytes")
+        raise ManifestInvalid("only zero bytes")
     try:
         document = json.loads(raw.decode("utf-8"), parse_int=_parse_int)
     except (ValueError, RecursionError) as error:

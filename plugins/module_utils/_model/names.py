@@ -74,7 +74,7 @@ def parse_name(text: str) -> ModelName:
     paths = rest.split("/")
     if len(paths) > 3:
         raise NameInvalid(
-            f"model name {text!r} has {len(paths)} parts between slashes; Ollama knows at most host/namespace/model:tag"
+            f"model name {text!r} has {len(paths)} parts between slashes; use at most host/namespace/model:tag"
         )
     host, namespace, model = [DEFAULT_HOST, DEFAULT_NAMESPACE][: 3 - len(paths)] + paths
     name = ModelName(host, namespace, model, tag)
@@ -115,16 +115,16 @@ def same_model(one: str, other: str) -> bool:
 
 def _refuse_look_alikes(text: str) -> None:
     if not text or text != text.strip():
-        raise NameInvalid(f"model name {text!r} is empty or has blanks around it; write model:tag")
+        raise NameInvalid(f"model name {text!r} is empty or has spaces around it; write model:tag")
     if "://" in text:
         raise NameInvalid(
             f"model name {text!r} begins with a URL scheme; write host/namespace/model:tag"
-            " (plain HTTP is an option of its own, never part of the name)"
+            " (plain HTTP is a separate option, not part of the name)"
         )
     if "@" in text:
         raise NameInvalid(
-            f"model name {_short(text)} carries an @; Ollama cannot pin a digest inside the name,"
-            " give it beside the name as {name: ..., digest: ...}"
+            f"model name {_short(text)} contains an @; Ollama cannot pin a digest in the name,"
+            " write {name: ..., digest: ...} instead"
         )
 
 
@@ -132,14 +132,14 @@ def _check_part(text: str, kind: str, part: str) -> None:
     longest, allowed, described = _GRAMMAR[kind]
     if not 1 <= len(part) <= longest:
         raise NameInvalid(
-            f"model name {_short(text)}: its {kind} has {len(part)} characters, Ollama takes 1 to {longest}"
+            f"model name {_short(text)}: its {kind} has {len(part)} characters, Ollama allows 1 to {longest}"
         )
     if allowed.fullmatch(part) is None:
         hint = ""
         if kind == "namespace" and (":" in part or "." in part):
-            hint = "; a registry of your own needs all three parts, host/namespace/model:tag"
+            hint = "; your own registry needs all three parts, host/namespace/model:tag"
         raise NameInvalid(
-            f"model name {_short(text)}: its {kind} {_short(part)} may hold only {described}"
+            f"model name {_short(text)}: its {kind} {_short(part)} may contain only {described}"
             f" and must start with a letter, a digit or _{hint}"
         )
 
@@ -149,7 +149,7 @@ def _refuse_reserved_tag(text: str, name: ModelName) -> None:
     if tag in ("cloud", "local") or tag.endswith("-cloud"):
         raise NameInvalid(
             f"model name {text!r}: Ollama reserves the tags cloud, local and *-cloud for models it"
-            " runs elsewhere; name a model whose weights can be stored here"
+            " runs elsewhere; use a model whose weights can be downloaded"
         )
 
 

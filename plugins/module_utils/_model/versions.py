@@ -32,4 +32,4 @@ def is_too_old(version: str) -> str:
     # 0.0.0 is what a build without a version calls itself.
     if numbers is None or numbers >= OLLAMA_FLOOR or not any(numbers):
         return ""
-    return f"leaks its memory to whoever reaches it (CVE-2026-7482); take {dotted(OLLAMA_FLOOR)} or later"
+    return f"leaks memory to anyone who can reach it (CVE-2026-7482); use {dotted(OLLAMA_FLOOR)} or later"

@@ -146,8 +146,8 @@ class Deadline:
     def check(self) -> None:
         if self.left() <= 0:
             raise DeadlineExceeded(
-                f"not done within {self.seconds:g} s; what was fetched is kept, so run again to go"
-                " on from there, or give more time with `timeout`"
+                f"timed out after {self.seconds:g} s; the partial download is kept, run again to"
+                " resume, or raise `timeout`"
             )
 
 
@@ -218,12 +218,12 @@ def check_mirror(url: str, insecure: bool) -> None:
         raise BadAnswer(f"mirror {url.rpartition('@')[2]!r} is not a URL; write https://host[:port][/path]")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise BadAnswer(
-            f"mirror {shown(url)} carries credentials or a query; give its login in `registries`"
-            " (ollama_stack_registries) and the bare URL here"
+            f"mirror {shown(url)} contains credentials or a query; put its login into `registries`"
+            " (ollama_stack_registries) and only the URL here"
         )
     if parts.scheme == "http" and not insecure:
         raise BadAnswer(
-            f"mirror {shown(url)} is plain HTTP, which anyone on the way can change; use https, or say `insecure: true`"
+            f"mirror {shown(url)} is plain HTTP, which anyone in between can alter; use https, or set `insecure: true`"
             " (ollama_stack_mirror_insecure)"
         )
 
@@ -231,7 +231,7 @@ def check_mirror(url: str, insecure: bool) -> None:
 def next_hop(url: str, location: str | None) -> str:
     """Where a redirect leads, refused unless it is as safe as where we are."""
     if not location:
-        raise BadAnswer(f"{shown(url)} answered with a redirect that leads nowhere (no Location)")
+        raise BadAnswer(f"{shown(url)} returned a redirect without a Location header")
     try:
         target = urljoin(url, location)
     except ValueError:
@@ -239,13 +239,13 @@ def next_hop(url: str, location: str | None) -> str:
     parts = _split(target)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise InsecureRedirect(
-            f"{shown(url)} redirects to {location.split(':', 1)[0][:20]!r}, which is no http or"
-            " https address; nothing was read from it, ask who runs this registry"
+            f"{shown(url)} redirects to {location.split(':', 1)[0][:20]!r}, which is not an http or"
+            " https URL; the redirect was refused, ask the registry's operator"
         )
     if parts.scheme == "http" and urlsplit(url).scheme == "https":
-        raise InsecureRedirect(f"{shown(url)} redirects from https to plain http at {parts.hostname}; this was refused")
+        raise InsecureRedirect(f"{shown(url)} redirects from https to plain http at {parts.hostname}; this is refused")
     if "@" in parts.netloc:
-        raise InsecureRedirect(f"{shown(url)} redirects to an address with a user name in it")
+        raise InsecureRedirect(f"{shown(url)} redirects to a URL with a user name in it; this is refused")
     return target
 
 
@@ -270,10 +270,10 @@ _UNKNOWN_AUTHORITY = (2, 7, 18, 19, 20, 21)
 def _explain_certificate(error: ssl.SSLCertVerificationError, where: str, ca_path: str | None) -> Untrusted:
     said = f"the certificate of {where} is not trusted ({error.verify_message})"
     if error.verify_code not in _UNKNOWN_AUTHORITY:
-        return Untrusted(f"{said}; who runs it must have one made for that name and for today")
+        return Untrusted(f"{said}; the registry needs a valid certificate for this host name")
     if ca_path is None:
-        return Untrusted(f"{said}; give the authority that signed it as `ca_path`")
-    return Untrusted(f"{said}; `ca_path` {ca_path} does not hold the authority that signed it")
+        return Untrusted(f"{said}; set `ca_path` to the certificate of the CA that signed it")
+    return Untrusted(f"{said}; `ca_path` {ca_path} does not contain the CA that signed it")
 
 
 def explain_failure(error: Exception, url: str, patience: float, ca_path: str | None = None) -> RegistryError:
@@ -281,26 +281,25 @@ def explain_failure(error: Exception, url: str, patience: float, ca_path: str | 
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     where = "{}://{}".format(*urlsplit(shown(url))[:2])
     if isinstance(reason, UnicodeError):
-        return NotFound(f"{where} can be no host, a part of its name is empty or too long; check the name")
+        return NotFound(f"{where} is not a valid host name, a part of it is empty or too long; check the name")
     if isinstance(reason, socket.gaierror):
         return Offline(
-            f"cannot look up the address of {where} ({reason.strerror}); check DNS and the"
-            " spelling, or give a reachable `mirror`"
+            f"cannot resolve {where} ({reason.strerror}); check DNS and the spelling, or set a reachable `mirror`"
         )
     if isinstance(reason, ssl.SSLCertVerificationError):
         return _explain_certificate(reason, where, ca_path)
     if isinstance(reason, ConnectionRefusedError):
-        return Offline(f"{where} refused the connection; is the registry running on that port?")
+        return Offline(f"connection to {where} refused; is the registry running on that port?")
     # OpenSSL has errors of its own for a connection that ends in the middle.
     if isinstance(reason, (http.client.HTTPException, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return Cut(f"{where} hung up before its answer was complete")
+        return Cut(f"{where} closed the connection before the response was complete")
     if isinstance(reason, ssl.SSLError):
-        return Untrusted(f"no TLS with {where} ({getattr(reason, 'reason', '') or reason}); does it speak https?")
+        return Untrusted(f"TLS with {where} failed ({getattr(reason, 'reason', '') or reason}); does it use https?")
     if isinstance(reason, (socket.timeout, TimeoutError)):
-        return Offline(f"{where} did not answer within {patience:.3g} s")
+        return Offline(f"connection to {where} timed out after {patience:.3g} s")
     if isinstance(reason, OSError) and reason.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return Offline(f"no route to {where} ({reason.strerror})")
-    return Offline(f"cannot speak with {where}: {reason}")
+    return Offline(f"cannot connect to {where}: {reason}")
 
 
 def judge_status(status: int, url: str, what: str) -> None:
@@ -310,16 +309,16 @@ def judge_status(status: int, url: str, what: str) -> None:
         return
     if status in (401, 403):
         raise Unauthorized(
-            f"{where} refuses {what} ({status}); check its login in `registries` (ollama_stack_registries),"
-            " and the name: some registries answer so for what they do not have"
+            f"{where} denied access to {what} (HTTP {status}); check `registries` (ollama_stack_registries)"
+            " and the name (some registries return this for models that do not exist)"
         )
     if status == 404:
-        raise NotFound(f"{where} has no {what} (404); check the name and the tag, or the `mirror`")
+        raise NotFound(f"{where} has no {what} (HTTP 404); check the name and the tag, or the `mirror`")
     if status == 412:
-        raise NeedsNewerOllama(f"{where} gives {what} only to a newer Ollama (412); raise the version of the image")
+        raise NeedsNewerOllama(f"{what} requires a newer Ollama ({where}: HTTP 412); upgrade ollama_stack_image")
     if is_ill(status):
-        raise ServerError(f"{where} answers {status} for {what}; the registry is ill, try later")
-    raise BadAnswer(f"{where} answers {status} for {what}, which no registry should")
+        raise ServerError(f"{where} returned HTTP {status} for {what}; try again later")
+    raise BadAnswer(f"{where} returned unexpected HTTP status {status} for {what}")
 
 
 def is_ill(status: int) -> bool:
@@ -360,7 +359,7 @@ class _Clocked(io.RawIOBase):
             return self._raw.readinto(buffer)
         left = self._until - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the answer's head did not come whole")
+            raise TimeoutError("incomplete response headers")
         self._sock.settimeout(left)
         try:
             return self._raw.readinto(buffer)
@@ -443,7 +442,7 @@ class RegistryClient:
             try:
                 context.load_verify_locations(cafile=ca_path)
             except (OSError, ssl.SSLError) as error:
-                raise Untrusted(f"ca_path {ca_path} holds no certificates that can be used: {error}") from error
+                raise Untrusted(f"ca_path {ca_path} contains no usable certificates: {error}") from error
             # Python 3.13 asks of an authority what many a private one, which Docker and Ollama take, does not have.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
@@ -474,7 +473,7 @@ class RegistryClient:
         found = "sha256:" + hashlib.sha256(raw).hexdigest()
         if told.startswith("sha256:") and told != found:
             raise DigestMismatch(
-                f"{what} from {shown(url)} hashes to {found} but was announced as {told}; it was changed on the way"
+                f"digest mismatch: {what} from {shown(url)} is {found}, announced as {told}; it was altered in transit"
             )
         return raw
 
@@ -486,7 +485,7 @@ class RegistryClient:
         while len(raw) <= limit:
             self.deadline.check()
             if time.monotonic() > until:
-                raise Stalled(f"{shown(answer.url)} did not send {what} whole within {2 * self.patience:.3g} s")
+                raise Stalled(f"{shown(answer.url)} did not send all of {what} within {2 * self.patience:.3g} s")
             piece = self.read(answer, 65536)
             if not piece:
                 break
@@ -495,7 +494,7 @@ class RegistryClient:
             raise BadAnswer(f"{shown(answer.url)} sent more than {limit} bytes for {what}")
         told = answer.headers.get("Content-Length")
         if told is not None and told.isdigit() and int(told) != len(raw):
-            raise Cut(f"{shown(answer.url)} hung up after {len(raw)} of {told} bytes of {what}")
+            raise Cut(f"{shown(answer.url)} closed the connection after {len(raw)} of {told} bytes of {what}")
         return bytes(raw)
 
     def read(self, answer: Answer, amount: int) -> bytes:
@@ -536,7 +535,7 @@ class RegistryClient:
                 return answer, url
             answer.close()
             url = next_hop(url, answer.headers.get("Location"))
-        raise BadAnswer(f"{shown(url)}: still a redirect after {_REDIRECTS}; the registry sends us in circles")
+        raise BadAnswer(f"{shown(url)}: too many redirects (more than {_REDIRECTS})")
 
     def get(self, url: str, headers: dict[str, str], home: tuple[str, str, int]) -> Answer:
         """One request; only the registry's own origin sees who we are."""
@@ -582,7 +581,7 @@ class RegistryClient:
         where = f"the token service of {shown(url)}"
         parts = _split(challenge.realm)
         if parts is None or not parts.hostname or "@" in parts.netloc:
-            raise Unauthorized(f"{where} is no address: {challenge.realm[:100]!r}")
+            raise Unauthorized(f"{where} is not a valid URL: {challenge.realm[:100]!r}")
         if origin(challenge.realm) != origin(url) and parts.scheme != "https":
             raise Unauthorized(f"{where} is at {shown(challenge.realm)}, which is not https")
         basic = self._basic(url, challenge.realm)
@@ -594,7 +593,7 @@ class RegistryClient:
         )
         try:
             if is_ill(answer.status):
-                raise ServerError(f"{where} answers {answer.status}; it is ill, try later")
+                raise ServerError(f"{where} returned HTTP {answer.status}; try again later")
             if answer.status != 200:
                 raise Unauthorized(_no_token(where, answer.status, parts.netloc, self._login(url), basic is not None))
             raw = self._read_all(answer, _TOKEN_LIMIT, "a token")
@@ -648,8 +647,8 @@ class BlobSource:
         what = f"blob {self.url.rpartition('/')[2]}"
         if answer.status == 416:
             raise SizeMismatch(
-                f"{shown(answer.url)} says bytes {start} to {end} lie outside {what}, whose"
-                f" manifest promises {self.size}"
+                f"{shown(answer.url)} rejected bytes {start} to {end} of {what} as out of range, although its"
+                f" manifest says {self.size} bytes"
             )
         judge_status(answer.status, answer.url, what)
         refuse_encoding(answer, what)
@@ -676,8 +675,8 @@ def refuse_encoding(answer: Answer, what: str) -> None:
     encoding = (answer.headers.get("Content-Encoding") or "identity").lower()
     if encoding != "identity":
         raise BadAnswer(
-            f"{shown(answer.url)} sent {what} with Content-Encoding {encoding[:20]}, though asked"
-            " for plain bytes; turn compression off in the proxy before it"
+            f"{shown(answer.url)} sent {what} with Content-Encoding {encoding[:20]}, although plain"
+            " bytes were requested; turn off compression in the proxy in front of it"
         )
 
 
@@ -690,27 +689,27 @@ def read_token(raw: bytes, where: str) -> str:
     fields = answer if isinstance(answer, dict) else {}
     token = fields.get("token") or fields.get("access_token")
     if not isinstance(token, str) or re.fullmatch(r"[!-~]+", token) is None:
-        raise Unauthorized(f"{where} answered without a token")
+        raise Unauthorized(f"{where} returned no token")
     return token
 
 
 def _no_token(where: str, status: int, host: str, login: Login | None, told: bool) -> str:
     if told and login is not None:
         return (
-            f"{where} refuses the login of {login.host} ({status}); check its username and password in `registries`"
+            f"{where} rejected the login for {login.host} (HTTP {status}); check the password in `registries`"
             " (ollama_stack_registries)"
         )
     if login is not None:
         return (
-            f"{where} is at {host}, which was not shown the login of {login.host}, and gives no token without"
-            f" ({status}); if it is that registry's own, say so in `registries` (ollama_stack_registries):"
+            f"{where} is at {host}, which does not get the login for {login.host}, and returned no token without it"
+            f" (HTTP {status}); if it belongs to that registry, set in `registries` (ollama_stack_registries):"
             f" token_host: {host}"
         )
     return (
-        f"{where} gives no token without a login ({status}); give one in `registries` (ollama_stack_registries),"
-        f" with token_host: {host}, or check the name: some registries answer so for what they do not have"
+        f"{where} requires a login (HTTP {status}); add one to `registries` (ollama_stack_registries)"
+        f" with token_host: {host}, or check the name (some registries return this for models that do not exist)"
     )
 
 
 def _other_size(url: str, what: str, told: str, size: int) -> str:
-    return f"{shown(url)} has {what} with {told} bytes, its manifest promises {size}"
+    return f"size mismatch: {shown(url)} has {what} with {told} bytes, its manifest says {size}"

@@ -62,22 +62,22 @@ def find_mistakes(entries: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
         for key in ("host", "token_host"):
             host = str(one.get(key) or "")
             if (host or key == "host") and not _is_host(host):
-                mistakes.append(f"{key} {host.rpartition('@')[2]!r}: write it as names of images do, host or host:port")
+                mistakes.append(f"{key} {host.rpartition('@')[2]!r}: write it as in image names, host or host:port")
         host = str(one["host"]).rpartition("@")[2]
         if server_of(host) in seen:
-            mistakes.append(f"host {host.lower()!r} is there more than once: keep one of its logins")
+            mistakes.append(f"host {host.lower()!r} is listed more than once: keep one login")
         seen.add(server_of(host))
         mistakes += [f"{key} of {host} is empty" for key in ("username", "password") if not one[key]]
         if ":" in str(one["username"]):
-            mistakes.append(f"username of {host} has a colon, which a login cannot carry")
+            mistakes.append(f"username of {host} contains a colon, which a login cannot have")
     return mistakes
 
 
 def find_plain(entries: t.Iterable[t.Mapping[str, t.Any]], returned: str) -> list[str]:
     """Passwords that stand in what a module returns, where Ansible blanks them out, names and paths included."""
     return [
-        f"ollama_stack_registries: the password for {one['host']} is too plain: it is part of a name or path of this"
-        " deploy, where Ansible would hide it as well; take a longer one"
+        f"ollama_stack_registries: the password for {one['host']} is too simple: it is part of a name or path of this"
+        " deploy, where Ansible would mask it too; use a longer one"
         for one in entries
         if one["password"] and one["password"] in returned
     ]

@@ -73,8 +73,8 @@ def fetch_manifest(client: RegistryClient, name: ModelName, pinned: str | None =
     if pinned is None or manifest.digest == pinned:
         return manifest
     moved = DigestMismatch(
-        f"the registry's {name} is {manifest.digest} now and it no longer gives out the pinned {pinned}; the tag"
-        " moved: pin the new digest after a look at it, or give a `mirror` that keeps the pinned one"
+        f"the registry's {name} is now {manifest.digest} and the pinned {pinned} is no longer available; the tag"
+        " has moved: review and pin the new digest, or set a `mirror` that keeps the pinned one"
     )
     return _fetch_by_digest(client, name, pinned, moved)
 
@@ -96,11 +96,11 @@ def _read_manifest(client: RegistryClient, name: ModelName, reference: str = "")
         manifest = parse_manifest(raw)
     except ManifestInvalid as error:
         raise BadManifest(
-            f"what the registry sent as the manifest of {name} is not one: {error}; is something"
-            " (a login page, a proxy) answering in its place?"
+            f"the registry sent an invalid manifest of {name}: {error}; is something else"
+            " (a login page, a proxy) answering?"
         ) from error
     if not any(layer.role == WEIGHTS for layer in manifest.layers):
-        raise BadManifest(f"the registry's manifest of {name} names no weights, so it is not a model")
+        raise BadManifest(f"the registry's manifest of {name} lists no weights, so it is not a model")
     return manifest
 
 
@@ -115,8 +115,8 @@ def ask_upstream(client: RegistryClient, name: ModelName, known: str | None) -> 
     else:
         state = "unknown" if known is None else "same" if found == known else "moved"
         why = {
-            "same": f"it is {found} still",
-            "moved": f"it moved: {known} -> {found}",
-            "unknown": f"it is {found}, and no digest is known to compare with",
+            "same": f"unchanged: {found}",
+            "moved": f"moved: {known} -> {found}",
+            "unknown": f"now {found}, no known digest to compare with",
         }[state]
     return {"state": state, "known": known, "digest": found, "why": why}

@@ -61,7 +61,7 @@ class OllamaApi:
         """The server's version; touches neither the store nor the scheduler."""
         version = self._ask("GET", "/api/version").get("version")
         if not isinstance(version, str):
-            raise ApiNotJson("/api/version names no version")
+            raise ApiNotJson("/api/version returned no version")
         return version
 
     def tags(self) -> list[dict[str, t.Any]]:
@@ -94,7 +94,7 @@ class OllamaApi:
         if models is None:
             return []
         if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
-            raise ApiNotJson(f"{path} answers something else than a list of models")
+            raise ApiNotJson(f"{path} did not return a list of models")
         return models
 
     def _ask(self, method: str, path: str, body: object = None, within: float | None = None) -> dict[str, t.Any]:
@@ -108,7 +108,7 @@ class OllamaApi:
             said = answer.get("error") if isinstance(answer, dict) else None
             raise ApiStatus(status, _short(said if isinstance(said, str) else raw.decode(errors="replace")))
         if not isinstance(answer, dict):
-            raise ApiNotJson(f"{path} does not answer in JSON: {_short(raw.decode(errors='replace'))}")
+            raise ApiNotJson(f"{path} did not return JSON: {_short(raw.decode(errors='replace'))}")
         return answer
 
 
@@ -127,7 +127,7 @@ def over_http(base_url: str) -> Exchange:
                 return response.status, _whole_body(response)
         except (OSError, http.client.HTTPException) as error:
             if cut.fired or isinstance(error, socket.timeout):
-                raise ApiTimeout(f"{base_url}{path} gave no whole answer in {within:g} s") from error
+                raise ApiTimeout(f"{base_url}{path} timed out after {within:g} s") from error
             raise ApiRefused(f"{base_url}{path}: {error or type(error).__name__}") from error
         finally:
             cut.cancel()
@@ -155,7 +155,7 @@ class _Cut(threading.Timer):
 def _whole_body(response: http.client.HTTPResponse) -> bytes:
     body = response.read(_BODY_LIMIT + 1)
     if len(body) > _BODY_LIMIT:
-        raise http.client.HTTPException(f"an answer of more than {_BODY_LIMIT} bytes")
+        raise http.client.HTTPException(f"response larger than {_BODY_LIMIT} bytes")
     return body
 
 
@@ -175,9 +175,9 @@ def over_exec(execute: t.Callable[[t.Sequence[str]], tuple[int, bytes]]) -> Exch
         command = ["timeout", f"{within:g}", "bash", "-c", _BASH_REQUEST, "ask", str(PORT), request]
         code, output = execute(command)
         if code == 124:
-            raise ApiTimeout(f"{path} gave no whole answer inside the container in {within:g} s")
+            raise ApiTimeout(f"{path} timed out after {within:g} s inside the container")
         if code != 0:
-            raise ApiRefused(f"{path} cannot be asked inside the container (exit code {code})")
+            raise ApiRefused(f"request to {path} inside the container failed (exit code {code})")
         return parse_response(output)
 
     return exchange
@@ -188,7 +188,7 @@ def parse_response(raw: bytes) -> tuple[int, bytes]:
     head, _, body = raw.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-        raise ApiNotJson(f"not an HTTP answer: {_short(raw[:200].decode(errors='replace'))}")
+        raise ApiNotJson(f"not an HTTP response: {_short(raw[:200].decode(errors='replace'))}")
     return int(words[1]), body
 
 

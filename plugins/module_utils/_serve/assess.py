@@ -41,19 +41,19 @@ def find_models_dir(engine: Engine | None, store: str | None, project: str, volu
     """The models folder: the given one, else that of the project's volume; NoStore says why there is none."""
     if store:
         if not os.path.isabs(store):
-            raise NoStore(f"store {store} is not an absolute path; give the folder that holds blobs and manifests")
+            raise NoStore(f"store {store} is not an absolute path; use the folder that contains blobs and manifests")
         return store
     if engine is None:
-        raise NoStore(f"{why_no_engine}; or give the models folder as store, which needs no Engine")
+        raise NoStore(f"{why_no_engine}; or set store to the models folder, which needs no Engine")
     found = engine.volume(project, volume)
     if found is None:
         raise NoVolume(
             f"the Engine has no volume {volume} of project {project}; run playbooks/deploy.yml,"
-            " or give the models folder as store"
+            " or set store to the models folder"
         )
     if not found.path:
         raise NoStore(
-            f"volume {found.name} cannot be read from the host: {found.why_no_path}; give its models folder as store"
+            f"volume {found.name} cannot be read from the host: {found.why_no_path}; set store to its models folder"
         )
     return os.path.join(found.path, "models")
 
@@ -160,7 +160,7 @@ def _unmet_on_disk(state: ModelState, expect: t.Collection[str]) -> t.Iterator[s
         return
     missing = " and not ".join(lost)
     if state.intact is None:
-        yield f"{state.name} is not known to be intact: {'; '.join(state.unproven)}; look with verify: full"
+        yield f"{state.name} is not verified: {'; '.join(state.unproven)}; run with verify: full"
     for one in state.problems:
         yield f"{state.name} is not {missing}: {one.text}; {one.action}"
 
@@ -178,6 +178,6 @@ def summary(assessment: Assessment) -> str:
 
 def _summary_of(state: ModelState) -> str:
     cached = "cached" if state.cached else "not cached"
-    intact = {True: "intact", False: "not intact", None: "not proven intact"}[state.intact]
+    intact = {True: "intact", False: "not intact", None: "not verified"}[state.intact]
     reasons = [one.text for one in state.problems] or list(state.unproven)
     return f"{state.name}: {cached}, {intact}" + (f" ({'; '.join(reasons)})" if reasons else "")

@@ -65,7 +65,7 @@ def _load(engine: Engine, container: Container, wanted: t.Sequence[str], held: t
             failure = str(error)
             time.sleep(_POLL_SECONDS)
     else:
-        return f"{container.name} was restarted and does not answer after {_START_SECONDS:g} s: {failure}"
+        return f"{container.name} was restarted but does not answer after {_START_SECONDS:g} s: {failure}"
     failure = _load_all(api, container, wanted, held, within)
     # Its health check runs every few seconds; until it has, whoever asks next would be told it is starting.
     while not failure and time.monotonic() < end and _again(engine, container).health == "starting":
@@ -79,7 +79,7 @@ def _again(engine: Engine, container: Container) -> Container:
     for now in engine.containers(project, container.service):
         if now.id == container.id:
             return now
-    raise EngineError(f"{container.name} is gone, though it was there a moment ago; run playbooks/deploy.yml")
+    raise EngineError(f"container {container.name} has disappeared; run playbooks/deploy.yml")
 
 
 def _load_all(

@@ -51,15 +51,15 @@ def find_refusals(old: Document, new: Document, without: t.Sequence[str], where:
     refusals = []
     if lost:
         refusals.append(
-            f"the backend of {where} has what the new one would lack or have otherwise: {', '.join(lost)}; put each"
-            " into the inventory (ollama_stack_backend_environment, ollama_stack_backend_secrets,"
-            " ollama_stack_backend_extra or the input of its own), or give it up by naming it in"
+            f"the backend in {where} has settings that the new one lacks or changes: {', '.join(lost)}; add each"
+            " to the inventory (ollama_stack_backend_environment, ollama_stack_backend_secrets,"
+            " ollama_stack_backend_extra or its own input), or drop it by listing it in"
             " ollama_stack_adopt_without"
         )
     if unknown:
         refusals.append(
-            f"ollama_stack_adopt_without names {', '.join(unknown)}, which the backend of {where} does not have: it has"
-            f" {', '.join(known) or 'nothing to lose'}"
+            f"ollama_stack_adopt_without lists {', '.join(unknown)}, which the backend in {where} does not have: it has"
+            f" {', '.join(known) or 'no settings'}"
         )
     return refusals
 
@@ -67,9 +67,9 @@ def find_refusals(old: Document, new: Document, without: t.Sequence[str], where:
 def unreadable(where: str, why: str) -> str:
     """The refusal of an old file that Compose does not read; what it quotes may be a secret and is left out."""
     return (
-        f"nobody can tell what the backend of {where} would lose, because Compose does not read it"
-        f" ({_QUOTED.sub('...', why)}): mend it until `docker compose config` takes it, or take the old containers"
-        " down and the file away by hand, which keeps the volumes, and deploy anew"
+        f"cannot tell what the backend in {where} would lose: Compose cannot read the file"
+        f" ({_QUOTED.sub('...', why)}): fix it until `docker compose config` accepts it, or remove the old containers"
+        " and the file by hand (the volumes are kept), then deploy again"
     )
 
 

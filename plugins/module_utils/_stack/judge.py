@@ -32,19 +32,19 @@ _LABEL = "com.docker.compose."
 # What mends a reason, in words that are true of a run that only looks as well. With `wait` nothing is touched, with
 # `prove` nothing is wrong.
 ACTIONS = {
-    "write": "a deploy writes it",
-    "remove": "a deploy removes it",
-    "create": "a deploy creates it",
-    "recreate": "a deploy recreates its container",
-    "restart": "a deploy restarts its container",
-    "start": "a deploy starts it",
-    "rebuild": "a deploy makes the network anew and connects its containers again",
-    "connect": "a deploy connects it",
-    "install": "a deploy installs it",
-    "check": "a deploy hashes it, and installs it again where that shows damage",
-    "prove": "a deploy reads and compares them, as does verify.yml with -e verify=full",
-    "wait": "it may still come up by itself",
-    "ask": "it needs to be mended by hand",
+    "write": "deploy will write it",
+    "remove": "deploy will remove it",
+    "create": "deploy will create it",
+    "recreate": "deploy will recreate the container",
+    "restart": "deploy will restart the container",
+    "start": "deploy will start it",
+    "rebuild": "deploy will recreate the network and reconnect its containers",
+    "connect": "deploy will connect it",
+    "install": "deploy will install it",
+    "check": "deploy will hash it, and reinstall it if it is damaged",
+    "prove": "deploy will hash it, as does verify.yml with -e verify=full",
+    "wait": "may recover on its own",
+    "ask": "needs manual action",
 }
 
 
@@ -58,7 +58,7 @@ class Reason:
     action: str
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.why}; {ACTIONS[self.action]}"
+        return f"{self.subject}: {self.why} ({ACTIONS[self.action]})"
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def judge_stack(seen: Observation) -> list[Reason]:
         return [*reasons, Reason("compose_refused", "Compose", seen.compose_refused, "ask")]
     reasons += _judge_networks(seen)
     reasons += [
-        Reason("volume_missing", volume, "the volume does not exist", "create")
+        Reason("volume_missing", volume, "volume does not exist", "create")
         for volume in seen.wanted.volumes
         if volume not in seen.volumes
     ]
@@ -218,11 +218,11 @@ def find_orphans(seen: Observation) -> list[str]:
 def find_foreign(seen: Observation) -> list[str]:
     """What a person made and a first deploy would take over: files without our header, and
     containers of the project started from a file that is not ours."""
-    foreign = [f"{file.path} was not written by us" for file in seen.files if not file.ours]
+    foreign = [f"{file.path} is not managed by archiv.ollama" for file in seen.files if not file.ours]
     if not foreign and (not seen.files or seen.files[0].sha256):
         return []
     return foreign + [
-        f"container {container.name} runs service {container.service} of {container.config_files or 'an unknown file'}"
+        f"container {container.name} ({container.service}) is from {container.config_files or 'an unknown file'}"
         for container in seen.containers
         if foreign or seen.compose_file not in container.config_files.split(",")
     ]
@@ -296,7 +296,7 @@ def _write_report(
     after_start: bool,
 ) -> list[str]:
     return [
-        f"{project} is not as wanted:" if reasons else f"{project} is as wanted",
+        f"{project} differs from the inventory:" if reasons else f"{project} matches the inventory",
         # Where the deploy itself tells what it did not bring about, there is none to come.
         *(f"- {reason.subject}: {reason.why}" if after_start else f"- {reason}" for reason in reasons),
         *(f"- {reason}" for reason in unproven),
@@ -306,7 +306,7 @@ def _write_report(
 
 def find_notes(seen: Observation) -> list[str]:
     """What a person should know although nothing is done about it."""
-    left = [f"left alone, the compose file does not name it: {orphan}" for orphan in find_orphans(seen)]
+    left = [f"not in the compose file, left alone: {orphan}" for orphan in find_orphans(seen)]
     owners = {file.wanted_owner for file in seen.files} - {None}
     left += [
         f"{item.name} runs as uid {item.uid}, which cannot read its secrets: set ollama_stack_backend_uid to"
@@ -414,19 +414,19 @@ def _judge_files(seen: Observation) -> list[Reason]:
     reasons = []
     for file in seen.files:
         if not file.wanted_sha256:
-            reasons.append(Reason("file_unwanted", file.path, "nothing asks for it any more", "remove"))
+            reasons.append(Reason("file_unwanted", file.path, "no longer needed", "remove"))
         elif not file.sha256:
-            reasons.append(Reason("file_missing", file.path, "the file is missing", "write"))
+            reasons.append(Reason("file_missing", file.path, "file is missing", "write"))
         elif not file.ours:
-            reasons.append(Reason("file_foreign", file.path, "it was not written by us", "write"))
+            reasons.append(Reason("file_foreign", file.path, "not managed by archiv.ollama", "write"))
         elif file.sha256 != file.wanted_sha256:
-            why = "its content is not what the inventory says"
+            why = "content differs from the inventory"
             reasons.append(Reason("file_differs", file.path, why, "write"))
         elif file.mode != file.wanted_mode:
-            why = f"its mode is {file.mode}, not {file.wanted_mode}"
+            why = f"mode is {file.mode}, expected {file.wanted_mode}"
             reasons.append(Reason("file_mode", file.path, why, "write"))
         elif file.wanted_owner is not None and file.owner != file.wanted_owner:
-            why = f"it belongs to uid {file.owner}, not {file.wanted_owner}"
+            why = f"owner is uid {file.owner}, expected {file.wanted_owner}"
             reasons.append(Reason("file_owner", file.path, why, "write"))
     return reasons
 
@@ -435,11 +435,11 @@ def _judge_networks(seen: Observation) -> list[Reason]:
     reasons = []
     for name, network in seen.wanted.networks.items():
         if name not in seen.networks:
-            why = "the network does not exist"
+            why = "network does not exist"
             reasons.append(Reason("network_missing", name, why, "create"))
         elif name in find_wrong_networks(seen):
             # Compose 2.26.1 leaves an existing network as it is and says nothing.
-            why = "it is not internal" if network.internal else "it is internal and must not be"
+            why = "network is not internal" if network.internal else "network is internal and must not be"
             action = "rebuild" if network.plain else "ask"
             reasons.append(Reason("network_internal", name, why, action))
     return reasons
@@ -448,7 +448,7 @@ def _judge_networks(seen: Observation) -> list[Reason]:
 def _judge_service(service: Service, seen: Observation) -> list[Reason]:
     containers = [item for item in seen.containers if item.service == service.name]
     if not containers:
-        return [Reason("container_missing", service.name, "it has no container", "create")]
+        return [Reason("container_missing", service.name, "container does not exist", "create")]
     reasons = []
     for container in containers:
         reasons += _judge_configuration(service, container, seen)
@@ -464,30 +464,30 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
         reasons.append(Reason(kind, service.name, why, "recreate"))
     image = seen.images.get(service.image)
     if image and container.image and container.image not in image:
-        why = f"the name {service.image} means another image than the one it runs"
+        why = f"tag {service.image} now points to a different image than the running container"
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
     if not reasons and container.memory != service.memory:
         # `docker update` changes it behind Compose's back, and the hash stays.
-        why = f"its memory limit is {_limit(container.memory)}, not {_limit(service.memory)}"
+        why = f"memory limit is {_limit(container.memory)}, expected {_limit(service.memory)}"
         reasons.append(Reason("limit_changed", service.name, why, _renew(service)))
     recreated = any(reason.action == "recreate" for reason in reasons)
     if container.outdated and not recreated:
         # A mount keeps the file it was made of, and Compose does not look into it.
-        why = f"it was started with another {', '.join(container.outdated)}"
+        why = f"still runs with the old value of secret {', '.join(container.outdated)}"
         reasons.append(Reason("secret_rotated", service.name, why, "restart" if service.name in STATELESS else "ask"))
     for network in service.networks:
         if container.state == "running" and network not in container.networks and not recreated:
             if network not in seen.networks and service.name in STATELESS:
                 # Compose makes the network, after which there is nobody left to connect.
-                why = f"the network {network} it is to be on is gone"
+                why = f"network {network} was deleted"
                 reasons.append(Reason("network_gone", service.name, why, "recreate"))
                 continue
-            why = f"its container is not on {network}"
+            why = f"container is not connected to network {network}"
             reasons.append(Reason("network_detached", service.name, why, "connect"))
         elif container.state != "running" and _is_stale(container, network, seen):
             # Compose (2.26.1) makes the network anew but starts the old container, which asks for the old one.
             action = _renew(service)
-            why = f"the network {network} it was made for is gone"
+            why = f"network {network} was deleted, so the container cannot start"
             reasons.append(Reason("network_gone", service.name, why, action))
     return reasons
 
@@ -506,9 +506,9 @@ def _name_change(service: Service, container: Container, seen: Observation) -> t
     if _numbers(container.compose_version) != _numbers(seen.compose_version):
         return "compose_upgraded", (
             f"Compose was upgraded from {container.compose_version or 'an unknown version'}"
-            f" to {seen.compose_version} and counts its configuration as changed"
+            f" to {seen.compose_version} and treats the configuration as changed"
         )
-    return "config_changed", "its container runs with another configuration"
+    return "config_changed", "container runs with a different configuration"
 
 
 def _numbers(version: str) -> str:
@@ -518,12 +518,12 @@ def _numbers(version: str) -> str:
 
 def _judge_one_shot(service: Service, container: Container) -> list[Reason]:
     if container.state == "running":
-        return [Reason("container_starting", service.name, "it is still at work", "wait")]
+        return [Reason("container_starting", service.name, "still running", "wait")]
     if container.state != "exited":
-        why = f"its container is {container.state}"
+        why = f"container is {container.state}"
         return [Reason("container_stopped", service.name, why, "start")]
     if container.exit_code:
-        why = f"it ended with exit code {container.exit_code}"
+        why = f"exited with code {container.exit_code}"
         return [Reason("one_shot_failed", service.name, why, "start")]
     return []
 
@@ -531,19 +531,19 @@ def _judge_one_shot(service: Service, container: Container) -> list[Reason]:
 def _judge_running(service: Service, container: Container) -> list[Reason]:
     mend = "restart" if service.name in STATELESS else "ask"
     if container.state == "paused":
-        return [Reason("container_paused", service.name, "its container is paused", mend)]
+        return [Reason("container_paused", service.name, "container is paused", mend)]
     if container.state == "restarting":
-        why = f"its container dies and is restarted again and again (exit code {container.exit_code})"
+        why = f"container keeps restarting, last exit code {container.exit_code}"
         return [Reason("container_restarting", service.name, why, "wait")]
     if container.state != "running":
-        why = f"its container is {container.state}"
+        why = f"container is {container.state}"
         return [Reason("container_stopped", service.name, why, "start")]
     if container.health == "starting":
-        return [Reason("container_starting", service.name, "it is not healthy yet", "wait")]
+        return [Reason("container_starting", service.name, "container is not healthy yet", "wait")]
     if container.health == "unhealthy":
         # The keeper is unhealthy while a model is not loaded, and then it is at work.
         action = "wait" if service.name == KEEPER else mend
-        return [Reason("container_unhealthy", service.name, "it is unhealthy", action)]
+        return [Reason("container_unhealthy", service.name, "container is unhealthy", action)]
     return []
 
 
@@ -552,19 +552,19 @@ def _judge_model(model: ModelState) -> list[Reason]:
     told = "; ".join(problem.text for problem in model.problems)
     pins = [problem for problem in model.problems if problem.kind == "pin"]
     if pins and len(pins) == len(model.problems):
-        why = f"{pins[0].expected} is not what the store holds ({pins[0].found})"
+        why = f"the store has {pins[0].found}, expected {pins[0].expected}"
         return [Reason("model_other", name, why, "install")]
     if not model.cached and all(problem.kind == "missing" and not problem.blob for problem in model.problems):
-        return [Reason("model_missing", name, "it is not in the store", "install")]
+        return [Reason("model_missing", name, "not in the store", "install")]
     if model.problems:
         return [Reason("model_damaged", name, told, "install")]
     changed = [doubt for doubt in model.unproven if doubt.endswith(CHANGED)]
     if changed:
         return [Reason("model_changed", name, changed[0], "check")]
     if model.intact is None:
-        why = model.unproven[0] if model.unproven else "nobody looked"
-        size = f"its {sized(model.manifest.size)}" if model.manifest else "its bytes"
-        return [Reason("model_unproven", name, f"{size} are not proven ({why})", "prove")]
+        why = model.unproven[0] if model.unproven else "not checked"
+        size = sized(model.manifest.size) if model.manifest else "bytes"
+        return [Reason("model_unproven", name, f"{size} not verified; {why}", "prove")]
     return []
 
 

@@ -118,7 +118,7 @@ class Query:
     secrets_owner: int = 0
     # How registries are asked for what is not in the store, as a module's options; None not to.
     registry: t.Mapping[str, t.Any] | None = None
-    # The sha256 of the file with the logins for images, "" where there is to be none, and the logins themselves.
+    # The SHA-256 of the file with the logins for images, "" where there is to be none, and the logins themselves.
     logins_file: str = ""
     logins: tuple[Login, ...] = ()
     # Whether each loaded model is asked for a token.
@@ -294,13 +294,13 @@ def _answer(process: subprocess.Popen[bytes]) -> str:
     try:
         out, err = process.communicate(timeout=CLI_SECONDS)
     except subprocess.TimeoutExpired:
-        raise ComposeMissing(f"docker compose did not answer in {CLI_SECONDS} s") from None
+        raise ComposeMissing(f"docker compose timed out after {CLI_SECONDS} s") from None
     said = err.decode(errors="replace").strip()
     if process.returncode == 0:
         return out.decode()
     if "is not a docker command" in said or "unknown shorthand flag" in said:
         raise ComposeMissing("the docker command has no compose plugin; install Compose v2")
-    raise ComposeRefused(said.splitlines()[-1] if said else "it refused the file without a word")
+    raise ComposeRefused(said.splitlines()[-1] if said else "it rejected the file without an error message")
 
 
 class StackEngine(Engine):

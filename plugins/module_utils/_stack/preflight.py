@@ -44,7 +44,7 @@ _IMAGE = re.compile(
 )
 # What command lines and Compose read as their own; in a folder that is mounted, only what the file's notation takes.
 _UNFIT = {
-    "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "blanks, quotes, :, %, $ and \\"),
+    "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "whitespace, quotes, :, %, $ and \\"),
     "ollama_stack_models_dir": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
     "ollama_stack_ca_file": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
 }
@@ -213,23 +213,23 @@ def _refuse(variable: str, value: object, what: str) -> str:
 
 def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
     patterns = {
-        "ollama_stack_project": (_PROJECT, "Compose takes lower case letters, digits, - and _ only"),
+        "ollama_stack_project": (_PROJECT, "Compose allows only lower case letters, digits, - and _"),
         "ollama_stack_keep_alive": (
             _KEEP_ALIVE,
-            "Ollama would silently use 5m; write -1 (never unload), seconds, or a duration such as 30m",
+            "Ollama would silently use 5m; use -1 (never unload), seconds, or a duration such as 30m",
         ),
-        "ollama_stack_user": (_USER, "write numbers as uid:gid, not those of root"),
+        "ollama_stack_user": (_USER, "use a numeric uid:gid, not root's"),
     }
     for variable, (pattern, right) in patterns.items():
         if variable in inputs and not pattern.fullmatch(str(inputs[variable])):
             yield _refuse(variable, inputs[variable], right)
     for name in inputs.get("ollama_stack_backend_secrets", ()):
         if not _SECRET.fullmatch(str(name)):
-            right = "it becomes a file name: take letters, digits, _ . -, and no . or - first"
+            right = "it becomes a file name: use only letters, digits, _ . -, and no . or - at the start"
             yield _refuse("ollama_stack_backend_secrets", name, right)
     memory = parse_size(str(inputs.get("ollama_stack_mem_limit", "8g")))
     if memory is None or memory < _LEAST_MEMORY:
-        yield _refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
+        yield _refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "use a size such as 8g or 6144m")
 
 
 def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
@@ -238,16 +238,16 @@ def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
         clean = posixpath.normpath(path)
         if not path:
             if variable == "ollama_stack_dir" and variable in inputs:
-                yield _refuse(variable, path, "name the stack's folder on the host, such as /opt/archiv")
+                yield _refuse(variable, path, "set the stack's folder on the host, such as /opt/archiv")
         elif not path.startswith("/"):
-            yield _refuse(variable, path, "give an absolute path on the host")
+            yield _refuse(variable, path, "use an absolute path on the host")
         elif clean.strip("/") == "":
-            yield _refuse(variable, path, "that is the whole host: give a folder of its own")
+            yield _refuse(variable, path, "that is the root directory of the host: use a folder of its own")
         elif clean != path:
             # Docker keeps it as it resolves it, and what is compared with that must be the same text.
-            yield _refuse(variable, path, f"write it without .., . and needless /, as {clean}")
+            yield _refuse(variable, path, f"write it without .., . and extra /, as {clean}")
         elif unfit.search(path):
-            right = f"take a path without {named}, which command lines or Compose read as their own"
+            right = f"use a path without {named}, which have a special meaning to the shell or Compose"
             yield _refuse(variable, path, right)
 
 
@@ -255,7 +255,7 @@ def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
     proxy = str(inputs.get("ollama_stack_https_proxy") or "")
     if "@" in proxy:
         # Not repeated in the message, which ends in logs.
-        yield "ollama_stack_https_proxy holds a password, which `docker inspect` would show: take a proxy without one"
+        yield "ollama_stack_https_proxy contains a password, which `docker inspect` would show: use a proxy without one"
     elif proxy and not _PROXY.fullmatch(proxy):
         yield _refuse("ollama_stack_https_proxy", proxy, "write it as http://host:port")
     address = str(inputs.get("ollama_stack_backend_address") or "")
@@ -266,7 +266,7 @@ def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
         try:
             ipaddress.ip_address(address)
         except ValueError:
-            right = "give the IP address of the host that the port is bound to, or nothing for every address"
+            right = "use the IP address of the host to bind the port to, or leave it empty for all addresses"
             yield _refuse("ollama_stack_backend_address", address, right)
     mirror = str(inputs.get("ollama_stack_mirror") or "")
     if mirror:
@@ -297,10 +297,10 @@ _LIMITS = {
 def _refuse_numbers(inputs: Inputs) -> t.Iterator[str]:
     for variable, (least, most) in _LIMITS.items():
         if variable in inputs and not least <= _number(inputs[variable]) <= most:
-            yield _refuse(variable, inputs[variable], f"give a number from {least} to {most}")
+            yield _refuse(variable, inputs[variable], f"use a number from {least} to {most}")
     groups = list(inputs.get("ollama_stack_gpu_groups", ()))
     if not all(0 <= _number(group) < 2**32 - 1 for group in groups):
-        yield _refuse("ollama_stack_gpu_groups", groups, "give the numbers of groups, from 0 to 4294967294")
+        yield _refuse("ollama_stack_gpu_groups", groups, "use numeric group ids from 0 to 4294967294")
 
 
 def _number(value: object) -> float:
@@ -316,9 +316,9 @@ def _refuse_names(inputs: Inputs) -> t.Iterator[str]:
         for name in inputs.get(variable) or ():
             if name in ours:
                 instead = (
-                    "add to backend with ollama_stack_backend_extra"
+                    "change backend with ollama_stack_backend_extra instead"
                     if name == "backend"
-                    else "the compose file has one of its own by that name: take another"
+                    else "the compose file already uses this name: choose another"
                 )
                 yield _refuse(variable, name, instead)
 
@@ -332,7 +332,7 @@ def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
     seen = set()
     for model in models:
         if not isinstance(model, dict) or not all(isinstance(model.get(key) or "", str) for key in ("name", "digest")):
-            yield _refuse("ollama_stack_models", model, "write each as {name: ..., digest: ...}, both as text")
+            yield _refuse("ollama_stack_models", model, "write each as {name: ..., digest: ...}, both as strings")
             continue
         try:
             name = parse_name(model.get("name", ""))
@@ -343,7 +343,7 @@ def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
             yield f"ollama_stack_models: {error}"
             continue
         if name.key in seen:
-            yield _refuse("ollama_stack_models", model["name"], "it is there more than once")
+            yield _refuse("ollama_stack_models", model["name"], "listed more than once")
         seen.add(name.key)
         if model["name"] not in (name.display, name.display.rpartition(":")[0]):
             # The keeper compares with what `ollama ps` prints.
@@ -357,7 +357,7 @@ def _refuse_pulls(inputs: Inputs) -> t.Iterator[str]:
         with contextlib.suppress(NameInvalid, TypeError, AttributeError, KeyError):
             host = parse_name(model["name"]).host.lower()
             if host in logins and inputs.get("ollama_stack_model_method") == "engine":
-                right = f"`ollama pull` cannot log in to {host}, where {model['name']} is: take registry"
+                right = f"`ollama pull` cannot log in to {host}, which hosts {model['name']}: use registry"
                 yield _refuse("ollama_stack_model_method", "engine", right)
 
 
@@ -366,7 +366,7 @@ def is_image(name: str) -> bool:
     return _IMAGE.fullmatch(name) is not None
 
 
-_NO_IMAGE = "Docker cannot read it as an image's name: write registry/name:tag in lower case"
+_NO_IMAGE = "not a valid image name: write registry/name:tag in lower case"
 
 
 def _trouble_with(image: str) -> str:
@@ -374,7 +374,7 @@ def _trouble_with(image: str) -> str:
     if not is_image(image):
         return _NO_IMAGE
     if not digest and tag in ("", "latest"):
-        return "it changes under a running archive; give an exact tag or a digest"
+        return "the image can change under a running archive; use an exact tag or a digest"
     return ""
 
 
@@ -391,7 +391,7 @@ def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
             continue
         if name in _OURS["ollama_stack_extra_services"] and "$" in given[ours]:
             trouble = _trouble_with(image)
-            told.update([_refuse(ours, given[ours], f"Compose reads {image}: {trouble}")] if trouble else [])
+            told.update([_refuse(ours, given[ours], f"Compose reads it as {image}: {trouble}")] if trouble else [])
         elif not is_image(image):
             where = "ollama_stack_backend_extra" if name == "backend" else "ollama_stack_extra_services"
             told.add(f"{where}: the image of service {name} is {image!r}: {_NO_IMAGE}")
@@ -404,7 +404,7 @@ def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
         # One that holds a variable is judged as Compose reads it.
         trouble = "" if "$" in image else _trouble_with(image)
         if not image:
-            yield _refuse(variable, image, "name the image and its tag; it has no default")
+            yield _refuse(variable, image, "set the image and its tag; there is no default")
         elif trouble:
             yield _refuse(variable, image, trouble)
     image = str(inputs.get("ollama_stack_image", ""))
@@ -423,53 +423,53 @@ def _refuse_version(inputs: Inputs, host: Host) -> t.Iterator[str]:
 def _refuse_registries(registries: Registries) -> t.Iterator[str]:
     for host, why in registries.logins.items():
         yield (
-            f"ollama_stack_registries: {host} does not take the username and password given for it; correct them, or"
-            f" take them out where it needs none (it says: {why})"
+            f"ollama_stack_registries: {host} rejected the username and password; correct them, or"
+            f" remove them if it needs no login (it says: {why})"
         )
     for image, why in registries.images.items():
         host = registry_of(image)
         way = (
-            f"give a login for {host} in ollama_stack_registries, or `docker login {host}` as root on the host"
+            f"add a login for {host} to ollama_stack_registries, or run `docker login {host}` as root on the host"
             if registries.own
-            else f"see that ollama_stack_registries has a login for {host} that may read it"
+            else f"check that the login for {host} in ollama_stack_registries may pull it"
         )
-        yield f"the image {image} is not given out: {way}, and check the image's name (the registry says: {why})"
+        yield f"access to image {image} was denied: {way}, and check the image name (the registry says: {why})"
 
 
 def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
     if not host.root:
-        yield "the tasks run without root's rights, which Docker and the model store need: set become: true"
+        yield "the tasks do not run as root, which Docker and the model store require: set become: true"
     yield from filter(None, (host.engine_missing, host.compose_refused))
     for what, version, floor, why in (
-        ("Docker Engine", host.engine_version, ENGINE_FLOOR, "older ones were never tried"),
-        ("Docker Compose", host.compose_version, COMPOSE_FLOOR, "older ones cannot pull the missing images alone"),
+        ("Docker Engine", host.engine_version, ENGINE_FLOOR, "older versions were never tested"),
+        ("Docker Compose", host.compose_version, COMPOSE_FLOOR, "older versions cannot pull only the missing images"),
     ):
         found = parse_version(version)
         if found is not None and found < floor:
-            yield f"{what} on the host is {version}: {dotted(floor)} or later is needed, {why}"
+            yield f"{what} on the host is {version}: {dotted(floor)} or later is required, {why}"
     if not host.memory_limits:
         yield (
-            "the host's kernel has no memory control group, so no memory limit would hold:"
-            " enable it on the kernel's command line (cgroup_enable=memory)"
+            "the host's kernel has no memory cgroup, so memory limits have no effect:"
+            " enable it on the kernel command line (cgroup_enable=memory)"
         )
     if host.user_namespace:
         yield (
-            "the Docker Engine gives the users of containers other numbers on the host (userns-remap), so that what"
-            " root writes there is not root's own here: take userns-remap out of its daemon.json"
+            "the Docker Engine maps container users to other uids on the host (userns-remap), so files that"
+            " root writes in a container do not belong to root on the host: remove userns-remap from its daemon.json"
         )
     if host.native:
         yield _refuse(
             "ollama_stack_models_dir",
             inputs.get("ollama_stack_models_dir"),
-            "ollama.service of this host works in it and would change models behind this stack: stop it with"
+            "ollama.service on this host also uses this folder and would change its models: stop it with"
             f" `systemctl disable --now ollama.service`, then chown -R root: {inputs.get('ollama_stack_models_dir')}",
         )
     if host.store_problem:
         yield f"the model store cannot be used: {host.store_problem}"
     if not host.store_locks:
         yield (
-            f"ollama_stack_models_dir: the filesystem of {host.store} knows no locks, so two writers could"
-            " damage a model: take a local filesystem"
+            f"ollama_stack_models_dir: the filesystem of {host.store} does not support file locks, so two writers could"
+            " damage a model: use a local filesystem"
         )
     for path in host.missing_files:
         yield _refuse("ollama_stack_ca_file", path, "there is no such file on the host")
@@ -481,8 +481,8 @@ def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:
     mounted = [variable for variable in variables if inputs.get(variable)]
     if host.selinux and mounted:
         yield (
-            f"the host's Docker confines containers with SELinux, under which they could not read what"
-            f" {' and '.join(mounted)} mount{'s' if len(mounted) == 1 else ''} from the host: leave that out, or set"
+            f"Docker on the host runs containers under SELinux, which does not let them read what"
+            f" {' and '.join(mounted)} mount{'s' if len(mounted) == 1 else ''} from the host: remove that, or set"
             " selinux-enabled to false in /etc/docker/daemon.json and restart Docker"
         )
 
@@ -490,9 +490,9 @@ def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:
 def _refuse_networks(host: Host) -> t.Iterator[str]:
     for network, users in host.network_users.items():
         yield (
-            f"network {network} must be made anew, because Docker cannot change whether it is internal, and containers"
-            f" of others hang on it ({', '.join(users)}): take each off it with `docker network disconnect {network}"
-            f" {users[0]}`, and give it another network to reach the backend by, such as the stack's edge"
+            f"network {network} must be recreated, because Docker cannot change whether it is internal, but containers"
+            f" of other projects use it ({', '.join(users)}): disconnect each with `docker network disconnect {network}"
+            f" {users[0]}`, and connect it to another network of the backend, such as the stack's edge"
         )
 
 
@@ -500,8 +500,8 @@ def _refuse_gpu(inputs: Inputs, host: Host) -> t.Iterator[str]:
     kind = inputs.get("ollama_stack_gpu")
     if kind == "nvidia" and host.nvidia is False:
         right = (
-            "nothing on the host says that Docker can hand out such a GPU: install NVIDIA's driver and its container"
-            " toolkit there and restart Docker, or take none"
+            "found no NVIDIA runtime for Docker on the host: install the NVIDIA driver and its Container"
+            " Toolkit there and restart Docker, or use none"
         )
         yield _refuse("ollama_stack_gpu", kind, right)
     elif kind == "amd":
@@ -509,7 +509,7 @@ def _refuse_gpu(inputs: Inputs, host: Host) -> t.Iterator[str]:
         missing = [node for node in nodes if not any(path.startswith(node) for path in host.amd_devices)]
         if missing:
             lacks = " and no ".join(missing).replace("renderD", "renderD*")
-            right = f"the host has no {lacks}, which the kernel's driver amdgpu makes: load it, or take none"
+            right = f"the host has no {lacks}, which the kernel driver amdgpu creates: load it, or use none"
             yield _refuse("ollama_stack_gpu", kind, right)
         else:
             yield from _refuse_groups(inputs, host)
@@ -523,7 +523,7 @@ def _refuse_groups(inputs: Inputs, host: Host) -> t.Iterator[str]:
         owners = ", ".join(f"{path} to group {group}" for path, group in needed.items()).replace(
             " to", " belongs to", 1
         )
-        right = f"{owners}, and the server must be in each of them: write {sorted(set(needed.values()))} for this host"
+        right = f"{owners}, and the server must be in each of them: set {sorted(set(needed.values()))} for this host"
         yield _refuse("ollama_stack_gpu_groups", list(inputs.get("ollama_stack_gpu_groups", ())), right)
 
 
@@ -535,7 +535,7 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
         if name == "backend" and "ollama" in (service.get("depends_on") or {}):
             yield (
                 "ollama_stack_backend_extra makes backend depend on ollama: without Ollama the archive would not start"
-                " (ADR-034 §1); leave it out"
+                " (ADR-034 §1); remove that dependency"
             )
         if name == "backend":
             yield from _refuse_cut_off(service)
@@ -544,7 +544,7 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
         elif ports and own and all((networks.get(key) or {}).get("internal") for key in own):
             yield (
                 f"service {name} publishes a port but is on internal networks only ({', '.join(own)}), where Docker"
-                " drops the port without a word: add the network edge to it"
+                " silently ignores the port: add the network edge to it"
             )
 
 
@@ -575,8 +575,8 @@ def _refuse_cpus(document: Document, host: Host) -> t.Iterator[str]:
         if host.cpus is not None and cpus > host.cpus:
             variable = " (ollama_stack_cpus)" if name == "ollama" else ""
             yield (
-                f"service {name} may use {cpus:g} CPUs{variable}, and the host has {host.cpus}: Docker makes no such"
-                f" container, so give at most {host.cpus}"
+                f"service {name} may use {cpus:g} CPUs{variable}, and the host has {host.cpus}: Docker refuses such a"
+                f" container, so set at most {host.cpus}"
             )
 
 
@@ -588,7 +588,7 @@ def _refuse_cut_off(backend: Document) -> t.Iterator[str]:
     ):
         if needed not in (backend.get(key) or {}):
             yield (
-                f"ollama_stack_backend_extra takes {needed} from backend's {key}, without which it finds no Ollama:"
+                f"ollama_stack_backend_extra removes {needed} from backend's {key}, so backend cannot find Ollama:"
                 f" write {key} as {form}"
             )
 
@@ -608,7 +608,7 @@ def _refuse_twins(host: Host) -> t.Iterator[str]:
             # Tried with 0.34.2: the second is answered, and `ollama ps` still shows the first alone.
             yield (
                 f"ollama_stack_models: {' and '.join(model.name for model in twins)} have the same weights, which"
-                " Ollama loads once and shows under one name, so the other would never be seen loaded: keep one of them"
+                " Ollama loads once and shows under one name, so the other never shows as loaded: keep one of them"
             )
 
 
@@ -628,18 +628,18 @@ def _refuse_memory(inputs: Inputs, document: Document, host: Host) -> t.Iterator
     if limit and limit < needed and inputs.get("ollama_stack_gpu", "none") == "none":
         yield (
             f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: {_needs(together)} at every"
-            " load; raise the limit, or name fewer or smaller models"
+            " load; raise the limit, or use fewer or smaller models"
         )
     if host.memory is None or not limit:
         return
     if limit > host.memory:
         yield (
-            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: the host has"
-            f" {sized(host.memory)} of memory in all"
+            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: the host has only"
+            f" {sized(host.memory)} of memory"
         )
     elif sum(limits.values()) > host.memory:
         others = ", ".join(f"{name} {sized(size)}" for name, size in limits.items() if size)
-        yield f"the memory limits together ({others}) are more than the host's {sized(host.memory)}"
+        yield f"the memory limits ({others}) add up to more than the host's {sized(host.memory)}"
 
 
 def _needs(models: t.Sequence[Model]) -> str:
@@ -649,9 +649,9 @@ def _needs(models: t.Sequence[Model]) -> str:
         for model in models
     ]
     if len(parts) == 1:
-        return f"{parts[0]} alone needs more, so the kernel would kill it"
+        return f"{parts[0]} alone needs more, so it would run out of memory"
     total = sized(sum(model.size + model.context for model in models))
-    return f"{' and '.join(parts)} are loaded together and need {total}, so the kernel would kill one"
+    return f"{' and '.join(parts)} are loaded together and need {total}, so one would run out of memory"
 
 
 def _refuse_disk(host: Host) -> t.Iterator[str]:
@@ -667,7 +667,7 @@ def _refuse_disk(host: Host) -> t.Iterator[str]:
         if free is not None and free < size:
             folder = host.store if device == host.store_device else host.images
             what = ", ".join(sizes)
-            yield f"the disk of {folder} has {sized(free)} free, and about {sized(size)} are needed for {what}"
+            yield f"not enough disk space in {folder}: {sized(free)} free, about {sized(size)} needed for {what}"
 
 
 def sized(size: int) -> str:

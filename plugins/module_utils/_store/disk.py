@@ -179,8 +179,8 @@ class Disk:
             found = os.fstat(descriptor)
             if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
                 raise Unsafe(
-                    f"{path} has another name elsewhere (a hard link), so its mode was not changed: replace it by a"
-                    f" copy, or have root run chmod {mode:04o} {path}"
+                    f"{path} has a second name (hard link), so its mode was not changed: replace it with a"
+                    f" copy, or run chmod {mode:04o} {path} as root"
                 )
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
@@ -199,21 +199,18 @@ class Disk:
 
     def why_no_folder(self, path: str, found: os.stat_result) -> str:
         """That something else lies where a folder belongs, in a sentence."""
-        return (
-            f"{path} is in the way: it is {self.kind_of(path, found)} and should be a folder; look at what it is and"
-            " move it away"
-        )
+        return f"{path} is {self.kind_of(path, found)}, but should be a folder; check what it is and move it away"
 
     def why_foreign(self, path: str, found: os.stat_result) -> str:
         """Why others than root can change what is in a folder, in a sentence; "" where nobody can."""
         if found.st_uid not in _trusted():
             return (
-                f"{path} belongs to {user_name(found.st_uid)}, who could change what root puts there: stop what of"
-                f" theirs still works in it, then chown -R root: {self.root}"
+                f"{path} belongs to {user_name(found.st_uid)}, who could change what root writes there: stop what"
+                f" still uses it as that user, then run chown -R root: {self.root}"
             )
         open_to_group = found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid())
         if (found.st_mode & stat.S_IWOTH or open_to_group) and not found.st_mode & stat.S_ISVTX:
-            return f"{path} can be written to by others than root: chmod go-w {path}"
+            return f"{path} is writable by users other than root: run chmod go-w {path}"
         return ""
 
     def kind_of(self, path: str, found: os.stat_result) -> str:
@@ -359,9 +356,9 @@ def _open_own(folder: int, name: str, path: str, mode: int) -> int:
     try:
         found = os.fstat(descriptor)
         if found.st_uid not in _trusted():
-            raise Unsafe(f"{path} belongs to {user_name(found.st_uid)}, not to root: look at what it is and remove it")
+            raise Unsafe(f"{path} belongs to {user_name(found.st_uid)}, not to root: check what it is and remove it")
         if found.st_nlink > 1:
-            raise Unsafe(f"{path} has another name elsewhere (a hard link): look at what it is and remove it")
+            raise Unsafe(f"{path} has a second name (hard link): check what it is and remove it")
         if found.st_mode & 0o077 & ~mode:
             os.fchmod(descriptor, mode)
         return descriptor

@@ -54,7 +54,7 @@ def hash_with_key(disk: Disk, path: str) -> Hashed:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         digest = _hash(descriptor, before.st_size)
         if FileKey.of(os.fstat(descriptor)) != FileKey.of(before):
-            raise FileChanged(f"{path} was written to while it was being read")
+            raise FileChanged(f"{path} was modified while it was being read")
     finally:
         os.close(descriptor)
     return Hashed(digest, FileKey.of(before))

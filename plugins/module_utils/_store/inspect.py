@@ -37,12 +37,12 @@ _ZEROES_LOOKED_AT = 4096
 FOLDER = "folder"
 _REPAIR = "repair it with playbooks/deploy.yml, or archiv.ollama.ollama_model with repair: true"
 _ACTIONS = {
-    "changed": "look again once nothing writes to the store",
+    "changed": "try again when nothing writes to the store",
     "mode": "chmod {mode} {path}",
-    "no_weights": "name a model whose weights can be stored here",
+    "no_weights": "use a model whose weights can be downloaded",
     "not_a_file": "move it out of the way, then " + _REPAIR,
     "pin": "install the wanted digest with playbooks/deploy.yml, or correct the digest in the inventory",
-    "spelling": "remove one of the two: Ollama takes either at random",
+    "spelling": "remove one of the two: Ollama picks either at random",
 }
 # Problems that leave the bytes what they should be.
 _HARMLESS_TO_BYTES = ("mode", "spelling")
@@ -157,7 +157,7 @@ def _glance(store: Store, name: ModelName, pinned: str | None) -> _Glance:
         _note_spelling(glance, store, path)
         for folder, status in closed_folders(store, path).items():
             expected = f"mode {right_mode(store, folder, status):04o}"
-            found = f"mode {stat.S_IMODE(status.st_mode):04o}, the serving user cannot enter it"
+            found = f"mode {stat.S_IMODE(status.st_mode):04o}, not accessible to the server"
             glance.problems.append(Problem("mode", FOLDER, "", folder, expected, found))
         for blob in glance.manifest.blobs:
             _glance_at_blob(glance, store, blob)
@@ -205,7 +205,7 @@ def _glance_at_blob(glance: _Glance, store: Store, blob: Layer) -> None:
         return
     if _is_endless(store, path, status):
         # Its manifest was planted with it: to hash it would take days.
-        glance.note("size", blob, path, "a file that its file system can hold", f"{size}, nearly all of them holes")
+        glance.note("size", blob, path, "a file that fits on its file system", f"{size}, almost all of it sparse")
         return
     _note_mode(glance, blob, path, status)
     glance.whole[path] = (blob, FileKey.of(status))
@@ -213,7 +213,7 @@ def _glance_at_blob(glance: _Glance, store: Store, blob: Layer) -> None:
 
 def _note_mode(glance: _Glance, blob: Layer | None, path: str, status: os.stat_result) -> None:
     if status.st_mode & _READABLE != _READABLE:
-        found = f"mode {stat.S_IMODE(status.st_mode):04o}, the serving user cannot read it"
+        found = f"mode {stat.S_IMODE(status.st_mode):04o}, not readable by the server"
         glance.note("mode", blob, path, "mode 0644", found)
 
 
@@ -281,7 +281,7 @@ def _judge(
             else:
                 glance.problems.append(problem)
             continue
-        doubt = "only its size was looked at"
+        doubt = "only its size was checked"
         if verify == "receipt":
             doubt = receipts.why_void(blob.digest, key) if receipts else "it has no receipt"
         if doubt:
@@ -307,7 +307,7 @@ def _kinds_of_damage(glance: _Glance) -> set[str]:
 
 def _compare(store: Store, blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None:
     if isinstance(hashed, FileChanged):
-        found = "a file that was being written to"
+        found = "a file that is being modified"
         return Problem("changed", blob.role, blob.digest, path, blob.digest, found)
     if isinstance(hashed, OSError):
         return Problem("unreadable", blob.role, blob.digest, path, blob.digest, _reason(hashed))
@@ -323,7 +323,7 @@ def _zeroes(store: Store, path: str) -> str:
         head = store.disk.read(path, _ZEROES_LOOKED_AT)
     except OSError:
         return ""
-    return "" if head.strip(b"\0") else " (zeroed bytes, as a power cut leaves them)"
+    return "" if head.strip(b"\0") else " (only zero bytes, as after a power failure)"
 
 
 def _unfinished(store: Store, digest: str) -> str:
@@ -331,8 +331,8 @@ def _unfinished(store: Store, digest: str) -> str:
         started = store.pulls_of(digest)
     except StoreError:
         started = []
-    return "only an unfinished download" if started else "nothing"
+    return "only an incomplete download" if started else "nothing"
 
 
 def _reason(error: OSError) -> str:
-    return f"an error reading it ({error.strerror or error})"
+    return f"a read error ({error.strerror or error})"

@@ -98,16 +98,16 @@ def _acquire(descriptor: int, disk: Disk, path: str, timeout: float) -> None:
         except OSError as error:
             if error.errno in _NO_LOCKS:
                 raise LockUnsupported(
-                    f"the filesystem of {path} has no file locks ({error.strerror}), so two writers"
-                    " could damage the store; put it on a local filesystem"
+                    f"the filesystem of {path} does not support file locks ({error.strerror}), so two writers"
+                    " could damage the store; use a local filesystem"
                 ) from error
             if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR):
                 raise LockError(f"cannot lock {path}: {error.strerror}") from error
         if time.monotonic() >= deadline:
-            holder = who_holds(disk, path) or "a process that cannot be seen from here"
+            holder = who_holds(disk, path) or "an unknown process"
             raise LockBusy(
-                f"{holder} has held the model store's lock {path} for the {timeout:g} s this run"
-                " waited; let it finish or stop it, then run again"
+                f"timed out after {timeout:g} s: the store lock {path} is held by {holder};"
+                " wait until it finishes or stop it, then run again"
             )
         time.sleep(_POLL_SECONDS)
 
@@ -140,5 +140,5 @@ def _command_of(pid: int) -> str:
     try:
         words = read_kernel(f"/proc/{pid}/cmdline", 200).replace("\0", " ").split()
     except OSError:
-        return "its command cannot be read"
+        return "unknown command"
     return printable(" ".join(words))

@@ -171,13 +171,13 @@ class Store:
                 unreferenced.append(leftover)
         partials += [_leftover(path, found, roles) for path, found in self._lying_in(self.partials_dir, strange)]
         strange += [
-            f"{count} files in {self.blobs_dir} belong to {user_name(uid)}, who could change them: chown -R root:"
+            f"{count} files in {self.blobs_dir} belong to {user_name(uid)}, who could change them: run chown -R root:"
             f" {self.root}"
             for uid, count in owners.items()
             if uid not in (0, os.geteuid())
         ]
         if len(strange) > _MOST_TOLD:
-            strange[_MOST_TOLD:] = [f"{len(strange) - _MOST_TOLD} more things do not belong into {self.root}"]
+            strange[_MOST_TOLD:] = [f"{len(strange) - _MOST_TOLD} more entries do not belong in {self.root}"]
         return Survey(
             tuple(partials), tuple(unreferenced), tuple(sorted(bad)), tuple(self.find_unsafe()), tuple(strange)
         )
@@ -228,7 +228,7 @@ class Store:
 
     def _strange(self, path: str, found: os.stat_result) -> str:
         what = self.disk.kind_of(path, found)
-        return f"{printable(path)} is {what}, which nothing here reads or removes: look at what it is and remove it"
+        return f"{printable(path)} is {what}, which is never read or removed: check what it is and remove it"
 
 
 def _spellings(entries: t.Iterable[str], part: str) -> list[str]:
@@ -237,7 +237,7 @@ def _spellings(entries: t.Iterable[str], part: str) -> list[str]:
 
 
 def _unreadable(path: str, error: OSError) -> StoreError:
-    return StoreError(f"cannot read {path}: {error.strerror or error}; read the store as root (become: true)")
+    return StoreError(f"cannot read {path}: {error.strerror or error}; run as root (become: true)")
 
 
 def _leftover(path: str, found: os.stat_result, roles: t.Mapping[str, str]) -> Leftover:

@@ -135,7 +135,7 @@ class Receipts:
         except OSError as error:
             raise ReceiptsUnsafe(
                 f"cannot write receipts in {self.folder}: {error.strerror or error}; run as root"
-                " (become: true) with room on that filesystem"
+                " (become: true) and check the free space there"
             ) from error
 
     def _refuse_unsafe(self, path: str, right_type: t.Callable[[int], bool]) -> None:
@@ -143,8 +143,8 @@ class Receipts:
         mine = status.st_uid in (0, os.geteuid())
         if not right_type(status.st_mode) or not mine or status.st_mode & 0o022:
             raise ReceiptsUnsafe(
-                f"{path} could be written by others than root, so what it says proves nothing;"
-                f" make it root's own: chown root {path} && chmod go-w {path}"
+                f"{path} is writable by users other than root, so it cannot be trusted;"
+                f" run chown root {path} && chmod go-w {path}"
             )
 
 
@@ -152,18 +152,18 @@ def judge_receipt(entry: t.Mapping[str, t.Any], key: FileKey, boot: str, now: fl
     """Why this receipt proves nothing about that file today; "" when it does."""
     made, kept_key = entry.get("made"), entry.get("key")
     if not isinstance(made, (int, float)) or not isinstance(kept_key, list):
-        return "its receipt is malformed"
+        return "its receipt is invalid"
     if kept_key != list(key):
         return CHANGED
     if entry.get("boot") != boot:
         # Un-fsynced neighbours aside, a crash can leave size and times right and bytes wrong.
-        return "the host was started again since it was hashed"
+        return "the host was rebooted since it was hashed"
     if made > now:
-        return "its receipt is from the future, the clock went back"
+        return "its receipt is from the future (was the clock set back?)"
     if now - made > scrub_seconds:
         return f"it was hashed more than {scrub_seconds / 86400:g} days ago"
     if settled_at(key) >= made:
-        return "it was written too close to the moment it was hashed"
+        return "it was modified too close to the time it was hashed"
     return ""
 
 
@@ -177,7 +177,7 @@ def _entries_of(document: object, models_dir: str) -> tuple[dict[str, dict[str, 
     known = isinstance(document, dict) and document.get("format") == _FORMAT
     blobs = document.get("blobs") if isinstance(document, dict) else None
     if not known or not isinstance(blobs, dict) or not isinstance(document, dict):
-        return {}, "the receipts are of a format this version does not know"
+        return {}, "the receipts have an unknown format"
     if document.get("store") != models_dir:
-        return {}, "the receipts are those of another store"
+        return {}, "the receipts belong to another store"
     return {digest: entry for digest, entry in blobs.items() if isinstance(entry, dict)}, ""

@@ -22,7 +22,7 @@ def test_advice_is_for_the_one_who_holds_the_port(tmp_path: Path) -> None:
     answers = evaluate(tmp_path, hosts, "__ollama_stack_port_advice")
     told = {host: answer["__ollama_stack_port_advice"] for host, answer in answers.items()}
     [kept] = told["nobody"]
-    assert kept.startswith("No container has port 8080:") and "`systemctl restart docker`" in kept
+    assert kept.startswith("No container uses port 8080:") and "`systemctl restart docker`" in kept
     [held] = told["another"]
-    assert held.startswith("Port 8080 belongs to the container web-1:")
+    assert held.startswith("Port 8080 is used by container web-1:")
     assert told["no_port"] == []

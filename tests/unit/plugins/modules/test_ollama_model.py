@@ -417,7 +417,7 @@ def test_wrong_bytes_left_by_an_earlier_run_are_dropped(host: Host, upstream: Fa
 def test_stall_is_noticed_in_time(host: Host, upstream: FakeRegistry) -> None:
     upstream.twist = weights_only(lambda reply: replace(reply, stall=0))
     begun = time.monotonic()
-    assert "no byte for 0.6 s" in host.fails("stalled", stall_timeout=0.6)
+    assert "no data for 0.6 s" in host.fails("stalled", stall_timeout=0.6)
     assert time.monotonic() - begun < 4
 
 
@@ -613,8 +613,8 @@ def test_token_service_elsewhere_is_shown_the_login_where_it_is_named(host: Host
 def test_token_service_that_refuses_the_login_is_told_as_such(host: Host, upstream: FakeRegistry) -> None:
     guard = expects("Bearer t0ken", f'Bearer realm="{upstream.url}/token"')
     upstream.twist = lambda seen, reply: Reply(401) if seen.path == "/token" else guard(seen, reply)
-    assert f"refuses the login of {upstream.host}" in host.fails("unauthorized", registries=[login(upstream)])
-    assert "give one in `registries`" in host.fails("unauthorized")
+    assert f"rejected the login for {upstream.host}" in host.fails("unauthorized", registries=[login(upstream)])
+    assert "add one to `registries`" in host.fails("unauthorized")
 
 
 def test_each_registry_of_a_list_sees_its_own_login_alone(host: Host, upstream: FakeRegistry) -> None:
@@ -639,7 +639,7 @@ def test_each_registry_of_a_list_sees_its_own_login_alone(host: Host, upstream: 
         ({"host": f"me:{CANARY}@reg.example"}, "host 'reg.example'"),
         ({"token_host": "reg.example/token"}, "token_host 'reg.example/token'"),
         ({"token_host": "reg.example:70000"}, "token_host 'reg.example:70000'"),
-        ({"username": "a:b"}, "username of reg.example has a colon"),
+        ({"username": "a:b"}, "username of reg.example contains a colon"),
         ({"password": ""}, "password of reg.example is empty"),
     ],
 )
@@ -652,7 +652,7 @@ def test_login_that_cannot_be_meant_is_refused(host: Host, wrong: dict[str, str]
 
 def test_registry_that_is_given_two_logins_is_refused(host: Host) -> None:
     twice = [{"host": name, "username": "me", "password": CANARY} for name in ("reg.example", "REG.example")]
-    assert "host 'reg.example' is there more than once" in host.fails("input", registries=twice)
+    assert "host 'reg.example' is listed more than once" in host.fails("input", registries=twice)
 
 
 def test_blob_host_is_found_once_and_never_sees_credentials(host: Host, upstream: FakeRegistry) -> None:
@@ -737,9 +737,9 @@ def test_authority_that_only_python_would_not_take_is_trusted(
 def test_authority_that_did_not_sign_is_told_apart_from_none(host: Host, authority: Authority, tmp_path: Path) -> None:
     other = Authority(tmp_path)
     with registry(authority.server_context()) as secure:
-        assert "give the authority that signed it as `ca_path`" in host.fails("untrusted", mirror=secure.url)
+        assert "set `ca_path` to the certificate of the CA that signed it" in host.fails("untrusted", mirror=secure.url)
         told = host.fails("untrusted", mirror=secure.url, ca_path=str(other.path))
-        assert f"`ca_path` {other.path} does not hold the authority that signed it" in told
+        assert f"`ca_path` {other.path} does not contain the CA that signed it" in told
 
 
 def test_insecure_does_not_turn_off_the_check_of_a_certificate(host: Host, authority: Authority) -> None:
@@ -852,7 +852,7 @@ def test_replaced_bytes_are_remembered_until_the_server_was_restarted(
 
 def test_damage_is_seen_past_a_kept_receipt_with_verify_full(host: Host) -> None:
     host.ok()
-    assert host.ok(verify="full")["msg"].endswith("every byte hashed")
+    assert host.ok(verify="full")["msg"].endswith("all bytes hashed")
 
 
 def test_bytes_that_were_not_read_again_keep_the_age_of_their_proof(host: Host, upstream: FakeRegistry) -> None:
@@ -902,7 +902,7 @@ def test_blob_the_server_cannot_read_becomes_readable(host: Host, upstream: Fake
 def test_folder_the_server_cannot_enter_is_opened(host: Host, upstream: FakeRegistry, folder: str) -> None:
     host.ok()
     (host.models / folder).chmod(0o700)
-    assert host.ok(check=True)["changed"] and "repair: false" in host.fails("damaged", repair=False)
+    assert host.ok(check=True)["changed"] and "`repair` is false" in host.fails("damaged", repair=False)
     upstream.seen.clear()
     assert host.ok()["changed"] and stat.S_IMODE((host.models / folder).stat().st_mode) == 0o755
     assert upstream.seen == [] and not host.ok()["changed"]
@@ -1062,7 +1062,7 @@ def test_store_split_over_file_systems_is_refused(host: Host, monkeypatch: pytes
 def test_file_where_a_folder_belongs_is_named(host: Host) -> None:
     host.models.mkdir(parents=True)
     (host.models / "manifests").write_text("oops")
-    assert "in the way" in host.fails("store")
+    assert "should be a folder" in host.fails("store")
 
 
 # Killed at any step
@@ -1346,12 +1346,12 @@ def test_what_nobody_expected_is_one_sentence(host: Host, monkeypatch: pytest.Mo
         raise IndexError("pop from an empty list")
 
     monkeypatch.setattr(ollama_model, "run", stumble)
-    assert host.fails("defect").startswith("IndexError at test_ollama_model.py:")
+    assert host.fails("defect").startswith("unexpected IndexError at test_ollama_model.py:")
 
 
 def test_run_that_hangs_ends_by_itself(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ollama_model, "GRACE_SECONDS", 0)
     monkeypatch.setattr(ollama_model, "run", lambda *_: time.sleep(30))
     began = time.monotonic()
-    assert host.fails("deadline", timeout=0.2, load_timeout=0.1).startswith("not done within 0 s")
+    assert host.fails("deadline", timeout=0.2, load_timeout=0.1).startswith("timed out after 0 s")
     assert time.monotonic() - began < 10

@@ -20,7 +20,7 @@ FILE = _stack.File("/opt/archiv/docker-compose.prod.yml", "aa", "0644", "aa", "0
 WHOLE = ModelState(parse_name("qwen2.5:7b-instruct-q4_K_M"), "sha256:" + "1" * 64, True, True)
 
 
-UNPROVEN = replace(WHOLE, intact=None, unproven=("weights: the host was started again since it was hashed",))
+UNPROVEN = replace(WHOLE, intact=None, unproven=("weights: the host was rebooted since it was hashed",))
 
 
 def recorded(name: str, by: str = OLD) -> Any:
@@ -130,7 +130,7 @@ def test_container_that_differs_is_named(seen: _stack.Observation, expected: tup
 @pytest.mark.parametrize(("memory", "words"), [(16 << 20, "16.0 MiB"), (0, "none")])
 def test_other_memory_limit_is_told_in_an_operators_units(memory: int, words: str) -> None:
     (reason,) = _stack.judge_stack(change("ollama", memory=memory))
-    assert reason.why.startswith(f"its memory limit is {words}, not ")
+    assert reason.why.startswith(f"memory limit is {words}, expected ")
     assert " bytes" not in reason.why
 
 
@@ -381,9 +381,9 @@ def test_unproven_bytes_are_told_beside_the_verdict() -> None:
     verdict = _stack.write_verdict("archiv", seen, _stack.judge_stack(seen), {}, [])
     assert (verdict["clean"], verdict["reasons"], verdict["prove"]) == (True, [], [WHOLE.name.display])
     assert verdict["report"] == [
-        "archiv is as wanted",
-        f"- {WHOLE.name.display}: its bytes are not proven (weights: the host was started again since it was hashed);"
-        " a deploy reads and compares them, as does verify.yml with -e verify=full",
+        "archiv matches the inventory",
+        f"- {WHOLE.name.display}: bytes not verified; weights: the host was rebooted since it was hashed"
+        " (deploy will hash it, as does verify.yml with -e verify=full)",
     ]
     assert verdict["models"][0]["unproven"] == list(UNPROVEN.unproven)
     assert verdict["store"] == {"unreferenced_bytes": 7, "free_bytes": 8}
@@ -392,7 +392,7 @@ def test_unproven_bytes_are_told_beside_the_verdict() -> None:
 @pytest.mark.parametrize("action", list(_stack.ACTIONS))
 def test_report_is_true_of_a_run_that_only_looks(action: str) -> None:
     told = str(_stack.Reason("kind", "ollama", "why", action))
-    assert told.startswith("ollama: why; ")
+    assert told.startswith("ollama: why (")
     assert not [word for word in (" is started", " is created", "are read", " is made", "ed again") if word in told]
 
 
@@ -400,7 +400,7 @@ def test_deploy_that_did_not_bring_something_about_promises_none() -> None:
     seen = change("ollama", state="exited")
     reasons = _stack.judge_stack(seen)
     after = _stack.write_verdict("archiv", seen, reasons, {}, [], after_start=True)
-    assert after["report"] == ["archiv is not as wanted:", "- ollama: its container is exited"]
+    assert after["report"] == ["archiv differs from the inventory:", "- ollama: container is exited"]
 
 
 def test_age_is_that_of_the_container_that_was_started_last() -> None:
@@ -424,9 +424,7 @@ def test_first_contact_with_a_stack_of_a_person_is_foreign() -> None:
     missing = replace(FILE, sha256="")
     seen = replace(change("backend", config_files="/srv/archive/docker-compose.yml"), files=(missing,))
     seen = replace(seen, compose_file=FILE.path)
-    assert _stack.find_foreign(seen) == [
-        "container archiv-backend-1 runs service backend of /srv/archive/docker-compose.yml"
-    ]
+    assert _stack.find_foreign(seen) == ["container archiv-backend-1 (backend) is from /srv/archive/docker-compose.yml"]
     adopted = _stack.find_adopted(seen)
     assert adopted is not None and adopted.name == "archiv-backend-1"
     assert _stack.find_adopted(replace(seen, files=(FILE,))) is None
@@ -457,8 +455,8 @@ def test_report_shows_reasons_and_logs_and_notes_stand_beside() -> None:
     reasons = _stack.judge_stack(seen)
     verdict = _stack.write_verdict("archiv", seen, reasons, {"archiv-ollama-1": ["out of memory"]}, ["no"])
     assert verdict["report"] == [
-        "archiv is not as wanted:",
-        "- ollama: its container is exited; a deploy starts it",
+        "archiv differs from the inventory:",
+        "- ollama: container is exited (deploy will start it)",
         "archiv-ollama-1 | out of memory",
     ]
     assert _stack.find_notes(seen) == ["archiv-ollama-1: 2 kills; raise"]

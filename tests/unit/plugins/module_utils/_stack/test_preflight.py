@@ -48,20 +48,20 @@ def test_sound_deploy_is_refused_nothing() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("ollama_stack_image", "ollama/ollama:latest", "changes under a running archive"),
-        ("ollama_stack_image", "ollama/ollama", "changes under a running archive"),
-        ("ollama_stack_image", "registry:5000/ollama", "changes under a running archive"),
+        ("ollama_stack_image", "ollama/ollama:latest", "can change under a running archive"),
+        ("ollama_stack_image", "ollama/ollama", "can change under a running archive"),
+        ("ollama_stack_image", "registry:5000/ollama", "can change under a running archive"),
         ("ollama_stack_image", "ollama/ollama:0.17.0", "CVE-2026-7482"),
         ("ollama_stack_image", "ollama/ollama:0.9.99-rocm", "CVE-2026-7482"),
-        ("ollama_stack_backend_image", "", "it has no default"),
-        ("ollama_stack_backend_image", "archiv:latest", "changes under a running archive"),
+        ("ollama_stack_backend_image", "", "there is no default"),
+        ("ollama_stack_backend_image", "archiv:latest", "can change under a running archive"),
         ("ollama_stack_project", "Archiv", "lower case"),
         ("ollama_stack_keep_alive", "for ever", "silently use 5m"),
-        ("ollama_stack_user", "0:0", "not those of root"),
-        ("ollama_stack_user", "ollama", "numbers"),
+        ("ollama_stack_user", "0:0", "not root's"),
+        ("ollama_stack_user", "ollama", "numeric"),
         ("ollama_stack_dir", "opt/archiv", "absolute path"),
-        ("ollama_stack_dir", "/opt/the archive", "without blanks"),
-        ("ollama_stack_dir", "/opt/100%", "without blanks"),
+        ("ollama_stack_dir", "/opt/the archive", "without whitespace"),
+        ("ollama_stack_dir", "/opt/100%", "without whitespace"),
         ("ollama_stack_models_dir", "models", "absolute path"),
         ("ollama_stack_gpu_groups", [109, -1], "from 0 to 4294967294"),
         ("ollama_stack_mem_limit", "eight", "size such as 8g"),
@@ -76,16 +76,16 @@ def test_sound_deploy_is_refused_nothing() -> None:
         ("ollama_stack_models", [{"name": "reg.example:99999/a/x:1"}], "port '99999' after reg.example"),
         ("ollama_stack_models", [{"name": 5}], "write each as"),
         ("ollama_stack_models", ["x:1"], "write each as"),
-        ("ollama_stack_image", "Ollama/Ollama:0.34.2", "Docker cannot read it"),
-        ("ollama_stack_backend_image", "Archiv/Backend:1.0", "Docker cannot read it"),
-        ("ollama_stack_backend_image", "archiv/backend:1.0@sha256:abc", "Docker cannot read it"),
-        ("ollama_stack_backend_image", "archiv/backend:1 0", "Docker cannot read it"),
-        ("ollama_stack_dir", "", "name the stack's folder"),
-        ("ollama_stack_dir", "/", "the whole host"),
-        ("ollama_stack_dir", "//", "the whole host"),
+        ("ollama_stack_image", "Ollama/Ollama:0.34.2", "not a valid image name"),
+        ("ollama_stack_backend_image", "Archiv/Backend:1.0", "not a valid image name"),
+        ("ollama_stack_backend_image", "archiv/backend:1.0@sha256:abc", "not a valid image name"),
+        ("ollama_stack_backend_image", "archiv/backend:1 0", "not a valid image name"),
+        ("ollama_stack_dir", "", "set the stack's folder"),
+        ("ollama_stack_dir", "/", "the root directory of the host"),
+        ("ollama_stack_dir", "//", "the root directory of the host"),
         ("ollama_stack_dir", "/opt/../etc", "as /etc"),
         ("ollama_stack_dir", "/opt/archiv/", "as /opt/archiv"),
-        ("ollama_stack_models_dir", "/", "the whole host"),
+        ("ollama_stack_models_dir", "/", "the root directory of the host"),
         ("ollama_stack_models_dir", "/srv/./llm", "as /srv/llm"),
         ("ollama_stack_models_dir", "/srv/llm:ro", "without double quotes"),
         ("ollama_stack_ca_file", "ca.pem", "absolute path"),
@@ -95,13 +95,13 @@ def test_sound_deploy_is_refused_nothing() -> None:
         ("ollama_stack_health_timeout", -5, "from 0 to"),
         ("ollama_stack_start_timeout", 0, "from 1 to"),
         ("ollama_stack_cpus", float("nan"), "from 0 to"),
-        ("ollama_stack_backend_address", "localhost", "give the IP address"),
+        ("ollama_stack_backend_address", "localhost", "use the IP address"),
         ("ollama_stack_https_proxy", "proxy.example:3128", "write it as http://host:port"),
         ("ollama_stack_mirror", "mirror.example", "is not a URL"),
         ("ollama_stack_mirror", "http://mirror.example", "plain HTTP"),
         ("ollama_stack_extra_services", ["backend"], "ollama_stack_backend_extra"),
-        ("ollama_stack_extra_services", ["db", "ollama"], "take another"),
-        ("ollama_stack_extra_networks", ["edge"], "take another"),
+        ("ollama_stack_extra_services", ["db", "ollama"], "choose another"),
+        ("ollama_stack_extra_networks", ["edge"], "choose another"),
     ],
 )
 def test_bad_input_is_refused_by_name_and_value(variable: str, value: Any, says: str) -> None:
@@ -154,17 +154,17 @@ def test_image_whose_tag_says_nothing_is_judged_by_its_own_version() -> None:
         (replace(HOST, root=False), "become: true"),
         (replace(HOST, engine_version="19.3.1"), "Docker Engine on the host is 19.3.1"),
         (replace(HOST, compose_version="v2.17.3"), "Docker Compose on the host is v2.17.3"),
-        (replace(HOST, memory_limits=False), "memory control group"),
-        (replace(HOST, memory=4 * GIB), "the host has 4.0 GiB of memory in all"),
-        (replace(HOST, memory=8 * GIB), "together"),
-        (replace(HOST, store_locks=False), "knows no locks"),
+        (replace(HOST, memory_limits=False), "memory cgroup"),
+        (replace(HOST, memory=4 * GIB), "the host has only 4.0 GiB of memory"),
+        (replace(HOST, memory=8 * GIB), "add up to more"),
+        (replace(HOST, store_locks=False), "does not support file locks"),
         (replace(HOST, store_problem="volume x: nfs"), "volume x: nfs"),
         (replace(HOST, user_namespace=True), "userns-remap"),
         (replace(HOST, native=True), "systemctl disable --now ollama.service"),
         (replace(HOST, missing_files=("/etc/ca.pem",)), "/etc/ca.pem"),
-        (replace(HOST, models=(_preflight.Model("big:70b", 40 * GIB),)), "kill it at every load"),
-        (replace(HOST, free={1: GIB, 2: 100 * GIB}), "5.0 GiB are needed"),
-        (replace(HOST, free={1: 100 * GIB, 2: GIB}, missing_images=("ollama/ollama:0.34.2",)), "6.0 GiB are needed"),
+        (replace(HOST, models=(_preflight.Model("big:70b", 40 * GIB),)), "out of memory at every load"),
+        (replace(HOST, free={1: GIB, 2: 100 * GIB}), "5.0 GiB needed"),
+        (replace(HOST, free={1: 100 * GIB, 2: GIB}, missing_images=("ollama/ollama:0.34.2",)), "6.0 GiB needed"),
     ],
 )
 def test_host_that_cannot_carry_it_is_refused(host: _preflight.Host, says: str) -> None:
@@ -180,7 +180,7 @@ AMD = {"/dev/kfd": 993, "/dev/dri/renderD128": 992, "/dev/dri/renderD129": None}
     [
         ("amd", HOST, "is 'amd': the host has no /dev/kfd and no /dev/dri/renderD*"),
         ("amd", replace(HOST, amd_devices={"/dev/kfd": 993}), "is 'amd': the host has no /dev/dri/renderD*"),
-        ("nvidia", replace(HOST, nvidia=False), "is 'nvidia': nothing on the host"),
+        ("nvidia", replace(HOST, nvidia=False), "is 'nvidia': found no NVIDIA runtime"),
     ],
 )
 def test_gpu_that_is_not_there_is_refused(kind: str, host: _preflight.Host, says: str) -> None:
@@ -193,7 +193,7 @@ def test_groups_that_may_not_open_the_gpu_are_refused_with_the_right_ones(groups
     [refusal] = refusals(replace(HOST, amd_devices=AMD), ollama_stack_gpu="amd", ollama_stack_gpu_groups=groups)
     assert refusal.startswith(f"ollama_stack_gpu_groups is {groups}: ")
     assert "/dev/kfd belongs to group 993, /dev/dri/renderD128 to group 992" in refusal
-    assert refusal.endswith("write [992, 993] for this host")
+    assert refusal.endswith("set [992, 993] for this host")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_two_models_that_stay_loaded_and_do_not_fit_together_are_refused_by_name
     [refusal] = refusals(of(4, 5))
     assert refusal == (
         "ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is 8.0 GiB: m0:1 (4.0 GiB) and m1:1 (5.0 GiB) are loaded"
-        " together and need 9.0 GiB, so the kernel would kill one at every load; raise the limit, or name fewer or"
+        " together and need 9.0 GiB, so one would run out of memory at every load; raise the limit, or use fewer or"
         " smaller models"
     )
 
@@ -302,16 +302,16 @@ def test_registry_that_does_not_answer_refuses_nothing(trouble: str) -> None:
 def test_models_and_images_on_one_disk_share_its_room() -> None:
     host = replace(HOST, free={1: 8 * GIB}, images_device=1, missing_images=("ollama/ollama:0.34.2",))
     [refusal] = refusals(host)
-    assert "11.0 GiB are needed" in refusal
+    assert "11.0 GiB needed" in refusal
 
 
 def test_disk_that_is_too_small_is_named_with_what_it_lacks_room_for() -> None:
     free = {1: GIB, 2: GIB // 2}
     host = replace(HOST, free=free, images="/var/lib/containerd", missing_images=("archiv/backend:1",))
     models, images = refusals(host)
-    assert models.startswith("the disk of /var/lib/docker has 1.0 GiB free") and "archiv/backend" not in models
+    assert models.startswith("not enough disk space in /var/lib/docker: 1.0 GiB") and "archiv/backend" not in models
     assert images == (
-        "the disk of /var/lib/containerd has 512.0 MiB free, and about 1.0 GiB are needed for archiv/backend:1"
+        "not enough disk space in /var/lib/containerd: 512.0 MiB free, about 1.0 GiB needed for archiv/backend:1"
     )
 
 
@@ -320,8 +320,8 @@ def test_disk_that_is_too_small_is_named_with_what_it_lacks_room_for() -> None:
     [
         ("ollama", "ports", [{"target": 11434}], "Ollama has no authentication"),
         ("backend", "networks", {"archiv-net": None}, "internal networks only"),
-        ("backend", "networks", {"edge": None, "db": {"aliases": ["archive"]}}, "takes archiv-net from"),
-        ("backend", "environment", {"TZ": "UTC"}, "takes APP_OLLAMA_BASEURL from"),
+        ("backend", "networks", {"edge": None, "db": {"aliases": ["archive"]}}, "removes archiv-net from"),
+        ("backend", "environment", {"TZ": "UTC"}, "removes APP_OLLAMA_BASEURL from"),
         ("backend", "depends_on", {"ollama": {"condition": "service_started"}}, "ADR-034 §1"),
         ("ollama", "cpus", 8.5, "service ollama may use 8.5 CPUs (ollama_stack_cpus), and the host has 8"),
         ("backend", "cpus", 16, "service backend may use 16 CPUs, and the host has 8"),
@@ -417,8 +417,8 @@ def service(**keys: Any) -> list[str]:
 
 def test_name_that_docker_cannot_read_is_refused_where_it_stands() -> None:
     assert service(image="postgres:${PGV:-17}") == [
-        "ollama_stack_extra_services: the image of service db is 'postgres:${PGV:-17}': Docker cannot read it as an"
-        " image's name: write registry/name:tag in lower case"
+        "ollama_stack_extra_services: the image of service db is 'postgres:${PGV:-17}': not a valid image"
+        " name: write registry/name:tag in lower case"
     ]
     assert service() == []
 
@@ -427,8 +427,8 @@ def test_name_that_docker_cannot_read_is_refused_where_it_stands() -> None:
     ("read", "says"),
     [
         ("archiv/backend:1.4", []),
-        ("archiv/backend:latest", ["changes under a running archive"]),
-        ("archiv/backend:", ["Docker cannot read it"]),
+        ("archiv/backend:latest", ["can change under a running archive"]),
+        ("archiv/backend:", ["not a valid image name"]),
     ],
 )
 def test_image_with_a_variable_is_judged_as_compose_reads_it(read: str, says: list[str]) -> None:
@@ -436,7 +436,7 @@ def test_image_with_a_variable_is_judged_as_compose_reads_it(read: str, says: li
     changed = document()
     changed["services"]["backend"]["image"] = read
     told = _preflight.find_refusals(inputs(ollama_stack_backend_image=given), changed, HOST)
-    assert [one.startswith(f"ollama_stack_backend_image is {given!r}: Compose reads {read}") for one in told] == [
+    assert [one.startswith(f"ollama_stack_backend_image is {given!r}: Compose reads it as {read}") for one in told] == [
         True for _ in says
     ]
     assert all(part in one for part, one in zip(says, told, strict=True))
