@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a module on the host by itself, and gives up a host that is gone."""
+"""Runs a module in the background on the host, and gives up on a host that is gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINE_SECONDS = 15.0
 
 
 class ActionModule(Background):
-    """Ansible's own `async` waits for a dead host as long as the task may take, an hour and more."""
+    """Ansible's own `async` waits for a dead host until the task times out, an hour or more."""
 
     _supports_check_mode = True
     _supports_async = False
@@ -47,7 +47,7 @@ class ActionModule(Background):
         return self._run_by_itself(task_vars, told["args"], told["timeout"], told["module"])
 
     def _look(self, task_vars: dict[str, t.Any], job: str) -> bool:
-        # Its processes carry the job's name; written so that the command that looks for it does not.
+        # The job's name is in the command lines of its processes; the pattern keeps grep from finding itself.
         name = job.partition(".")[0]
         untyped: t.Any = self
         command = f"grep -qsa '{name[0]}[{name[1]}]{name[2:]}' /proc/[0-9]*/cmdline || echo gone"

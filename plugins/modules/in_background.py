@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the action plugin of this name takes; it has no part that runs on a host."""
+"""The options of the action plugin of this name; there is no part that runs on a host."""
 
 from __future__ import annotations
 

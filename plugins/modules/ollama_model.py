@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts Ollama models into a store, whole and proven, or takes them out."""
+"""Installs Ollama models in a store and verifies them, or removes them."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says whether wanted Ollama models are cached, intact and healthy; changes nothing."""
+"""Checks whether wanted Ollama models are cached, intact and healthy; changes nothing."""
 
 from __future__ import annotations
 
@@ -465,7 +465,7 @@ MOST_SECONDS = 4 * 3600.0
 
 
 def refuse_mistakes(params: t.Mapping[str, t.Any]) -> None:
-    """Raise InputInvalid for options that contradict each other or cannot be."""
+    """Raise InputInvalid for options that are invalid or contradict each other."""
     mistakes = find_mistakes(params) + find_remote(params["docker_host"])
     needs_health = sorted({"healthy", "pinned"} & set(params["expect"]))
     if needs_health and not params["health"]:
@@ -478,7 +478,7 @@ def refuse_mistakes(params: t.Mapping[str, t.Any]) -> None:
 
 
 def look(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish]) -> Assessment:
-    """Read the disk and, where wanted, ask the server."""
+    """Read the disk and, if wanted, ask the server."""
     engine, why_no_engine = None, ""
     if params["health"] or not params["store"]:
         engine, why_no_engine = connect(params["docker_host"])
@@ -499,7 +499,7 @@ def look(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish]) -> Assessment:
 
 
 def ask(params: t.Mapping[str, t.Any], wishes: t.Sequence[Wish], states: t.Sequence[ModelState]) -> list[Fact | None]:
-    """What the registries say of each model, where they are to be asked."""
+    """The registries' answers for each model, if they are asked."""
     if not params["upstream"]:
         return [None for _ in states]
     client = RegistryClient(read_access(params), Deadline(params["timeout"]))

@@ -276,7 +276,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._stack import prefli
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import DEFAULT_DIR
 
 LOOK_AGAIN_SECONDS = 1.0
-# Given to what runs since long, as a model that a client has unloaded.
+# For containers that were not started recently, such as after a client unloaded a model.
 BRIEF_SECONDS = 60.0
 FILE = {
     "path": {"type": "str", "required": True},
@@ -309,16 +309,16 @@ ARGUMENTS: dict[str, t.Any] = {
 }
 
 
-# What a look may take beside the patience it is given: it ends by itself, also where nobody waits for it any more.
+# The deadline of a look without its waiting time, so that it also ends if the controller is gone.
 MOST_SECONDS = 300.0
-# The same where every byte is read.
+# The same if all models are hashed.
 FULL_SECONDS = 86400.0
 
 
 def look(params: t.Mapping[str, t.Any], check: bool = False) -> tuple[dict[str, t.Any], list[str]]:
-    """Look until the host is as wanted, or nothing more is to be waited for: a verdict, and what is only odd.
+    """Look until the host matches or waiting does not help: the verdict, and notes.
 
-    Inputs that cannot be meant come first: what they lead to is neither looked at nor waited for.
+    Invalid inputs come first: what depends on them is neither looked at nor waited for.
     """
     mistakes = find_mistakes(params)
     query = read_query(params, mistakes)
@@ -342,7 +342,7 @@ def look(params: t.Mapping[str, t.Any], check: bool = False) -> tuple[dict[str, 
 
 
 def watch(query: _observe.Query, params: t.Mapping[str, t.Any]) -> tuple[_stack.Observation, _observe.Document]:
-    """What is seen once it is as wanted, or time mends no more of it, or there is no more time."""
+    """The observation once the host matches, waiting does not help, or the time is over."""
     begun, after_start = time.monotonic(), params["wait_for"] == "clean"
     while True:
         seen, document = _observe.observe(query)
@@ -355,13 +355,13 @@ def watch(query: _observe.Query, params: t.Mapping[str, t.Any]) -> tuple[_stack.
         late = time.monotonic() - begun >= patience
         if not clean and (late or not _stack.time_may_mend(reasons, after_start)):
             return seen, document
-        # Waiting asks for no answer, which would queue with the users' questions; once all else is well, one look does.
+        # While waiting, no tokens are requested, as these would queue with user requests; only the last look does.
         query = dataclasses.replace(query, tokens=clean)
         time.sleep(0 if clean else LOOK_AGAIN_SECONDS)
 
 
 def find_mistakes(params: t.Mapping[str, t.Any]) -> list[_preflight.Mistake]:
-    """What is wrong with the inputs alone, that of the logins without their passwords."""
+    """Mistakes in the inputs, those of the logins without their passwords."""
     variable = "ollama_stack_registries"
     logins = _logins.find_mistakes(params["registries"])
     return [
@@ -371,7 +371,7 @@ def find_mistakes(params: t.Mapping[str, t.Any]) -> list[_preflight.Mistake]:
 
 
 def judged(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The inputs, those included of which the module is told other than by their values."""
+    """The inputs, with those that the module gets in other options."""
     return {
         **params["inputs"],
         "ollama_stack_backend_secrets": sorted(params["secrets"]),
@@ -382,7 +382,7 @@ def judged(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def refuse(
     params: t.Mapping[str, t.Any], query: _observe.Query, mistakes: t.Sequence[_preflight.Mistake], check: bool
 ) -> tuple[dict[str, t.Any], list[str]]:
-    """A verdict that names the mistakes, and what can be known of the host without trusting one of them."""
+    """A verdict with the mistakes, and what is known about the host without the wrong inputs."""
     wrong = {mistake.variable for mistake in mistakes}
     seen = _stack.Observation()
     document: _observe.Document = {}
@@ -394,7 +394,7 @@ def refuse(
     host = _observe.look_at_host(query, seen, trusted)
     seen = dataclasses.replace(seen, engine_missing=seen.engine_missing or host.engine_missing)
     host = _told(host, seen, check)
-    # What Compose has against the file may be one of the mistakes in other words.
+    # Compose's error may be caused by one of the mistakes.
     host = dataclasses.replace(host, compose_refused="")
     known = {mistake.text for mistake in mistakes}
     others = _preflight.find_refusals(judged(params), document, host)
@@ -407,7 +407,7 @@ def refuse(
 
 
 def _told(host: _preflight.Host, seen: _stack.Observation, check: bool) -> _preflight.Host:
-    """The host with what Docker and Compose have against a deploy; where Docker is yet to come, check mode predicts."""
+    """The host with the errors of Docker and Compose; in check mode a missing Docker is not an error."""
     missing = "" if check else seen.engine_missing or host.engine_missing
     return dataclasses.replace(host, engine_missing=missing, compose_refused=seen.compose_refused)
 
@@ -418,7 +418,7 @@ def _version(params: t.Mapping[str, t.Any], host: _preflight.Host) -> str:
 
 
 def read_query(params: t.Mapping[str, t.Any], mistakes: t.Iterable[_preflight.Mistake]) -> _observe.Query:
-    """What the look is to be about; no registry is asked, or told of a login, in a way that cannot be meant."""
+    """The options of the look; with invalid inputs for registries none is asked or gets a login."""
     astray = {mistake.variable for mistake in mistakes} & _observe.ASKED_BY
     return _observe.Query(
         project=params["project"],

@@ -19,12 +19,12 @@ _GPU_DEVICES = ("/dev/kfd", "/dev/dri", "/dev/nvidia")
 
 
 class EngineError(Exception):
-    """The Engine cannot be asked; str() is a sentence for the operator."""
+    """A request to the Engine failed; str() is a sentence for the operator."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """What inspect says of one container of a Compose project; raw is the whole answer."""
+    """One container of a Compose project as inspect returns it; raw is the whole response."""
 
     id: str
     name: str
@@ -43,7 +43,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume and the folder that holds its files now, or why there is none."""
+    """A volume and the folder with its files, or why there is none."""
 
     name: str
     path: str
@@ -63,7 +63,7 @@ class Engine:
             self._client = self._docker.APIClient(base_url=docker_host, version="auto", timeout=timeout)
 
     def containers(self, project: str, service: str | None = None) -> list[Container]:
-        """Every container of a Compose project (one service of it), stopped ones and not one-off ones."""
+        """All containers of a Compose project or of one service, including stopped but not one-off ones."""
         labels = [f"{_LABEL}project={project}", f"{_LABEL}oneoff=False"]
         if service is not None:
             labels.append(f"{_LABEL}service={service}")
@@ -73,14 +73,14 @@ class Engine:
         return sorted((one for one in found if one is not None), key=lambda one: (one.service, one.name))
 
     def strangers_on(self, network: str, project: str) -> list[str]:
-        """The names of containers on a network, stopped ones too, that no service of this project runs."""
+        """The names of containers on a network, including stopped ones, that do not belong to this project."""
         with self._speaking():
             listed = self._client.containers(all=True, filters={"network": [network]})
         own = {f"{_LABEL}project": project, f"{_LABEL}oneoff": "False"}.items()
         return sorted(entry["Names"][0].lstrip("/") for entry in listed if not own <= (entry["Labels"] or {}).items())
 
     def volume(self, project: str, name: str) -> Volume | None:
-        """A volume of a Compose project by the name its file gives it, or by its real name."""
+        """A volume of a Compose project by its name in the compose file, or by its real name."""
         with self._speaking():
             listed = self._client.volumes()["Volumes"] or []
         ranked = sorted((_rank(entry, project, name), entry["Name"]) for entry in listed)
@@ -99,12 +99,12 @@ class Engine:
         return (255 if code is None else code, output)
 
     def restart(self, container_id: str) -> None:
-        """Stop and start a container; one that does not end by itself in 10 s is killed."""
+        """Restart a container; it is killed if it does not stop within 10 s."""
         with self._speaking():
             self._client.restart(container_id, timeout=10)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._client.close()
 
     def _inspect(self, container_id: str) -> Container | None:
@@ -118,7 +118,7 @@ class Engine:
 
     @contextlib.contextmanager
     def _speaking(self) -> t.Iterator[None]:
-        # requests' errors are OSError; the SDK lets them through.
+        # Errors of requests are OSErrors; the SDK does not wrap them.
         try:
             yield
         except (self._docker.errors.DockerException, OSError) as error:
@@ -129,7 +129,7 @@ class Engine:
 
 
 def find_remote(docker_host: str) -> list[str]:
-    """Why this is not the address of the host's own Engine, in a sentence; none if it is."""
+    """A sentence if this is not the address of the host's own Engine; else nothing."""
     if docker_host.startswith("unix:///"):
         return []
     return [
@@ -139,7 +139,7 @@ def find_remote(docker_host: str) -> list[str]:
 
 
 def plain_container(raw: t.Mapping[str, t.Any]) -> Container:
-    """An inspect answer as a Container."""
+    """Convert an inspect response to a Container."""
     state, host = raw["State"], raw["HostConfig"]
     networks = raw["NetworkSettings"]["Networks"] or {}
     return Container(
@@ -160,7 +160,7 @@ def plain_container(raw: t.Mapping[str, t.Any]) -> Container:
 
 
 def plain_volume(raw: t.Mapping[str, t.Any]) -> Volume:
-    """An inspect answer as a Volume.
+    """Convert an inspect response to a Volume.
 
     A volume with driver options has an empty mountpoint while nothing runs (Engine 26.1.5): a bind
     is read at its device, anything else only while it is mounted.
@@ -195,7 +195,7 @@ def _declares_gpu(host: t.Mapping[str, t.Any]) -> bool:
 
 
 def _in_words(options: t.Mapping[str, str]) -> str:
-    # A network filesystem's options may carry a password: its keys say enough.
+    # The options of a network filesystem may contain a password, so only the keys are shown.
     return ", ".join(sorted(options))
 
 

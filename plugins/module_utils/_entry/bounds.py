@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How every module ends: in one sentence whatever happens, and in time whether or not anybody waits. Private."""
+"""How every module ends: with one sentence whatever happens, and before its deadline. Private."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import sys
 import threading
 import typing as t
 
-# What is given to the way out of a module whose time is up, before it is ended where it stands.
+# Time for the clean-up of a module after its deadline, before it is killed.
 LAST_SECONDS = 20.0
-# The most an operator may give it: a month.
+# The largest deadline an operator may set: a month.
 _MOST_SECONDS = 30 * 86400.0
 
 Fail = t.Callable[[str, str], t.Any]
 
 
 class TimeIsUp(BaseException):
-    """The deadline; nothing on the way out may take it for an error of its own."""
+    """The deadline has passed; a BaseException, so that no other code handles it."""
 
 
 @contextlib.contextmanager
 def bounded(seconds: float, fail: Fail) -> t.Iterator[None]:
-    """Let the block run so long at most; fail(kind, sentence) is told what ended it otherwise."""
+    """Limit the time of the block; fail(kind, sentence) is called for a timeout or an unexpected error."""
     late = f"timed out after {seconds:.0f} s: check the host's load, disk and network"
     try:
         with _alarm(seconds, lambda: fail("deadline", late)):
@@ -39,7 +39,7 @@ def bounded(seconds: float, fail: Fail) -> t.Iterator[None]:
 
 
 def told(error: Exception) -> tuple[str, str]:
-    """What nobody expected, in one word and one sentence."""
+    """The kind of an unexpected error, and a sentence about it."""
     if isinstance(error, OSError):
         return "disk", of_disk(error)
     if isinstance(error, MemoryError):
@@ -54,16 +54,16 @@ def told(error: Exception) -> tuple[str, str]:
 
 
 def of_disk(error: OSError) -> str:
-    """An OSError alone is no sentence."""
+    """An OSError as a sentence."""
     where = error.filename or "a file"
     return f"cannot access {where}: {error.strerror or error}; run as root (become: true) and check the file system"
 
 
 @contextlib.contextmanager
 def _alarm(seconds: float, last_word: t.Callable[[], t.Any]) -> t.Iterator[None]:
-    """Raise TimeIsUp at the deadline; what has not ended some seconds later says its last word and is gone."""
+    """Raise TimeIsUp at the deadline; if the block has not ended some seconds later, call last_word and exit."""
     if threading.current_thread() is not threading.main_thread():
-        # Only there a signal is heard; tests run modules elsewhere.
+        # Signals are only handled in the main thread; tests run modules in others.
         yield
         return
     rung = False

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the options of ollama_model to its result: finds store and Engine, then lets the others work. Private."""
+"""From the options of ollama_model to its result: finds the store and the Engine, then installs. Private."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from .._store.paths import Store
 from .._store.receipts import Receipts
 from .bounds import of_disk
 
-# Where a store would be on a host that has no Engine yet: nothing is there, which is the truth.
+# The store of a host without an Engine: an empty one.
 _NOWHERE = "/nonexistent/models"
 _MOST_CONNECTIONS = 64
 
@@ -48,7 +48,7 @@ Params = t.Mapping[str, t.Any]
 
 
 def run(params: Params, check: bool) -> Fact:
-    """The module's result; what it raises is what the operator must read."""
+    """The module's result; exceptions carry the message for the operator."""
     wishes = read_options(params)
     engine, why_no_engine = None, ""
     if not params["store"] or params["restart"]:
@@ -80,14 +80,14 @@ def _ensure(params: Params, shop: Workshop, job: Job) -> Outcome:
     if params["state"] == "absent":
         return ensure_absent(shop, job)
     if params["method"] == "engine":
-        # Made only where something is to be pulled: check mode predicts without an Engine as well.
+        # Connect only if something has to be pulled: check mode works without an Engine.
         host = params["docker_host"]
         return ensure_pulled(shop, job, lambda: PullEngine(host), params["project"], params["init_service"])
     return ensure_present(shop, job)
 
 
 def read_options(params: Params) -> list[Wish]:
-    """The wanted models, once everything is known to be possible; InputInvalid lists all mistakes."""
+    """The wanted models, after all options were checked; InputInvalid lists all mistakes."""
     mistakes, wishes = [], []
     try:
         wishes = read_wishes(params["models"])
@@ -137,7 +137,7 @@ def _restart(
     check: bool,
     outcome: Outcome,
 ) -> list[str]:
-    """Restart what may hold replaced bytes; returns the names."""
+    """Restart the containers that may use replaced files; returns their names."""
     if engine is None:
         outcome.warnings.append(
             f"restart the server that uses {params['store']}, it may still use replaced files: {why_no_engine}"
@@ -151,7 +151,7 @@ def _restart(
         outcome.changed = True
         outcome.lines.append(f"restarted {', '.join(names)} and reloaded the models")
     if not check:
-        # The first is the one the backend asks for; of the others only what was loaded is loaded again.
+        # The backend asks for the first; of the others, only those that were loaded are loaded again.
         wanted = [wish.name.display for wish in wishes[:1] if wish.warm]
         failure = restart_and_load(engine, containers, wanted, params["load_timeout"])
         if failure:
@@ -165,7 +165,7 @@ def _text(lines: list[str]) -> str:
 
 
 def kind_of(error: Exception) -> str:
-    """The one word a playbook can branch on."""
+    """The failure in one word, for playbooks."""
     if isinstance(error, (RegistryError, InstallError)):
         return error.kind
     if isinstance(error, InputInvalid):

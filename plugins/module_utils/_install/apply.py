@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts models into a store and takes them out: blobs first, manifest last, each on disk before the next. Private."""
+"""Installs models in a store and removes them: blobs first, manifest last, each flushed before the next. Private."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ from .download import (
 )
 from .progress import Progress
 
-# A file in blobs/ this young may belong to a pull by hand that takes no lock; Ollama (0.21) waits as long.
+# A file in blobs/ this young may belong to a manual pull, which takes no lock; Ollama (0.21) waits as long.
 PRUNE_GRACE_SECONDS = 3600
-# What is wrong with a file whose bytes are right.
+# Problems of files whose content is correct.
 _MODE, _SPELLING = "mode", "spelling"
-# A whole model, but another one than the pinned.
+# An intact model, but not the pinned one.
 _PIN = "pin"
 
 
 class InstallError(Exception):
-    """A model could not be put in place; str() is a sentence for the operator."""
+    """A model could not be installed; str() is a sentence for the operator."""
 
     def __init__(self, kind: str, message: str, lacking: t.Sequence[Layer] = ()) -> None:
         super().__init__(message)
@@ -61,7 +61,7 @@ class InstallError(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A model as asked for."""
+    """A wanted model."""
 
     name: ModelName
     digest: str | None = None
@@ -69,7 +69,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """What lies between a model and its being here, whole."""
+    """What has to be done until a model is installed and intact."""
 
     name: ModelName
     manifest: Manifest
@@ -83,7 +83,7 @@ class Plan:
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """What the serving user could not read; fetched files come with the right mode."""
+        """What the server could not read; downloaded files get the right mode."""
         coming = {layer.digest for layer in self.fetch}
         wrong = [problem for problem in self.problems if problem.kind == _MODE and problem.blob not in coming]
         own = (problem for problem in wrong if problem.blob or problem.role == FOLDER or not self.write_manifest)
@@ -95,24 +95,24 @@ class Plan:
 
     @property
     def present_before(self) -> bool:
-        """Whether a server may have served this name: something lay where its manifest belongs."""
+        """Whether a server may have served this name: there was something at the path of its manifest."""
         return not any(problem.kind == "missing" and not problem.blob for problem in self.before.problems)
 
     @property
     def replaced(self) -> tuple[Problem, ...]:
-        """The bad files that give way to good ones."""
+        """The damaged files that are replaced."""
         harmless = ("missing", _MODE, _SPELLING)
         return tuple(problem for problem in self.problems if problem.kind not in harmless)
 
     @property
     def stale(self) -> bool:
-        """Whether a running server goes on with what it read before (resident weights, cached answers)."""
+        """Whether a running server may still use what it read before (weights in memory, cached responses)."""
         return bool(self.replaced) or (self.present_before and bool(self.fetch or self.write_manifest))
 
 
 @dataclass
 class Workshop:
-    """What installing needs at hand."""
+    """The objects that an installation needs."""
 
     store: Store
     receipts: Receipts
@@ -125,19 +125,19 @@ class Workshop:
 
 
 def needs_manifest(before: ModelState, pinned: str | None) -> bool:
-    """Whether the manifest on disk, if any, is not the one to go by."""
+    """Whether there is no usable manifest on disk."""
     if before.manifest is None or not any(layer.role == WEIGHTS for layer in before.manifest.layers):
         return True
     return pinned is not None and before.manifest.digest != pinned
 
 
 def damaged(problems: t.Iterable[Problem]) -> set[str]:
-    """Digests of the blobs that must come again."""
+    """Digests of the blobs that must be downloaded again."""
     return {problem.blob for problem in problems if problem.blob and problem.kind not in (_MODE, _SPELLING)}
 
 
 def plan(shop: Workshop, wanted: Wanted, verify: str, touch: bool) -> Plan:
-    """Look at what is here; ask the registry only for a manifest that is not. touch allows to fsync."""
+    """Check the store; ask the registry only for a missing manifest. touch allows fsync."""
     before = look_at(shop.store, wanted.name, "size", wanted.digest)
     manifest = before.manifest
     if manifest is None or needs_manifest(before, wanted.digest):
@@ -149,7 +149,7 @@ def plan(shop: Workshop, wanted: Wanted, verify: str, touch: bool) -> Plan:
         if quick.intact:
             return _plan(wanted, manifest, before, quick, proof_is_new=False)
     if touch:
-        # A receipt promises bytes that survive a power cut, so they go to disk before they are hashed.
+        # A receipt means that the bytes survive a power cut, so they are flushed before they are hashed.
         sync_blobs(shop.store, manifest)
     proof = prove_blobs(shop.store, wanted.name, manifest, None if verify == "full" else shop.receipts)
     return _plan(wanted, manifest, before, proof, proof_is_new=True)
@@ -173,25 +173,25 @@ def _plan(wanted: Wanted, manifest: Manifest, before: ModelState, proof: ModelSt
 
 
 def bytes_to_fetch(store: Store, plans: t.Iterable[Plan]) -> int:
-    """What must come over the network, what earlier runs left behind already taken off."""
+    """Bytes to download, without those that earlier runs already downloaded."""
     blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
     return sum(max(0, size - held_bytes(store.disk, store.partials_dir, digest)) for digest, size in blobs.items())
 
 
 def refuse_full_disk(store: Store, plans: t.Iterable[Plan]) -> None:
-    """Before the first byte: everything must fit, on the disk the store is or will be on."""
+    """Before the download starts: everything must fit on the disk of the store."""
     check_space(store.disk, store.partials_dir, bytes_to_fetch(store, plans))
 
 
 def refuse_unsafe(store: Store) -> None:
-    """Nothing is written where somebody else than root could have made what is there, or could change it."""
+    """Nothing is written where users other than root could have created or could change files."""
     unsafe = store.find_unsafe()
     if unsafe:
         raise InstallError("store", "; ".join(unsafe))
 
 
 def refuse_repair(plans: t.Iterable[Plan]) -> None:
-    """With `repair: false` a damaged model is reported, not mended."""
+    """With `repair: false` a damaged model is reported, not repaired."""
     bad = [
         problem.text
         for one in plans
@@ -207,7 +207,7 @@ def refuse_repair(plans: t.Iterable[Plan]) -> None:
 
 
 def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
-    """Make every plan true; returns the proof for all blobs of these models."""
+    """Carry out all plans; returns the file keys of all verified blobs."""
     store = shop.store
     make_folders(store)
     refuse_split_store(store)
@@ -228,13 +228,13 @@ def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
             proven.update(_make_readable(store, one, proven))
     finally:
         if stale:
-            # A server that was started while we fetched has read the old bytes.
+            # A server that was started during the download has read the old files.
             mark_stale(store)
     return proven
 
 
 def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    """Fetch what this model lacks; says which blobs it could not get."""
+    """Download the missing blobs; the error lists those that could not be downloaded."""
     got: dict[str, FileKey] = {}
     todo = [blob for blob in one.fetch if blob.digest not in have]
     for position, blob in enumerate(todo):
@@ -269,7 +269,7 @@ def _fetch(shop: Workshop, name: ModelName, blob: Layer) -> str:
 
 
 def _clear_after(store: Store, blob: Layer) -> None:
-    """What was derived from the bad bytes: Ollama's (0.34) header cache, its own unfinished pull."""
+    """Files derived from the bad blob: Ollama's (0.34) header cache, its own incomplete pull."""
     for path in (store.metadata_path(blob.digest), *store.pulls_of(blob.digest)):
         store.disk.remove(path)
 
@@ -285,46 +285,46 @@ def _write_manifest(store: Store, one: Plan) -> None:
 
 
 def _settle_manifest(store: Store, one: Plan) -> None:
-    """A manifest somebody else wrote, and the folders down to it, are on disk before a receipt speaks of them."""
+    """Flush a manifest that others wrote, and its folders, before a receipt is written."""
     path = store.manifest_path(one.name)
     for one_of_them in (path, *folders_up(os.path.dirname(path), store.models_dir)):
         store.disk.sync(one_of_them)
 
 
 def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    # Ours are made right, but a new model may go into folders somebody else made.
+    # Our own folders have the right mode, but a new model may go into folders that others created.
     return mend_modes(store, {*one.modes, *closed_folders(store, store.manifest_path(one.name))}, proven)
 
 
 def mend_modes(store: Store, paths: t.Collection[str], proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    """Give files and folders the mode the server needs; returns the keys that moved with it."""
+    """Give files and folders the mode the server needs; returns the changed file keys."""
     for path in paths:
         store.disk.chmod(path, right_mode(store, path, store.disk.stat(path)))
     now = {digest: FileKey.of(store.disk.stat(store.blob_path(digest))) for digest in proven}
-    # Our chmod moved ctime, and only that: the proof holds for the file as it is now.
+    # Our chmod changed ctime only, so the file is still verified.
     return {
         digest: key for digest, key in now.items() if store.blob_path(digest) in paths and key[:4] == proven[digest][:4]
     }
 
 
 def stale_path(store: Store) -> str:
-    """Its time is when bytes a server may have read were last replaced; gone once it was restarted."""
+    """Its mtime is when files that a server may have read were last replaced; removed after the restart."""
     return os.path.join(store.private_dir, "stale")
 
 
 def mark_stale(store: Store) -> None:
-    """Should this run be killed before the restart, the next one knows. A reboot restarts the server by itself."""
+    """If this run is killed before the restart, the next one knows. A reboot restarts the server anyway."""
     store.disk.write(stale_path(store), b"", 0o600)
 
 
 def stale_since(store: Store) -> float | None:
-    """When bytes a server may have read were last replaced; None where no restart is owed for it."""
+    """When files that a server may have read were last replaced; None if no restart is due."""
     found = store.disk.find(stale_path(store))
     return found.st_mtime if found is not None and stat.S_ISREG(found.st_mode) else None
 
 
 def place(disk: Disk, source: str, target: str) -> None:
-    """Rename source over target, whatever sits there; the name is on disk once its folder is synced."""
+    """Rename source over target, whatever target is; the caller syncs the folder."""
     aside = f"{source}.aside"
     disk.delete(aside)
     found = disk.find(target)
@@ -340,7 +340,7 @@ def make_folders(store: Store) -> None:
 
 
 def refuse_split_store(store: Store) -> None:
-    """Renames are what makes installing safe, and they do not cross file systems."""
+    """Installing relies on atomic renames, which do not work across file systems."""
     for folder in (store.blobs_dir, store.manifests_dir):
         if store.disk.stat(folder).st_dev != store.disk.stat(store.partials_dir).st_dev:
             raise InstallError(
@@ -362,7 +362,7 @@ def sync_blobs(store: Store, manifest: Manifest) -> None:
 
 @dataclass(frozen=True)
 class Removal:
-    """What goes with a model; kept_because says why blobs stay although their model goes."""
+    """What is removed with a model; kept_because says why blobs are kept."""
 
     name: ModelName
     manifest_path: str | None
@@ -376,7 +376,7 @@ class Removal:
 
 
 def plan_removal(store: Store, name: ModelName, path: str | None, going: t.Collection[str]) -> Removal:
-    """The manifest at path, and the blobs no other uses; going are manifests that leave in the same run."""
+    """The manifest at path, and the blobs that no other uses; going are manifests that are removed in the same run."""
     if path is None:
         return Removal(name, None, None, ())
     try:
@@ -397,7 +397,7 @@ def plan_removal(store: Store, name: ModelName, path: str | None, going: t.Colle
 
 
 def remove(store: Store, receipts: Receipts, removal: Removal) -> None:
-    """Manifest first: a crash then leaves bytes too many, never a model without its bytes."""
+    """Manifest first: a crash then leaves unused blobs, never a model without blobs."""
     if removal.manifest_path is None:
         return
     store.disk.delete(removal.manifest_path)
@@ -414,7 +414,7 @@ def remove(store: Store, receipts: Receipts, removal: Removal) -> None:
 
 
 def prunable(survey: Survey, store: Store, now: float) -> list[Leftover]:
-    """Leftovers that can go: not while a manifest that may want them cannot be read, nor while they are young."""
+    """Leftovers that can be removed: none while a manifest that may use them is unreadable, and no recent ones."""
     candidates = [*survey.partials, *(() if survey.bad_manifests else survey.unreferenced)]
     return [one for one in candidates if store.is_ours(one) and _is_old(one.path, store, now)]
 
@@ -423,5 +423,5 @@ def _is_old(path: str, store: Store, now: float) -> bool:
     found = store.disk.find(path)
     if found is None or not stat.S_ISREG(found.st_mode):
         return False
-    # In our own folder the lock we hold is proof enough.
+    # In our own folder holding the lock is enough.
     return os.path.dirname(path) == store.partials_dir or now - found.st_mtime > PRUNE_GRACE_SECONDS

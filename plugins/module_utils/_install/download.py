@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings one blob to this host: several connections, resumed after any cut, hashed on the way. Private."""
+"""Downloads one blob: several connections, resumable, hashed during the download. Private."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _PACE_SECONDS = 0.1
 _PUBLISH = 1024 * 1024
 _PUBLISH_SECONDS = 0.25
 _HASH_READ = 1024 * 1024
-# The disk writes along instead of at the last sync, while nothing else is left to do: a tenth of the whole time.
+# Start writing to disk early, instead of at the last sync when nothing else is left to do: a tenth of the total time.
 _FLUSH = 16 * 1024 * 1024
 _JOIN_SECONDS = 1.0
 # At most this much work is lost to a SIGKILL, and so many times as much to a power cut: a sync
@@ -57,7 +57,7 @@ _RECORD_SECONDS = 1.0
 _SYNC_ROUNDS = 10
 # Every 64 MiB of a blob may have an extent of its own in its record.
 _RECORD_LIMIT = 4 * 1024 * 1024
-# What a file system needs besides the bytes: extent trees, the manifest, our records.
+# What a file system needs besides the data: extent trees, the manifest, our records.
 _MARGIN = 1024 * 1024
 
 
@@ -88,7 +88,7 @@ def plan_ranges(done: list[Extent], size: int, part: int) -> list[Extent]:
 
 
 def prefix(done: list[Extent]) -> int:
-    """How many bytes from the start are there without a gap."""
+    """How many bytes from the start are complete."""
     return done[0][1] if done and done[0][0] == 0 else 0
 
 
@@ -102,9 +102,9 @@ def part_size(todo: int, connections: int) -> int:
 
 
 def read_record(raw: bytes, digest: str, size: int, held: int, boot: str) -> list[Extent] | None:
-    """The extents a progress record vouches for in a file of held bytes; None when it is none.
+    """The extents that a progress record confirms in a file of held bytes; None if the record is invalid.
 
-    A killed process leaves its bytes to the kernel, a power cut only those that were synced.
+    After a kill all written bytes are there, after a power cut only those that were synced.
     """
     try:
         record: Any = json.loads(raw)
@@ -124,13 +124,13 @@ def read_record(raw: bytes, digest: str, size: int, held: int, boot: str) -> lis
 
 
 def partial_path(folder: str, digest: str) -> str:
-    """Where a blob grows: named as in the store, so that a survey can say what it is."""
+    """The partial file of a blob: named as in the store, so that a survey can say what it is."""
     return os.path.join(folder, digest.replace(":", "-"))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How hard to pull, and when to give up."""
+    """Number of connections, and when to give up."""
 
     connections: int = 8
     stall_timeout: float = 30.0
@@ -151,7 +151,7 @@ class Partial:
         self.fd = -1
 
     def open(self) -> None:
-        """Open or begin the file, and take over what its record vouches for."""
+        """Open or create the file, and keep what its record confirms."""
         self.fd = self.disk.take(self.path, 0o600)
         held = os.fstat(self.fd).st_size
         if held > self.size:
@@ -162,16 +162,16 @@ class Partial:
         except OSError:
             done = None
         if done is None:
-            # All there but nobody vouches for it: the hash will tell.
+            # The full size but no record: the hash will tell.
             done = [(0, self.size)] if held == self.size > 0 else []
         self.done = done
         if done:
-            # Else a power cut soon after a resume would lose what the earlier runs had.
+            # Otherwise a power cut soon after a resume would lose what earlier runs downloaded.
             os.fdatasync(self.fd)
             self._synced = done
 
     def save(self, done: list[Extent], sync: bool) -> None:
-        """Vouch for done, for this boot; with sync for what comes after a power cut too."""
+        """Record done for this boot; with sync also for after a power cut."""
         if sync:
             os.fdatasync(self.fd)
             self._synced = done
@@ -180,7 +180,7 @@ class Partial:
         self.disk.rename(f"{self.record_path}.new", self.record_path)
 
     def seal(self) -> None:
-        """Proven: on disk with its final mode; without a record the file vouches for itself."""
+        """Verified: flush it with its final mode and remove the record."""
         os.fchmod(self.fd, 0o644)
         os.fsync(self.fd)
         self._forget()
@@ -202,7 +202,7 @@ class Partial:
 
 @dataclass
 class _Todo:
-    """A range in work; opened is an answer that is already there for it."""
+    """A range to download; opened is a response that was already received for it."""
 
     start: int
     end: int
@@ -228,7 +228,7 @@ class _Worker:
         return self.size <= _READ_MIN
 
     def tick(self, got: int) -> float:
-        """Called after each read; the time it is."""
+        """Call after each read; returns the current time."""
         now = time.monotonic()
         self._got += got
         if now - self._since >= _PACE_SECONDS:
@@ -257,9 +257,9 @@ class _Download:
         self._last_byte = time.monotonic()
 
     def run(self) -> str:
-        """Fetch what is missing; returns the digest of the whole."""
+        """Download what is missing; returns the digest of the whole file."""
         todos = self._begin()
-        # Its tries may have taken their time.
+        # Its retries may have taken some time.
         self._last_byte = time.monotonic()
         # Each thread has a descriptor of its own: one that wakes late, after we gave up, can then
         # never write into a file opened since under the same number.
@@ -276,7 +276,7 @@ class _Download:
         return self.hexdigest
 
     def _begin(self) -> list[_Todo | None]:
-        """Ask for the first range, and learn from its answer how the rest can be had."""
+        """Request the first range; the response shows whether the server supports ranges."""
         size, done = self.partial.size, self.partial.done
         part = part_size(size - amount(done), self.limits.connections)
         self._ranges = plan_ranges(done, size, part)
@@ -285,7 +285,7 @@ class _Download:
         start, end = self._ranges.pop(0)
         answer, offset = self.client.patiently(lambda: self.source.open(start, end))
         if answer.status == 200 and (start, end) != (0, size):
-            # Ranges are ignored here: one connection, in file order, so that nothing is sent twice.
+            # The server ignores ranges: one connection, in file order, so that nothing is sent twice.
             self.partial.done = done[:1] if prefix(done) else []
             self._ranges, start, end = [], prefix(done), size
         self._working = min(self.limits.connections, len(self._ranges) + 1)
@@ -319,14 +319,14 @@ class _Download:
             )
 
     def _end(self, recorder: threading.Thread, threads: list[threading.Thread]) -> None:
-        """Stop, and keep what has come; a thread held by a silent socket is not waited for."""
+        """Stop and keep what was downloaded; do not wait for threads that are blocked on a socket."""
         self._stop.set()
         with self._lock:
             self._lock.notify_all()
         end = time.monotonic() + _JOIN_SECONDS
         for thread in threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
-        # This one waits for nothing but the disk, and the kernel tells a write error once: to it, and not to the seal.
+        # This one waits only for the disk, and the kernel reports a write error once: to it, and not to seal().
         recorder.join()
         if isinstance(self.failure, OSError):
             raise self.failure
@@ -359,14 +359,14 @@ class _Download:
         self._over.set()
 
     def _wait_beyond(self, position: int) -> int:
-        """The end of the contiguous bytes, once it lies beyond position, or when all stops."""
+        """The end of the contiguous bytes, once it is beyond position, or when the download stops."""
         with self._lock:
             while prefix(self.partial.done) <= position and not self._stop.is_set():
                 self._lock.wait()
             return max(position, prefix(self.partial.done))
 
     def _work(self, todo: _Todo | None, fd: int) -> None:
-        """One connection's life: range after range."""
+        """One connection: download range after range."""
         worker = _Worker(fd)
         todo = todo or self._take()
         while todo is not None:
@@ -386,7 +386,7 @@ class _Download:
             return None
 
     def _give_back(self, todo: _Todo) -> bool:
-        """Leave a range to the others; False when there are none: some servers allow few at once."""
+        """Return a range to the others; False if there are none: some servers allow few connections."""
         with self._lock:
             if self._working <= 1:
                 return False
@@ -395,7 +395,7 @@ class _Download:
             return True
 
     def _fetch(self, todo: _Todo, worker: _Worker) -> None:
-        """Fill one range, over as many answers as it takes while bytes keep coming."""
+        """Download one range, with as many responses as it takes while data keeps arriving."""
         waits = iter(self.client.waits)
         while todo.start < todo.end:
             before = todo.start
@@ -413,7 +413,7 @@ class _Download:
                 return
 
     def _transfer(self, todo: _Todo, worker: _Worker) -> None:
-        """Write what one answer carries; todo.start follows."""
+        """Write one response to the file; updates todo.start."""
         answer, offset = todo.opened or self.source.open(todo.start, todo.end)
         todo.opened = None
         published, last = todo.start, time.monotonic()
@@ -452,14 +452,14 @@ def fetch_blob(
     limits: Limits,
     report: Callable[[int], None],
 ) -> str:
-    """Bring a blob into folder; returns the path of a file that is proven and on disk."""
+    """Download a blob to folder; returns the path of the verified and flushed file."""
     held = Partial(disk, folder, digest, source.size)
     try:
         held.open()
         resumed = bool(held.done)
         found = "sha256:" + _Download(source, held, limits, report).run()
         if found != digest and resumed:
-            # What an earlier run left may have been lost in a power cut: once more, from nothing.
+            # What an earlier run left may have been damaged by a power cut: download it again.
             held.drop()
             held.open()
             found = "sha256:" + _Download(source, held, limits, report).run()
@@ -471,7 +471,7 @@ def fetch_blob(
             )
         held.seal()
     except OSError as error:
-        # What the disk refused stays in memory as if it were written: the next run would take it for whole.
+        # After a failed write the page cache still has the data: the next run would take it as complete.
         held.drop()
         if not no_space(error):
             raise
@@ -485,7 +485,7 @@ def fetch_blob(
 
 
 def check_space(disk: Disk, folder: str, todo: int) -> None:
-    """Refuse to begin what cannot end: todo bytes must fit where folder is or will be, with a margin."""
+    """Refuse to start if todo bytes plus a margin do not fit on the file system of folder."""
     needed = todo + todo // 100 + _MARGIN
     status = disk.file_system(folder)
     free = status.f_bavail * status.f_frsize
@@ -497,7 +497,7 @@ def check_space(disk: Disk, folder: str, todo: int) -> None:
 
 
 def held_bytes(disk: Disk, folder: str, digest: str) -> int:
-    """What a partial already occupies on disk, holes not counted."""
+    """What a partial file already occupies on disk, without holes."""
     status = disk.find(partial_path(folder, digest))
     return status.st_blocks * 512 if status is not None and stat.S_ISREG(status.st_mode) else 0
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings a store from what it is to what is wanted, or says what that would take. Private to this collection."""
+"""Brings a store to the wanted state, or in check mode predicts how. Private to this collection."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from .progress import human
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for; check is check mode."""
+    """The requested state; check is check mode."""
 
     wishes: tuple[Wish, ...]
     verify: str = "receipt"
@@ -61,13 +61,13 @@ class Outcome:
     after: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     download_bytes: int = 0
-    # A server that runs goes on with what it read before.
+    # A running server still uses what it read before.
     stale: bool = False
     pruned: list[str] = field(default_factory=list)
 
 
 def ensure_present(shop: Workshop, job: Job) -> Outcome:
-    """Every wanted model is in the store, whole; look first, write only what is wrong."""
+    """Make sure that every wanted model is in the store and intact; look first, write only what is wrong."""
     outcome = Outcome()
     states = look_at_all(shop.store, pinned(job), "size" if job.verify == "size" else "receipt", shop.receipts)
     if job.verify != "full" and all(is_settled(state, job.verify) for state in states):
@@ -82,7 +82,7 @@ def ensure_present(shop: Workshop, job: Job) -> Outcome:
 
 
 def is_settled(state: ModelState, verify: str) -> bool:
-    """Whether nothing needs doing, or looking at more closely."""
+    """Whether nothing has to be done or checked further."""
     readable = not any(problem.kind == "mode" for problem in state.problems)
     return state.cached and readable and (verify == "size" or state.intact is True)
 
@@ -98,7 +98,7 @@ def _install(shop: Workshop, job: Job, outcome: Outcome) -> None:
     proven: t.Mapping[str, FileKey] = {}
     if not job.check and any(one.changed or one.proof_is_new for one in plans):
         proven = carry_out(shop, plans)
-        # What a receipt proved keeps that one: with a fresh date its bytes would never be read again.
+        # Blobs verified by a receipt keep it: with a new date they would never be read again.
         trusted = {digest for one in plans for digest in one.trusted}
         keep_receipts(shop, {digest: key for digest, key in proven.items() if digest not in trusted}, outcome)
     after = look_at_all(shop.store, pinned(job), "receipt", shop.receipts)
@@ -123,7 +123,7 @@ def predict(one: Plan, verify: str) -> ModelState:
 
 
 def with_proof(state: ModelState, proven: t.Mapping[str, FileKey]) -> ModelState:
-    """What was hashed a moment ago is proven, with a receipt or without."""
+    """Blobs that were just hashed are verified, with or without a receipt."""
     if state.intact is None and state.manifest and all(blob.digest in proven for blob in state.manifest.blobs):
         return replace(state, intact=True, unproven=())
     return state
@@ -162,10 +162,10 @@ def what_happens(one: Plan | None) -> str:
 
 
 def ensure_absent(shop: Workshop, job: Job) -> Outcome:
-    """None of these models is in the store, nor what only they used."""
+    """Make sure that none of these models is in the store, nor the blobs that only they used."""
     outcome = Outcome()
     store = shop.store
-    # Else what lies behind a link would pass for absent.
+    # Otherwise what is behind a link would count as absent.
     refuse_unsafe(store)
     if any(store.find_manifest(wish.name) for wish in job.wishes):
         with store_lock(shop, job):
@@ -207,19 +207,19 @@ def _absent(name: ModelName, removed: list[str]) -> Fact:
 
 
 def plain_entry(state: ModelState) -> Fact:
-    """An entry of the module's `models` while nothing was done to it."""
+    """An entry of the module's `models` before any change."""
     return {**plain_model(state), "changed": False, "fetched": [], "replaced": []}
 
 
 def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] = ()) -> None:
-    """Remove what no model uses; a run that installed never does, what it replaced may still be wanted back."""
+    """Remove what no model uses; never in a run that installed, as what it replaced may still be needed."""
     survey = shop.store.survey(going)
     bad = ", ".join(map(printable, survey.bad_manifests))
     if bad and survey.unreferenced:
         outcome.warnings.append(f"unreferenced blobs were kept: {bad} cannot be read and may refer to them")
     if not prunable(survey, shop.store, time.time()):
         return
-    # In check mode they are still there, and told with their model.
+    # In check mode they are still there, and reported with their model.
     removed = {path for model in outcome.models for path in model.get("removed", ())}
     with store_lock(shop, job):
         candidates = prunable(shop.store.survey(going), shop.store, time.time())
@@ -240,7 +240,7 @@ def pinned(job: Job) -> list[t.Any]:
 
 @contextlib.contextmanager
 def store_lock(shop: Workshop, job: Job) -> t.Iterator[None]:
-    """Be the only writer; check mode writes nothing, a lock included."""
+    """Hold the store lock; check mode writes nothing, so it takes none."""
     refuse_unsafe(shop.store)
     if job.check:
         yield

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fallback: Ollama's own pull in a one-off container like the stack's init, proven by us afterwards. Private."""
+"""The fallback: Ollama's own pull in a one-off container like the stack's init, verified afterwards. Private."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ for model in "$@"; do
   ollama pull "$model" >/tmp/pull.log 2>&1 || { tail -n 1 /tmp/pull.log; exit 1; }
 done
 """
-# What a container of the stack was told about the way to the registry.
+# Environment variables for the access to the registry.
 _INHERITED = ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _KINDS = (
     ("no_space", r"no space left on device"),
@@ -70,7 +70,7 @@ class PullEngine(Engine):
     """The Engine that also runs one container to its end."""
 
     def run_to_end(self, name: str, options: t.Mapping[str, t.Any], deadline: Deadline) -> tuple[int, str]:
-        """Exit code and output; the container is gone afterwards, one a killed run left behind too."""
+        """Exit code and output; removes the container afterwards, also one that a killed run left."""
         host_config = self._client.create_host_config(**options["host"])
         self._remove(name)
         with self._speaking():
@@ -95,7 +95,7 @@ class PullEngine(Engine):
 
 
 def container_options(init: t.Mapping[str, t.Any], models_dir: str, names: t.Sequence[str]) -> dict[str, t.Any]:
-    """A container like the init service's, with its image, network and way out, that pulls these models."""
+    """A container like the init service's, with its image, network and proxy, that pulls these models."""
     config, host = init["Config"], init["HostConfig"]
     told = dict(entry.split("=", 1) for entry in config.get("Env") or [] if "=" in entry)
     environment = {
@@ -133,7 +133,7 @@ def container_options(init: t.Mapping[str, t.Any], models_dir: str, names: t.Seq
 
 
 def kind_of_failure(output: str) -> str:
-    """Ollama's words for what went wrong as one of ours."""
+    """Map Ollama's error message to one of our kinds."""
     for kind, pattern in _KINDS:
         if re.search(pattern, output, re.IGNORECASE):
             return kind
@@ -143,7 +143,7 @@ def kind_of_failure(output: str) -> str:
 def ensure_pulled(
     shop: Workshop, job: Job, connect: t.Callable[[], PullEngine], project: str, init_service: str
 ) -> Outcome:
-    """As ensure_present, but what is missing or damaged comes by `ollama pull`."""
+    """Like ensure_present, but with `ollama pull` for what is missing or damaged."""
     outcome = Outcome()
     with store_lock(shop, job):
         states = _prove(shop, job)
@@ -183,12 +183,12 @@ def _modes(states: t.Sequence[ModelState]) -> list[Problem]:
 
 
 def _predict(state: ModelState, pinned: str | None) -> ModelState:
-    """What a pull would leave; which manifest comes, only the registry knows."""
+    """The state after a pull; the digest of an unpinned model is unknown."""
     return ModelState(state.name, pinned or state.digest, True, True)
 
 
 def _prove(shop: Workshop, job: Job) -> list[ModelState]:
-    """Every byte hashed, after it is on disk: `pull` itself syncs nothing and trusts any file of the right name."""
+    """Flush and hash all blobs: `pull` itself syncs nothing and trusts any file with the right name."""
     if not job.check:
         for state in look_at_all(shop.store, pinned(job), "size"):
             if state.manifest is not None:
@@ -233,7 +233,7 @@ def _pull(shop: Workshop, todo: t.Sequence[ModelState], engine: PullEngine, proj
 
 @contextlib.contextmanager
 def _damaged_aside(store: Store, todo: t.Sequence[ModelState]) -> t.Iterator[None]:
-    """Pull trusts what has the right name and stumbles over old partials; what it does not replace comes back."""
+    """Pull trusts any file with the right name and fails on old partials; what it does not replace is restored."""
     aside: dict[str, str] = {}
     for digest in sorted({digest for state in todo for digest in damaged(state.problems)}):
         path = store.blob_path(digest)

@@ -25,7 +25,7 @@ _DIGEST = re.compile(r"(?:sha256[:-])?([0-9a-fA-F]{64})")
 
 
 class NameInvalid(ValueError):
-    """A model name Ollama would not take; str() is a sentence for the operator."""
+    """A model name that Ollama does not accept; str() is a sentence for the operator."""
 
 
 class DigestInvalid(ValueError):
@@ -85,7 +85,7 @@ def parse_name(text: str) -> ModelName:
 
 
 def refuse_port(name: ModelName) -> None:
-    """NameInvalid for a port that no registry can have: Ollama takes it for a name, and fails as late as we would."""
+    """Raise NameInvalid for an invalid port, which Ollama would accept and only fail on later."""
     host, colon, port = name.host.partition(":")
     if colon and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
         raise NameInvalid(
@@ -106,7 +106,7 @@ def parse_digest(text: str) -> str:
 
 
 def same_model(one: str, other: str) -> bool:
-    """Whether two names mean one model; a name Ollama cannot parse equals nothing."""
+    """Whether two names mean the same model; a name that Ollama cannot parse equals nothing."""
     try:
         return parse_name(one).key == parse_name(other).key
     except NameInvalid:

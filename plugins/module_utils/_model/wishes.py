@@ -22,12 +22,12 @@ _KEYS = {"name", "digest", "warm"}
 
 
 class InputInvalid(ValueError):
-    """Options that cannot be meant; str() lists all that is wrong with them."""
+    """Invalid options; str() lists all mistakes."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted of one model while it serves."""
+    """What is wanted for one model."""
 
     name: ModelName
     digest: str | None = None

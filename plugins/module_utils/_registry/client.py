@@ -31,33 +31,33 @@ from .._model.manifest import MANIFEST_LIMIT
 from .._model.names import DEFAULT_HOST, ModelName
 from .logins import Login
 
-# What a registry may answer for a model: Ollama's own type, and what other registries store it as.
+# Media types for a model's manifest: Ollama's own, and that of other registries.
 MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
 )
 _TOKEN_LIMIT = 1024 * 1024
 _REDIRECTS = 5
-# Seconds between tries when a server answers 5xx or hangs up: 7 s in all, a restart of a registry.
+# Seconds between retries after HTTP 5xx or a closed connection: 7 s in total, enough for a restart of a registry.
 WAITS = (1.0, 2.0, 4.0)
 
 T = TypeVar("T")
 
 
 class RegistryError(Exception):
-    """What stood between us and a model; str() is a sentence for the operator."""
+    """A request to a registry failed; str() is a sentence for the operator."""
 
     kind = "registry"
 
 
 class Offline(RegistryError):
-    """No conversation was possible: name, route, port or patience ran out."""
+    """No connection: name, route, port or timeout."""
 
     kind = "offline"
 
 
 class Untrusted(RegistryError):
-    """The TLS certificate was not one we trust."""
+    """The TLS certificate is not trusted."""
 
     kind = "untrusted"
 
@@ -75,19 +75,19 @@ class NeedsNewerOllama(RegistryError):
 
 
 class ServerError(RegistryError):
-    """5xx or 429, after the bounded tries."""
+    """5xx or 429, after the retries."""
 
     kind = "server_error"
 
 
 class Cut(RegistryError):
-    """The other side hung up in the middle."""
+    """The server closed the connection early."""
 
     kind = "cut"
 
 
 class BadAnswer(RegistryError):
-    """An answer that is not what the protocol promises."""
+    """A response that violates the protocol."""
 
     kind = "bad_answer"
 
@@ -122,7 +122,7 @@ class NoSpace(RegistryError):
 
 @dataclass(frozen=True)
 class Access:
-    """How registries may be reached, and as whom."""
+    """How to reach registries, and with which logins."""
 
     mirror: str | None = None
     insecure: bool = False
@@ -133,7 +133,7 @@ class Access:
 
 
 class Deadline:
-    """The moment at which everything must be over."""
+    """The time at which everything must be done."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
@@ -183,13 +183,13 @@ class Challenge:
 
 
 def shown(url: str) -> str:
-    """A URL fit for people: what signs a request stays out of messages."""
+    """A URL for messages, without credentials or signatures."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """What two URLs must share for credentials to go to both."""
+    """Two URLs with the same origin may get the same credentials."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     return (parts.scheme, (parts.hostname or "").lower(), port)
@@ -201,9 +201,9 @@ def is_at(host: str, url: str) -> bool:
 
 
 def base_url(name: ModelName, access: Access) -> str:
-    """Where a model's registry answers; a mirror stands in for the default registry only."""
+    """Base URL of a model's registry; a mirror replaces the default registry only."""
     if name.host.lower() != DEFAULT_HOST:
-        # Where there is a mirror, it alone is meant to be insecure.
+        # With a mirror, insecure applies to the mirror only.
         return f"{'http' if access.insecure and access.mirror is None else 'https'}://{name.host}"
     if access.mirror is None:
         return f"https://{DEFAULT_HOST}"
@@ -212,7 +212,7 @@ def base_url(name: ModelName, access: Access) -> str:
 
 
 def check_mirror(url: str, insecure: bool) -> None:
-    """Refuse a mirror we could not, or should not, speak to."""
+    """Refuse an invalid or insecure mirror URL."""
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadAnswer(f"mirror {url.rpartition('@')[2]!r} is not a URL; write https://host[:port][/path]")
@@ -229,7 +229,7 @@ def check_mirror(url: str, insecure: bool) -> None:
 
 
 def next_hop(url: str, location: str | None) -> str:
-    """Where a redirect leads, refused unless it is as safe as where we are."""
+    """The target of a redirect, refused if it is less secure."""
     if not location:
         raise BadAnswer(f"{shown(url)} returned a redirect without a Location header")
     try:
@@ -250,7 +250,7 @@ def next_hop(url: str, location: str | None) -> str:
 
 
 def read_challenge(header: str | None) -> Challenge | None:
-    """Parse WWW-Authenticate; None when it asks for nothing we can give."""
+    """Parse WWW-Authenticate; None if the scheme is not supported."""
     match = re.match(r"\s*(bearer|basic)\b(.*)", header or "", re.IGNORECASE | re.DOTALL)
     if match is None:
         return None
@@ -263,7 +263,7 @@ def read_challenge(header: str | None) -> Challenge | None:
     )
 
 
-# What OpenSSL says where a certificate is not signed by anybody it was told of; all else is wrong in the certificate.
+# OpenSSL's codes for an unknown CA; for all others the certificate itself is wrong.
 _UNKNOWN_AUTHORITY = (2, 7, 18, 19, 20, 21)
 
 
@@ -277,7 +277,7 @@ def _explain_certificate(error: ssl.SSLCertVerificationError, where: str, ca_pat
 
 
 def explain_failure(error: Exception, url: str, patience: float, ca_path: str | None = None) -> RegistryError:
-    """Turn what urllib raises into one of our sentences."""
+    """Turn an exception of urllib into one of our errors."""
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     where = "{}://{}".format(*urlsplit(shown(url))[:2])
     if isinstance(reason, UnicodeError):
@@ -290,7 +290,7 @@ def explain_failure(error: Exception, url: str, patience: float, ca_path: str | 
         return _explain_certificate(reason, where, ca_path)
     if isinstance(reason, ConnectionRefusedError):
         return Offline(f"connection to {where} refused; is the registry running on that port?")
-    # OpenSSL has errors of its own for a connection that ends in the middle.
+    # OpenSSL has its own errors for a connection that is closed early.
     if isinstance(reason, (http.client.HTTPException, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return Cut(f"{where} closed the connection before the response was complete")
     if isinstance(reason, ssl.SSLError):
@@ -303,7 +303,7 @@ def explain_failure(error: Exception, url: str, patience: float, ca_path: str | 
 
 
 def judge_status(status: int, url: str, what: str) -> None:
-    """Raise unless the answer carries what was asked for."""
+    """Raise unless the response has the requested content."""
     where = shown(url)
     if status in (200, 206):
         return
@@ -322,12 +322,12 @@ def judge_status(status: int, url: str, what: str) -> None:
 
 
 def is_ill(status: int) -> bool:
-    """Whether the server may answer otherwise in a moment."""
+    """Whether a retry may succeed."""
     return status >= 500 or status == 429
 
 
 def _split(url: str) -> SplitResult | None:
-    """Split a URL, None when it is none: a bad port or bracket only shows when asked for."""
+    """Split a URL, None if it is invalid: a bad port or bracket only raises on access."""
     if re.fullmatch(r"[!-~]+", url) is None:
         return None
     try:
@@ -339,7 +339,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 class _Clocked(io.RawIOBase):
-    """What comes from a socket, none of it after a moment: the socket's own time-out starts anew with every byte."""
+    """Reads from a socket with a deadline: the socket's own timeout starts again with every byte."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock = sock
@@ -348,7 +348,7 @@ class _Clocked(io.RawIOBase):
         self._until = None if self._patience is None else time.monotonic() + self._patience
 
     def stop(self) -> None:
-        """From here on each read has the socket's time-out again."""
+        """From here on each read has the socket's own timeout."""
         self._until = None
 
     def readable(self) -> bool:
@@ -372,7 +372,7 @@ class _Clocked(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """Its status and headers must come within one time-out, a proxy's included; its body goes by the reader's clock."""
+    """Status and headers, also those of a proxy, must arrive within one timeout; the body has the reader's limits."""
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
@@ -407,14 +407,14 @@ class _SecureHandler(urllib.request.HTTPSHandler):
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """Where an answer points is ours to judge."""
+    """Redirects are checked by next_hop."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 class RegistryClient:
-    """One registry, spoken to under one deadline."""
+    """A client for one registry, with one deadline."""
 
     def __init__(
         self,
@@ -424,7 +424,7 @@ class RegistryClient:
     ) -> None:
         self.access = access
         self.deadline = deadline
-        # A silent connection is made anew at half time, before the whole counts as stalled.
+        # A silent connection is replaced after half the time, before the download counts as stalled.
         self.patience = stall_timeout / 2
         self.waits = WAITS
         # Authorization header by origin; workers share it, and a dict item is replaced atomically.
@@ -438,12 +438,12 @@ class RegistryClient:
         context: ssl.SSLContext = make_context()
         ca_path = self.access.ca_path
         if ca_path is not None:
-            # Added to the public ones, as a registry of one's own may point to blobs elsewhere.
+            # In addition to the public CAs, as a private registry may redirect to blobs elsewhere.
             try:
                 context.load_verify_locations(cafile=ca_path)
             except (OSError, ssl.SSLError) as error:
                 raise Untrusted(f"ca_path {ca_path} contains no usable certificates: {error}") from error
-            # Python 3.13 asks of an authority what many a private one, which Docker and Ollama take, does not have.
+            # Python 3.13 requires extensions that many private CAs, which Docker and Ollama accept, do not have.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
 
@@ -478,7 +478,7 @@ class RegistryClient:
         return raw
 
     def _read_all(self, answer: Answer, limit: int, what: str) -> bytes:
-        """A small body, whole or not at all."""
+        """A small body, complete or an error."""
         refuse_encoding(answer, what)
         raw = bytearray()
         until = time.monotonic() + 2 * self.patience
@@ -498,7 +498,7 @@ class RegistryClient:
         return bytes(raw)
 
     def read(self, answer: Answer, amount: int) -> bytes:
-        """What has arrived of a body, b"" at its end."""
+        """What has arrived of the body, b"" at its end."""
         try:
             return answer.body.read1(amount)
         except (OSError, http.client.HTTPException) as error:
@@ -514,7 +514,7 @@ class RegistryClient:
             raise explain_failure(error, answer.url, self.patience) from error
 
     def patiently(self, action: Callable[[], T]) -> T:
-        """Try again, a bounded number of times, after what may pass by itself."""
+        """Retry a limited number of times after temporary errors."""
         for wait in self.waits:
             try:
                 return action()
@@ -527,7 +527,7 @@ class RegistryClient:
         self.deadline.check()
 
     def follow(self, url: str, headers: dict[str, str]) -> tuple[Answer, str]:
-        """Get a URL of the registry, going where it points; also returns where that was."""
+        """Get a URL of the registry and follow redirects; also returns the final URL."""
         home = origin(url)
         for _hop in range(_REDIRECTS + 1):
             answer = self.get(url, headers, home)
@@ -538,7 +538,7 @@ class RegistryClient:
         raise BadAnswer(f"{shown(url)}: too many redirects (more than {_REDIRECTS})")
 
     def get(self, url: str, headers: dict[str, str], home: tuple[str, str, int]) -> Answer:
-        """One request; only the registry's own origin sees who we are."""
+        """One request; credentials go to the registry's own origin only."""
         if origin(url) != home:
             return self.exchange(url, headers)
         answer = self.exchange(url, {**headers, **self._identity(home)})
@@ -555,7 +555,7 @@ class RegistryClient:
         return {"Authorization": known} if known else {}
 
     def _authorize(self, challenge: Challenge, url: str) -> bool:
-        """Learn what to send to the origin of url; False when we have nothing it would take."""
+        """Get the credentials for the origin of url; False if there are none to try."""
         home = origin(url)
         if challenge.scheme == "bearer":
             self._authorization[home] = "Bearer " + self._token(challenge, url)
@@ -570,14 +570,14 @@ class RegistryClient:
         return next((login for login in self.access.logins if is_at(login.host, url)), None)
 
     def _basic(self, registry: str, asking: str) -> str | None:
-        """What a registry's login says at the URL that asks; None where it must not be told."""
+        """The Authorization header for the URL that asks; None if the login must not be sent there."""
         login = self._login(registry)
         if login is None or not (is_at(login.host, asking) or is_at(login.token_host, asking)):
             return None
         return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
 
     def _token(self, challenge: Challenge, url: str) -> str:
-        """Ask the realm for a token: as whom the registry's login allows, else as nobody."""
+        """Request a token from the realm, with the registry's login if it may be sent there."""
         where = f"the token service of {shown(url)}"
         parts = _split(challenge.realm)
         if parts is None or not parts.hostname or "@" in parts.netloc:
@@ -602,7 +602,7 @@ class RegistryClient:
         return read_token(raw, where)
 
     def exchange(self, url: str, headers: dict[str, str]) -> Answer:
-        """One request, one answer, whatever its status; never goes elsewhere by itself."""
+        """One request and its response, whatever the status; does not follow redirects."""
         self.deadline.check()
         patience = min(self.patience, self.deadline.left())
         try:
@@ -610,14 +610,14 @@ class RegistryClient:
             response = self._opener.open(urllib.request.Request(url, headers=told), timeout=patience)
         except urllib.error.HTTPError as error:
             return Answer(url, error.code, error.headers, error)
-        # Python encodes the name of a host itself, before anybody looks it up.
+        # Python encodes the host name itself before resolving it.
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise explain_failure(error, url, patience, self.access.ca_path) from error
         return Answer(url, response.status, response.headers, response)
 
 
 class BlobSource:
-    """Where one blob's bytes come from: the registry, or wherever it pointed us, found once."""
+    """Source of one blob: the registry or the target of its redirect, which is kept."""
 
     def __init__(self, client: RegistryClient, url: str, size: int) -> None:
         self.client = client
@@ -626,12 +626,12 @@ class BlobSource:
         self._final: str | None = None
 
     def open(self, start: int, end: int) -> tuple[Answer, int]:
-        """Ask for bytes [start, end); also returns the offset at which the answer begins."""
+        """Request bytes [start, end); also returns the offset at which the response starts."""
         headers = {"Range": f"bytes={start}-{end - 1}"}
         answer = None
         if self._final is not None:
             answer = self.client.get(self._final, headers, origin(self.url))
-            # A signed address runs out in the middle of a long download: ask for a new one.
+            # A signed URL may expire during a long download: request a new one.
             if answer.status not in (200, 206) and answer.status < 500:
                 answer.close()
                 answer = None
@@ -671,7 +671,7 @@ class BlobSource:
 
 
 def refuse_encoding(answer: Answer, what: str) -> None:
-    """Bytes must arrive as they are stored: a digest is over those, and gzip can hide a bomb."""
+    """The body must not be compressed: the digest is that of the stored bytes, and gzip could be a bomb."""
     encoding = (answer.headers.get("Content-Encoding") or "identity").lower()
     if encoding != "identity":
         raise BadAnswer(
@@ -681,7 +681,7 @@ def refuse_encoding(answer: Answer, what: str) -> None:
 
 
 def read_token(raw: bytes, where: str) -> str:
-    """The token in a token service's answer."""
+    """The token in a token service's response."""
     try:
         answer: Any = json.loads(raw)
     except ValueError:

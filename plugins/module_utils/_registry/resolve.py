@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a registry has under a model's name now, compared with what was meant. Private to this collection."""
+"""What a registry has for a model's name now, compared with what is wanted. Private to this collection."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from .client import (
     check_mirror,
 )
 
-# How registries say that they serve no manifest by its digest.
+# Errors of registries that do not serve manifests by digest.
 _NOT_BY_DIGEST = (NotFound, BadAnswer, BadManifest, ServerError, Unauthorized)
 
 
 def read_access(params: t.Mapping[str, t.Any]) -> Access:
-    """How a module's options let a registry be reached."""
+    """A module's options for the access to registries."""
     return Access(
         mirror=params["mirror"],
         insecure=params["insecure"],
@@ -47,7 +47,7 @@ def read_access(params: t.Mapping[str, t.Any]) -> Access:
 
 
 def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
-    """Everything about those options that cannot be."""
+    """All mistakes in those options."""
     mistakes = [f"registries: {mistake}" for mistake in logins.find_mistakes(params["registries"])]
     if params["mirror"] is not None:
         try:
@@ -63,7 +63,7 @@ def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
 
 
 def fetch_manifest(client: RegistryClient, name: ModelName, pinned: str | None = None) -> Manifest:
-    """The manifest the registry has under a name, or with a pin exactly that one."""
+    """The registry's manifest for a name, or with a pin exactly that one."""
     try:
         manifest = _read_manifest(client, name)
     except NotFound as error:
@@ -80,7 +80,7 @@ def fetch_manifest(client: RegistryClient, name: ModelName, pinned: str | None =
 
 
 def _fetch_by_digest(client: RegistryClient, name: ModelName, pinned: str, why_not_by_tag: RegistryError) -> Manifest:
-    """What a tag has left, a registry may still keep."""
+    """A registry may still have a manifest that no tag refers to."""
     try:
         manifest = _read_manifest(client, name, pinned)
     except _NOT_BY_DIGEST:
@@ -105,7 +105,7 @@ def _read_manifest(client: RegistryClient, name: ModelName, reference: str = "")
 
 
 def ask_upstream(client: RegistryClient, name: ModelName, known: str | None) -> dict[str, t.Any]:
-    """Whether the name still means the known manifest; nothing but the registry's manifest is read."""
+    """Whether the tag still refers to the known manifest; only the registry's manifest is read."""
     found = None
     try:
         found = fetch_manifest(client, name).digest

@@ -26,19 +26,19 @@ Exchange = t.Callable[[str, str, t.Optional[bytes], float], "tuple[int, bytes]"]
 
 
 class ApiError(Exception):
-    """Ollama did not answer as it should; str() says how, in words."""
+    """A request to Ollama failed; str() says how."""
 
 
 class ApiRefused(ApiError):
-    """Nothing listens there, or the connection broke."""
+    """Connection refused or broken."""
 
 
 class ApiTimeout(ApiError):
-    """No whole answer inside the deadline."""
+    """No complete response before the deadline."""
 
 
 class ApiNotJson(ApiError):
-    """An answer, but not Ollama's JSON."""
+    """A response that is not Ollama's JSON."""
 
 
 class ApiStatus(ApiError):
@@ -51,7 +51,7 @@ class ApiStatus(ApiError):
 
 
 class OllamaApi:
-    """Ollama at one address; exchange is how a request gets there."""
+    """Ollama at one address; exchange sends a request."""
 
     def __init__(self, exchange: Exchange, timeout: float = 10) -> None:
         self._exchange = exchange
@@ -65,7 +65,7 @@ class OllamaApi:
         return version
 
     def tags(self) -> list[dict[str, t.Any]]:
-        """The models the server lists (their weights it never looked at)."""
+        """The models that the server lists (it does not check their weights)."""
         return self._models("/api/tags")
 
     def ps(self) -> list[dict[str, t.Any]]:
@@ -73,11 +73,11 @@ class OllamaApi:
         return self._models("/api/ps")
 
     def show(self, name: str) -> dict[str, t.Any]:
-        """What the server read from a model's header; fails on truncated or missing weights."""
+        """What the server reads from a model's header; fails on truncated or missing weights."""
         return self._ask("POST", "/api/show", {"model": name})
 
     def generate_one_token(self, name: str, within: float) -> float:
-        """Have one token generated; the seconds it took.
+        """Generate one token; returns the seconds it took.
 
         Sends num_predict, a sampling option, and nothing of the runner's: another num_ctx or a
         keep_alive would reload the resident model or change its pin.
@@ -137,7 +137,7 @@ def over_http(base_url: str) -> Exchange:
 
 
 class _Cut(threading.Timer):
-    """Cuts a connection at its deadline, whatever its other end is doing."""
+    """Closes a connection at its deadline, whatever the server does."""
 
     def __init__(self, connection: http.client.HTTPConnection, within: float) -> None:
         super().__init__(within, self._cut)
@@ -147,7 +147,7 @@ class _Cut(threading.Timer):
 
     def _cut(self) -> None:
         self.fired = True
-        # Gone already when the answer came in this very moment.
+        # The socket may already be closed if the response has just arrived.
         with contextlib.suppress(OSError, AttributeError):
             self._connection.sock.shutdown(socket.SHUT_RDWR)
 

@@ -24,12 +24,12 @@ class NoStore(Exception):
 
 
 class NoVolume(NoStore):
-    """It cannot be, for its volume was never made."""
+    """The volume does not exist."""
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that is known of the wanted models after one look."""
+    """The state of the wanted models after one look."""
 
     states: tuple[ModelState, ...]
     survey: Survey
@@ -69,12 +69,12 @@ def assess_models(
     gpu: bool | None = None,
     context_length: int | None = None,
 ) -> Assessment:
-    """What disk and server say of the wanted models; observe is how the server is asked, None not to."""
+    """The wanted models on disk and in the server; observe asks the server, None skips it."""
     store = Store(models_dir)
     states = look_at_all(store, [(wish.name, wish.digest) for wish in wishes], verify, receipts)
     healthy: Fact = {}
     if observe is not None:
-        # What serves must be what lies on the disk, wanted digest or not.
+        # The server must use what is on the disk, whether it is the wanted digest or not.
         served = [replace(wish, digest=state.digest) for wish, state in zip(wishes, states)]
         healthy = judge_health(observe(served), served, answer_within, gpu, context_length)
     return Assessment(tuple(states), store.survey(), healthy, store.models_dir)
@@ -83,7 +83,7 @@ def assess_models(
 def observer(
     engine: Engine | None, why_no_engine: str, project: str, service: str, answer_within: float
 ) -> t.Callable[[t.Sequence[Wish]], Observation]:
-    """How assess_models asks the server of one Compose service, an Engine that is away included."""
+    """How assess_models asks the server of one Compose service; also handles a missing Engine."""
 
     def observe(wishes: t.Sequence[Wish]) -> Observation:
         if engine is None:
@@ -94,7 +94,7 @@ def observer(
 
 
 def connect(docker_host: str) -> tuple[Engine | None, str]:
-    """The Engine, or why there is none: a store can be read without one."""
+    """The Engine, or why it is not available: a store can be read without one."""
     try:
         return Engine(docker_host), ""
     except EngineError as error:
@@ -124,7 +124,7 @@ def plain_model(state: ModelState) -> Fact:
 
 
 def plain_survey(assessment: Assessment) -> Fact:
-    """A module's `store`: what lies there beside whole models."""
+    """A module's `store`: what is there besides complete models."""
     survey = assessment.survey
     return {
         "models_dir": assessment.models_dir,
@@ -143,7 +143,7 @@ def unmet_expectations(assessment: Assessment, expect: t.Collection[str]) -> lis
     if "healthy" in expect:
         return unmet + [f"{one['subject']} is not healthy: {one['found']}; {one['action']}" for one in problems]
     if "pinned" in expect:
-        # Nothing but a running server knows what it pinned: whatever hides that is unmet as well.
+        # Only a running server knows what is pinned: if it cannot be asked, the expectation is not met.
         blind = ("engine", "no_container", "not_running", "api")
         kinds = (*blind, "not_listed", "not_loaded", "not_pinned")
         unmet += [

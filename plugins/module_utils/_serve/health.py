@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the stack's Ollama answers with the wanted models: one judgement (pure) and one probe. Private."""
+"""Whether the stack's Ollama answers with the wanted models: a pure judgement and a probe. Private."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .api import (
 
 # "For ever" is the largest duration Go knows, about the year 2318; never a fixed date.
 _FOR_EVER = 2200
-# Below this share of one core a server that keeps a request waiting is stuck, not at work.
+# Below this share of one core a server that keeps a request waiting is stuck, not busy.
 _AT_WORK = 0.2
 # A container this close to a limit without swap is one request away from being killed.
 _NEARLY_FULL = 0.95
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything seen of a serving Ollama, before anybody judges it."""
+    """Everything observed about a running Ollama."""
 
     engine_error: str = ""
     container: Container | None = None
@@ -67,7 +67,7 @@ def judge_health(
     gpu: bool | None = None,
     context_length: int | None = None,
 ) -> Fact:
-    """The module's `healthy`: ok, the facts, what makes it unhealthy (problems), what is only odd (warnings).
+    """The module's `healthy`: ok, the facts, what makes it unhealthy (problems), other findings (warnings).
 
     gpu None means: expected when the container declares one.
     """
@@ -100,7 +100,7 @@ def judge_health(
 
 
 def problem(kind: str, subject: str, found: str, action: str) -> Fact:
-    """One reason, in the shape every reader of `healthy` knows."""
+    """One problem, in the format of `healthy`."""
     return {"kind": kind, "subject": subject, "found": found, "action": action}
 
 
@@ -269,7 +269,7 @@ def _ask(engine: Engine, seen: Observation, wishes: t.Sequence[Wish], answer_wit
 
 
 def reach(engine: Engine, container: Container) -> tuple[OllamaApi, str]:
-    """The API of a running container and its version: at an address of its own, else from inside."""
+    """The API of a running container and its version: at the container's address, else by exec."""
     failure: Exception = ApiError("the container has no IP address")
     for address in container.addresses.values():
         api = OllamaApi(over_http(f"http://{address}:{PORT}"), _REACH_SECONDS)

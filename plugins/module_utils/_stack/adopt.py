@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a backend that a person set up would lose when the role takes it over. Pure and private to this collection."""
+"""What a backend that was set up by hand would lose by adoption. Pure and private to this collection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
 
 
 def parts_of(document: Document) -> dict[str, t.Any]:
-    """The parts of a compose file's backend as Compose reads it, each under the name an operator would call it by."""
+    """The settings of a compose file's backend as Compose reads it, each by a name that operators know."""
     parts: dict[str, t.Any] = {}
     for key, value in ((document.get("services") or {}).get(BACKEND) or {}).items():
         if key in _GIVEN or value in (None, [], {}):
@@ -38,13 +38,13 @@ def parts_of(document: Document) -> dict[str, t.Any]:
 
 
 def find_losses(old: Document, new: Document) -> list[str]:
-    """Names of what the old backend has and the new one lacks or has otherwise."""
+    """Names of the old backend's settings that the new one lacks or changes."""
     have = parts_of(new)
     return [name for name, value in parts_of(old).items() if name not in have or have[name] != value]
 
 
 def find_refusals(old: Document, new: Document, without: t.Sequence[str], where: str) -> list[str]:
-    """Why the new backend must not take the old one's place yet; values are never told, for they may be secrets."""
+    """Why the new backend must not replace the old one yet; values are never shown, as they may be secrets."""
     known = parts_of(old)
     lost = [name for name in find_losses(old, new) if name not in without]
     unknown = [name for name in without if name not in known]
@@ -65,7 +65,7 @@ def find_refusals(old: Document, new: Document, without: t.Sequence[str], where:
 
 
 def unreadable(where: str, why: str) -> str:
-    """The refusal of an old file that Compose does not read; what it quotes may be a secret and is left out."""
+    """The refusal if Compose cannot read the old file; quoted parts of its error may be secrets and are left out."""
     return (
         f"cannot tell what the backend in {where} would lose: Compose cannot read the file"
         f" ({_QUOTED.sub('...', why)}): fix it until `docker compose config` accepts it, or remove the old containers"
@@ -84,7 +84,7 @@ def _name(key: str, one: t.Any) -> str:
 
 
 def _plain(key: str, name: str, one: t.Any, document: Document) -> t.Any:
-    """A part without how it was written: the same volume, network or file under another key is the same."""
+    """A normalized setting: the same volume, network or file under another key is the same."""
     if key == "networks":
         return {**(one or {}), "name": _real_name(document, "networks", name)}
     if not isinstance(one, dict):

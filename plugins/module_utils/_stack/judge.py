@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judges a stack: what Compose wants against what the host shows. Pure and private to this collection."""
+"""Compares a stack as Compose reads it with the host. Pure and private to this collection."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .._store.inspect import ModelState
 from .._store.receipts import CHANGED
 from .preflight import sized
 
-# A compose file that begins so was written by the role.
+# A compose file that starts with this was written by the role.
 HEADER = "# Managed by archiv.ollama"
 
-# Services whose container may be restarted to mend it: they hold no data. Any other is only reported.
+# Services whose containers may be restarted: they have no data. Others are only reported.
 STATELESS = ("backend", "ollama", "ollama-model-init", "ollama-warm")
 BACKEND = "backend"
 KEEPER = "ollama-warm"
 SERVER = "ollama"
 
-# What the verdict tells of a container.
+# What the verdict shows of a container.
 SHOWN = ("name", "service", "state", "health", "exit_code", "started")
 
 _LABEL = "com.docker.compose."
 
-# What mends a reason, in words that are true of a run that only looks as well. With `wait` nothing is touched, with
+# What is done about a reason, in words that also fit a run that only looks. With `wait` nothing is changed, with
 # `prove` nothing is wrong.
 ACTIONS = {
     "write": "deploy will write it",
@@ -50,7 +50,7 @@ ACTIONS = {
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that is not as wanted, why that is so, and what mends it."""
+    """One difference from the inventory, why, and what is done about it."""
 
     kind: str
     subject: str
@@ -71,7 +71,7 @@ class File:
     sha256: str = ""
     mode: str = ""
     ours: bool = True
-    # The uids; None where anybody may own it.
+    # The uids; None if any owner is fine.
     wanted_owner: int | None = None
     owner: int | None = None
 
@@ -87,7 +87,7 @@ class Service:
     one_shot: bool = False
     published: bool = False
     memory: int = 0
-    # Services that it is to be started again with, as `restart: true` of its depends_on says.
+    # Services with which it is restarted, from `restart: true` in its depends_on.
     restarts_with: tuple[str, ...] = ()
     # More names that it has on a network.
     aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -113,7 +113,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class NetworkSeen:
-    """A network that is there."""
+    """A network that exists."""
 
     id: str
     internal: bool
@@ -133,7 +133,7 @@ class Container:
     compose_version: str = ""
     # The platform manifest it runs, or the image's id where the Engine keeps no manifests.
     image: str = ""
-    # Where its project's files really lie, as Compose lists them, and from where it read them.
+    # The real paths of its project's files, as Compose lists them, and its project folder.
     config_files: str = ""
     working_dir: str = ""
     env_files: str = ""
@@ -142,18 +142,18 @@ class Container:
     # The names it has on each of them.
     aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     memory: int = 0
-    # Secrets that it was started with and that are others by now.
+    # Secrets that have changed since it was started.
     outdated: tuple[str, ...] = ()
-    # Whose process it runs, where secrets make that count.
+    # The uid of its process, if there are secrets.
     uid: int | None = None
 
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything one look at a host brought home."""
+    """Everything that one look at a host found."""
 
     files: tuple[File, ...] = ()
-    # Where the first of them, the compose file, really lies.
+    # The real path of the first of them, the compose file.
     compose_file: str = ""
     # Why there is no answer from the Engine or from Compose; "" where there is one.
     engine_missing: str = ""
@@ -161,27 +161,27 @@ class Observation:
     compose_version: str = ""
     wanted: Wanted = field(default_factory=Wanted)
     containers: tuple[Container, ...] = ()
-    # By name; an image or network that is not there is absent. An image is all that a container of it may run.
+    # By name; missing images and networks are absent. An image is the set of what its containers may run.
     images: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     networks: t.Mapping[str, NetworkSeen] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
-    # Where the models lie on the host, or "" where nobody knows (yet).
+    # Where the models are on the host, or "" if unknown.
     models_dir: str = ""
     store_problem: str = ""
-    # What was planted in it and is left alone.
+    # Unexpected files in it, which are left alone.
     strange: tuple[str, ...] = ()
-    # Why the wanted models cannot be meant; the preflight says it in the inputs' own names.
+    # What is wrong with the wanted models; the preflight reports it with the names of the inputs.
     models_problem: str = ""
     models: tuple[ModelState, ...] = ()
-    # Bytes of blobs that no model uses, and bytes free where they lie; None where nobody could say.
+    # Bytes of blobs that no model uses, and free bytes on their file system; None if unknown.
     unreferenced: int | None = None
     free: int | None = None
-    # What judge_health said; {} when nobody could ask.
+    # The result of judge_health; {} if the server could not be asked.
     healthy: t.Mapping[str, t.Any] = field(default_factory=dict)
 
 
 def judge_stack(seen: Observation) -> list[Reason]:
-    """Every reason why the host is not as wanted; none means clean."""
+    """Every difference from the inventory; none means clean."""
     reasons = _judge_files(seen)
     if seen.engine_missing:
         return [*reasons, Reason("engine_missing", "Docker", seen.engine_missing, "ask")]
@@ -216,7 +216,7 @@ def find_orphans(seen: Observation) -> list[str]:
 
 
 def find_foreign(seen: Observation) -> list[str]:
-    """What a person made and a first deploy would take over: files without our header, and
+    """What was created by hand and a first deploy would take over: files without our header, and
     containers of the project started from a file that is not ours."""
     foreign = [f"{file.path} is not managed by archiv.ollama" for file in seen.files if not file.ours]
     if not foreign and (not seen.files or seen.files[0].sha256):
@@ -229,13 +229,13 @@ def find_foreign(seen: Observation) -> list[str]:
 
 
 def find_adopted(seen: Observation) -> Container | None:
-    """The backend of a stack that a person made; None where there is none to take over."""
+    """The backend of a stack that was set up by hand; None if there is none to adopt."""
     foreign = bool(find_foreign(seen))
     return next((item for item in seen.containers if foreign and item.service == BACKEND), None)
 
 
 def find_wrong_networks(seen: Observation) -> list[str]:
-    """Networks that are there and internal though they must not be, or the other way round."""
+    """Networks that are internal although they must not be, or the other way round."""
     wanted = seen.wanted.networks
     return [name for name in wanted if name in seen.networks and seen.networks[name].internal != wanted[name].internal]
 
@@ -248,11 +248,11 @@ def write_verdict(
     refusals: t.Sequence[str],
     after_start: bool = False,
 ) -> dict[str, t.Any]:
-    """What the module returns: the verdict for tasks, and the same in lines for a person."""
+    """The module's result: the verdict for tasks, and the same as text."""
     unproven = [reason for reason in reasons if reason.action == "prove"]
     reasons = [reason for reason in reasons if reason.action != "prove"]
     recreated = find_recreations(seen, reasons)
-    # What is made anew needs neither.
+    # Recreated containers need neither.
     gone = {item.name for item in seen.containers if item.service in recreated}
     return {
         "clean": not reasons,
@@ -297,7 +297,7 @@ def _write_report(
 ) -> list[str]:
     return [
         f"{project} differs from the inventory:" if reasons else f"{project} matches the inventory",
-        # Where the deploy itself tells what it did not bring about, there is none to come.
+        # At the end of a deploy, no further deploy is announced.
         *(f"- {reason.subject}: {reason.why}" if after_start else f"- {reason}" for reason in reasons),
         *(f"- {reason}" for reason in unproven),
         *(f"{name} | {line}" for name, lines in logs.items() for line in lines),
@@ -305,7 +305,7 @@ def _write_report(
 
 
 def find_notes(seen: Observation) -> list[str]:
-    """What a person should know although nothing is done about it."""
+    """What the operator should know although nothing is done about it."""
     left = [f"not in the compose file, left alone: {orphan}" for orphan in find_orphans(seen)]
     owners = {file.wanted_owner for file in seen.files} - {None}
     left += [
@@ -319,7 +319,7 @@ def find_notes(seen: Observation) -> list[str]:
 
 
 def find_restarts(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Containers that only a restart mends; a problem of a model is one of its server."""
+    """Containers that must be restarted; a problem of a model is one of its server."""
     services = {
         reason.subject if reason.subject in seen.wanted.services else SERVER
         for reason in reasons
@@ -329,7 +329,7 @@ def find_restarts(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
 
 
 def find_suspects(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Containers whose last words may tell why they do not run as they should."""
+    """Containers whose logs may show why they do not run properly."""
     kinds = ("container_stopped", "container_restarting", "container_unhealthy", "one_shot_failed", "api", "no_answer")
     subjects = {reason.subject for reason in reasons if reason.kind in kinds}
     if any(reason.kind == "not_loaded" for reason in reasons):
@@ -338,7 +338,7 @@ def find_suspects(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
 
 
 def find_rebuilds(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
-    """Networks to be made anew, and which of the project's containers hang on them."""
+    """Networks to be recreated, and the project's containers on them."""
     return [
         {
             "name": reason.subject,
@@ -356,7 +356,7 @@ def find_rebuilds(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[s
 
 
 def find_connections(seen: Observation, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
-    """Running containers to be put on a network again: Compose (2.26.1) does not look after that."""
+    """Running containers to be reconnected to a network: Compose (2.26.1) does not do that."""
     services = {reason.subject for reason in reasons if reason.action == "connect"}
     return [
         {
@@ -377,27 +377,27 @@ def _names_on(network: str, container: Container, aliases: t.Mapping[str, tuple[
 
 
 def find_recreations(seen: Observation, reasons: t.Sequence[Reason]) -> list[str]:
-    """Services that Compose is made to recreate: that it finds them changed as well is not assumed."""
+    """Services that Compose must recreate, whether it finds them changed or not."""
     services = {reason.subject for reason in reasons if reason.action == "recreate"}
-    # Compose starts these again with the others, but only where it was asked for both.
+    # Compose restarts these with the others, but only if both are given.
     while more := {item.name for item in seen.wanted.services.values() if services & {*item.restarts_with}} - services:
         services |= more
     return sorted(services)
 
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
-    """Whether looking again makes sense; after a start also for what may yet come up by itself."""
+    """Whether to look again; after a start also for what may still come up."""
     passing = ("wait", "prove", "restart", "start") if after_start else ("wait", "prove")
     return all(reason.action in passing for reason in reasons)
 
 
 def is_clean(reasons: t.Sequence[Reason]) -> bool:
-    """Whether all is as wanted: bytes that nobody has hashed lately are no fault of theirs."""
+    """Whether everything matches: models that were not hashed recently do not count."""
     return all(reason.action == "prove" for reason in reasons)
 
 
 def age_of(seen: Observation, now: float) -> float:
-    """Seconds since a running container was started last; none that runs is as old as can be."""
+    """Seconds since the latest start of a running container; very large if none runs."""
     starts = [_moment(item.started) for item in seen.containers if item.state == "running"]
     return now - max(starts, default=0.0)
 
@@ -438,7 +438,7 @@ def _judge_networks(seen: Observation) -> list[Reason]:
             why = "network does not exist"
             reasons.append(Reason("network_missing", name, why, "create"))
         elif name in find_wrong_networks(seen):
-            # Compose 2.26.1 leaves an existing network as it is and says nothing.
+            # Compose 2.26.1 silently keeps an existing network.
             why = "network is not internal" if network.internal else "network is internal and must not be"
             action = "rebuild" if network.plain else "ask"
             reasons.append(Reason("network_internal", name, why, action))
@@ -467,25 +467,25 @@ def _judge_configuration(service: Service, container: Container, seen: Observati
         why = f"tag {service.image} now points to a different image than the running container"
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
     if not reasons and container.memory != service.memory:
-        # `docker update` changes it behind Compose's back, and the hash stays.
+        # `docker update` changes it without Compose, and the hash stays the same.
         why = f"memory limit is {_limit(container.memory)}, expected {_limit(service.memory)}"
         reasons.append(Reason("limit_changed", service.name, why, _renew(service)))
     recreated = any(reason.action == "recreate" for reason in reasons)
     if container.outdated and not recreated:
-        # A mount keeps the file it was made of, and Compose does not look into it.
+        # A mount keeps the file it was created from, and Compose does not compare its content.
         why = f"still runs with the old value of secret {', '.join(container.outdated)}"
         reasons.append(Reason("secret_rotated", service.name, why, "restart" if service.name in STATELESS else "ask"))
     for network in service.networks:
         if container.state == "running" and network not in container.networks and not recreated:
             if network not in seen.networks and service.name in STATELESS:
-                # Compose makes the network, after which there is nobody left to connect.
+                # Compose creates the network, but does not connect running containers.
                 why = f"network {network} was deleted"
                 reasons.append(Reason("network_gone", service.name, why, "recreate"))
                 continue
             why = f"container is not connected to network {network}"
             reasons.append(Reason("network_detached", service.name, why, "connect"))
         elif container.state != "running" and _is_stale(container, network, seen):
-            # Compose (2.26.1) makes the network anew but starts the old container, which asks for the old one.
+            # Compose (2.26.1) recreates the network but starts the old container, which refers to the old one.
             action = _renew(service)
             why = f"network {network} was deleted, so the container cannot start"
             reasons.append(Reason("network_gone", service.name, why, action))
@@ -541,7 +541,7 @@ def _judge_running(service: Service, container: Container) -> list[Reason]:
     if container.health == "starting":
         return [Reason("container_starting", service.name, "container is not healthy yet", "wait")]
     if container.health == "unhealthy":
-        # The keeper is unhealthy while a model is not loaded, and then it is at work.
+        # The keeper is unhealthy while it loads a model.
         action = "wait" if service.name == KEEPER else mend
         return [Reason("container_unhealthy", service.name, "container is unhealthy", action)]
     return []
@@ -568,16 +568,16 @@ def _judge_model(model: ModelState) -> list[Reason]:
     return []
 
 
-# Health's problems that the containers' and models' own reasons tell already.
+# Problems of health that the reasons of containers and models already cover.
 _TOLD = ("engine", "no_container", "not_running", "container_health")
-# What mends the others; the keeper loads and pins by itself.
+# What is done about the others; the keeper loads and pins models.
 _CURES = {"not_loaded": "wait", "not_pinned": "wait"}
 
 
 def _judge_health(seen: Observation, named: set[str]) -> list[Reason]:
     version = seen.healthy.get("version") or ""
     old = is_too_old(version)
-    # A tag that names no version is found out only once the server itself speaks.
+    # If the tag has no version, it is only known from the running server.
     reasons = [Reason("image_too_old", SERVER, f"Ollama {version} {old}", "ask")] if old else []
     return reasons + [
         Reason(problem["kind"], problem["subject"], problem["found"], _CURES.get(problem["kind"], "restart"))
@@ -590,7 +590,7 @@ def _judge_health(seen: Observation, named: set[str]) -> list[Reason]:
 
 
 def read_container(raw: t.Mapping[str, t.Any]) -> Container:
-    """What the Engine's inspect says of one container."""
+    """Convert an inspect response to a container."""
     labels, state = raw["Config"].get("Labels") or {}, raw["State"]
     networks = raw["NetworkSettings"]["Networks"] or {}
     return Container(
@@ -602,7 +602,7 @@ def read_container(raw: t.Mapping[str, t.Any]) -> Container:
         started=state.get("StartedAt", ""),
         config_hash=labels.get(f"{_LABEL}config-hash", ""),
         compose_version=labels.get(f"{_LABEL}version", ""),
-        # Not Compose's label: it is the index's digest or the platform's, as the version of Compose has it.
+        # Not Compose's label: it is the digest of the index or of the platform, depending on the version of Compose.
         image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),
         config_files=labels.get(f"{_LABEL}project.config_files", ""),
         working_dir=labels.get(f"{_LABEL}project.working_dir", ""),

@@ -35,25 +35,25 @@ from .._store.receipts import Receipts
 from . import judge, preflight
 
 VOLUME = "ollama-models"
-# What Ollama's own installer sets up.
+# The unit of Ollama's own installer.
 NATIVE = "ollama.service"
 # Where Compose mounts secrets.
 MOUNTED = "/run/secrets/"
-# How many bytes the mounts of a container may take to list.
+# The limit for the list of a container's mounts in bytes.
 MOUNTS_LIMIT = 1024 * 1024
 # Below the stack's folder.
 SECRETS = ".archiv/secrets"
 LOGINS = ".archiv/docker-config/config.json"
 PROCESSES = "/proc"
 DEVICES = "/dev"
-# A container gets an NVIDIA GPU through one of them; Engine 26 knows the first alone.
+# A container gets an NVIDIA GPU through one of them; Engine 26 supports the first only.
 NVIDIA_HOOKS = ("nvidia-container-runtime-hook", "nvidia-cdi-hook")
-# Compose reads a file and prints it; longer than this means that something holds it.
+# Compose only reads a file and prints it; if it takes longer than this, it hangs.
 CLI_SECONDS = 30
-# What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means, or who answers.
+# The variables passed to the docker CLI. Others could change the value of `${...}` in the file, or the Engine.
 KEPT_VARIABLES = ("PATH", "HOME", "DOCKER_CONFIG")
 LOG_LINES = 15
-# The inputs that lead a look where it looks: with one of them wrong it would look elsewhere.
+# The inputs that a look depends on: if one of them is wrong, the host is not looked at.
 RELIED_ON = {
     "ollama_stack_backend_secrets",
     "ollama_stack_backend_timeout",
@@ -63,7 +63,7 @@ RELIED_ON = {
     "ollama_stack_num_parallel",
     "ollama_stack_project",
 }
-# Those by which registries are asked.
+# The inputs for the access to registries.
 ASKED_BY = {
     "ollama_stack_ca_file",
     "ollama_stack_https_proxy",
@@ -71,11 +71,11 @@ ASKED_BY = {
     "ollama_stack_mirror_insecure",
     "ollama_stack_registries",
 }
-# Where containerd keeps everything unless it is told otherwise.
+# The default root of containerd.
 CONTAINERD_ROOT = "/var/lib/containerd"
-# What an Engine answers for an image that is not there, and for what it cannot read as a name.
+# The Engine's status codes for a missing image and for an invalid name.
 NO_IMAGE = (404, 400)
-# What an Engine answers when a registry wants another login; 26.1.5 makes an error 500 of it, so words count too.
+# The Engine's status codes if a registry denies access; 26.1.5 returns 500, so the message counts too.
 REFUSALS = (401, 403)
 _REFUSED = re.compile(
     r"unauthorized|forbidden|(?<!permission )denied|authentication (is )?required|no basic auth credentials",
@@ -93,16 +93,16 @@ Document = dict[str, t.Any]
 
 
 class ComposeMissing(Exception):
-    """There is no Compose to ask; str() is a sentence for the operator."""
+    """Compose is not available; str() is a sentence for the operator."""
 
 
 class ComposeRefused(Exception):
-    """Compose does not take the file; str() is a sentence for the operator."""
+    """Compose rejects the file; str() is a sentence for the operator."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What one look is to be about."""
+    """The options of one look."""
 
     project: str
     directory: str
@@ -113,12 +113,12 @@ class Query:
     answer_within: float
     context_length: int
     docker_host: str = DEFAULT_HOST
-    # The sha256 of each secret by its name, and the uid that is to own their files.
+    # The sha256 of each secret by its name, and the uid that must own their files.
     secrets: t.Mapping[str, str] = field(default_factory=dict)
     secrets_owner: int = 0
-    # How registries are asked for what is not in the store, as a module's options; None not to.
+    # The module options for asking registries about missing models; None to ask none.
     registry: t.Mapping[str, t.Any] | None = None
-    # The SHA-256 of the file with the logins for images, "" where there is to be none, and the logins themselves.
+    # The SHA-256 of the file with the logins for images, "" if there must be none, and the logins themselves.
     logins_file: str = ""
     logins: tuple[Login, ...] = ()
     # Whether each loaded model is asked for a token.
@@ -128,7 +128,7 @@ class Query:
 def observe(query: Query) -> tuple[judge.Observation, Document]:
     """Look at everything once; also the compose file as Compose reads it, {} if it does not.
 
-    Compose starts to read while the disk and the Engine are asked: no question waits for another.
+    Compose runs in parallel with the look at the disk and the Engine.
     """
     seen = judge.Observation(
         files=tuple(
@@ -147,7 +147,7 @@ def observe(query: Query) -> tuple[judge.Observation, Document]:
         seen = _look_at_images(seen, engine)
         known = {service.config_hash for service in seen.wanted.services.values()}
         if not known.issuperset(container.config_hash for container in seen.containers):
-            # Only a difference makes the version worth one more start of the CLI.
+            # The version costs one more start of the CLI, so it is only read if something differs.
             seen = replace(seen, compose_version=compose_version(query.docker_host))
     except ComposeMissing as error:
         return replace(seen, engine_missing=seen.engine_missing or str(error)), {}
@@ -157,15 +157,15 @@ def observe(query: Query) -> tuple[judge.Observation, Document]:
 
 
 def look_at_file(path: str, content: str, mode: str) -> judge.File:
-    """The file at path beside what it should be."""
+    """The file at path compared with what it should be."""
     seen, raw = _read(judge.File(path, hashlib.sha256(content.encode()).hexdigest(), mode))
-    # Only a file that is to carry the header can be told from a person's own.
+    # Only files with our header can be told from those written by hand.
     foreign = content.startswith(judge.HEADER) and not raw.startswith(judge.HEADER.encode())
     return replace(seen, ours=not (seen.sha256 and foreign))
 
 
 def look_at_secret(query: Query, name: str) -> judge.File:
-    """The file of one secret; what it should hold is known by its digest alone."""
+    """The file of one secret; only the digest of its wanted content is known."""
     path = os.path.join(query.directory, SECRETS, name)
     return _read(judge.File(path, query.secrets[name], "0400", wanted_owner=query.secrets_owner))[0]
 
@@ -178,16 +178,16 @@ def look_at_logins(query: Query) -> tuple[judge.File, ...]:
 
 
 def find_outdated(pid: int, secrets: t.Sequence[judge.File]) -> tuple[str, ...]:
-    """The secrets a running container has mounted that are not the wanted ones.
+    """The secrets that a running container has mounted with an old value.
 
-    It sees the file that was there when it was started, also once another was put in its place; one that was only
-    written to it sees as it is now. Which file that is the kernel tells: what lies in its tree may be anything.
+    It has the file from when it was started, even after that was replaced; it sees the new content of a file that was
+    only written to. The kernel's list of mounts shows which file it is; the container's own tree is not trusted.
     """
     try:
         table = read_kernel(f"{PROCESSES}/{pid}/mountinfo", MOUNTS_LIMIT) if pid and secrets else ""
     except OSError:
         return ()
-    # ID PARENT DEVICE ROOT MOUNT-POINT; of several at one point the last is on top.
+    # ID PARENT DEVICE ROOT MOUNT-POINT; with several at one mount point, the last is on top.
     mounts = [words[3:5] for words in map(str.split, table.splitlines()) if len(words) > 4]
     sources = {place.rpartition(MOUNTED)[2]: root for root, place in mounts if MOUNTED in place}
     names = {os.path.basename(file.path): file for file in secrets}
@@ -199,7 +199,7 @@ def find_outdated(pid: int, secrets: t.Sequence[judge.File]) -> tuple[str, ...]:
 
 
 def _is_at(root: str, path: str) -> bool:
-    """Whether a mount's root, told from the top of its file system, lies at path still: neither removed nor moved."""
+    """Whether a mount's root, relative to its file system, is still the file at path: neither removed nor moved."""
     return path.endswith(root) or root.endswith(f"/{SECRETS}/{os.path.basename(path)}")
 
 
@@ -231,8 +231,8 @@ def _open_at_once(path: str, flags: int) -> int:
 def reading(
     directory: str, content: str, docker_host: str
 ) -> t.Iterator[t.Callable[[], tuple[Document, dict[str, str]]]]:
-    """Have Compose read a file that need not be written; the two questions it takes run at once."""
-    # A folder that is yet to be made has no .env either.
+    """Let Compose read a file that does not exist yet; the two commands run in parallel."""
+    # A folder that does not exist has no .env either.
     base = ["--project-directory", directory if os.path.isdir(directory) else "/", "-f", "-", "config"]
     questions = (("--format", "json"), ("--hash", "*"))
     asked = [_ask([*base, *question], docker_host, content) for question in questions]
@@ -256,7 +256,7 @@ def compose_version(docker_host: str) -> str:
 
 
 def _find_compose() -> list[str]:
-    """Compose's own program: `docker compose` starts that one too, after two more processes have cost as much again."""
+    """The program of the Compose plugin: `docker compose` needs two more processes and twice the time."""
     docker = shutil.which("docker")
     if docker is None:
         raise ComposeMissing("there is no docker command on this host; install Docker and its compose plugin")
@@ -286,7 +286,7 @@ def _ask(words: list[str], docker_host: str, content: str = "") -> subprocess.Po
 
 
 def _environment(docker_host: str) -> dict[str, str]:
-    """What the docker command is given; the variable goes before whatever context its user has chosen."""
+    """The environment of the docker command; DOCKER_HOST has precedence over the user's docker context."""
     return {**{key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ}, "DOCKER_HOST": docker_host}
 
 
@@ -304,27 +304,27 @@ def _answer(process: subprocess.Popen[bytes]) -> str:
 
 
 class StackEngine(Engine):
-    """The Engine with the questions that only a whole stack asks."""
+    """The Engine with the requests that only a stack needs."""
 
     def stack(self, project: str, secrets: t.Sequence[judge.File]) -> tuple[judge.Container, ...]:
-        """The containers of a project, those of `compose run` left out, and which of the secrets they hold outdated."""
+        """The containers of a project, without those of `compose run`, and which of their secrets are outdated."""
         return tuple(
             replace(
                 item := judge.read_container(container.raw),
                 outdated=find_outdated(container.pid, secrets),
                 uid=find_uid(container.pid) if secrets else None,
-                # Compose writes the way it came, through links or not.
+                # Compose does not resolve links in these paths.
                 config_files=",".join(map(os.path.realpath, filter(None, item.config_files.split(",")))),
             )
             for container in self.containers(project)
         )
 
     def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
-        """What a container of each image that is there may run."""
+        """For each image that is present, what its containers may run."""
         found = {}
         for name in sorted(set(names) - {""}):
             with self._speaking():
-                # The SDK (7.2.0) cannot ask for the manifests; an Engine before API 1.48 does not hear the question.
+                # The SDK (7.2.0) cannot ask for the manifests; an Engine before API 1.48 ignores the parameter.
                 address = f"{self._client.base_url}/v{self._client.api_version}/images/{name}/json"
                 answer = self._client.get(address, params={"manifests": "1"}, timeout=self._client.timeout)
                 if answer.status_code in NO_IMAGE:
@@ -345,19 +345,19 @@ class StackEngine(Engine):
             return frozenset(item["Name"] for item in self._client.volumes()["Volumes"] or [])
 
     def log(self, container: str) -> list[str]:
-        """The last lines a container said."""
+        """The last lines of a container's log."""
         with self._speaking():
             raw: bytes = self._client.logs(container, tail=LOG_LINES)
         return raw.decode(errors="replace").splitlines()
 
     def try_login(self, login: Login) -> str | None:
-        """Why a registry does not take a login, "" where it does; None where nobody can tell."""
-        # What root's own configuration says of that registry must not count.
+        """Why a registry rejects a login, "" if it does not; None if unknown."""
+        # Ignore root's own configuration for that registry.
         keys = {"registry": server_of(login.host), "reauth": True, "dockercfg_path": os.devnull}
         return self._refusal(lambda: self._client.login(login.username, login.password, **keys))
 
     def try_image(self, name: str, login: Login | None, own: bool) -> str | None:
-        """The same of an image, asked for with a login or as whom root's own configuration names (own)."""
+        """The same for an image, with a login or with root's own configuration (own)."""
         known = {"username": login.username, "password": login.password} if login else None if own else {}
         return self._refusal(lambda: self._client.inspect_distribution(name, auth_config=known))
 
@@ -374,7 +374,7 @@ class StackEngine(Engine):
         return ""
 
     def info(self) -> dict[str, t.Any]:
-        """What the Engine says of itself and its host."""
+        """The Engine's information about itself and its host."""
         with self._speaking():
             answer: dict[str, t.Any] = self._client.info()
         return answer
@@ -394,12 +394,12 @@ def _look_at_engine(seen: judge.Observation, query: Query) -> tuple[judge.Observ
         return _look_at_models(seen, query, engine), engine
     except EngineError as error:
         seen = replace(seen, engine_missing=str(error))
-        # A folder of the host needs no Engine to be read.
+        # A folder on the host can be read without an Engine.
         return _look_at_models(seen, query, None) if query.models_dir else seen, None
 
 
 def _look_at_images(seen: judge.Observation, engine: StackEngine | None) -> judge.Observation:
-    """The images by the names that Compose read, which puts the variables in."""
+    """The images by the names that Compose returns, with variables resolved."""
     if engine is None:
         return seen
     try:
@@ -417,7 +417,7 @@ def _look_at_models(seen: judge.Observation, query: Query, engine: StackEngine |
     if engine is not None and not models_dir:
         volume = engine.volume(query.project, VOLUME)
         if volume is None:
-            # Nothing can lie there, and the judgement says so for each model.
+            # An empty path, so that each model is reported as missing.
             return _assess(seen, query, engine, wishes, os.path.join(os.devnull, "models"))
         if not volume.path:
             return replace(seen, store_problem=f"volume {volume.name}: {volume.why_no_path}")
@@ -463,7 +463,7 @@ def _free(folder: str) -> int | None:
 
 
 def hash_models(query: Query, seen: judge.Observation) -> judge.Observation:
-    """The same with every byte of the models read, whatever their receipts say."""
+    """The same with all models hashed, whatever their receipts say."""
     if not seen.models_dir:
         return seen
     pairs = [(wish.name, wish.digest) for wish in read_wishes(query.models)]
@@ -471,8 +471,8 @@ def hash_models(query: Query, seen: judge.Observation) -> judge.Observation:
 
 
 def judge_adoption(query: Query, seen: judge.Observation, document: Document, without: t.Sequence[str]) -> list[str]:
-    """What speaks against taking over a backend that a person made, as Compose reads it."""
-    # Loaded here, because only a stack of somebody else needs it.
+    """Why a backend that was set up by hand cannot be adopted."""
+    # Imported here, because only adoption needs it.
     from . import adopt
 
     container = judge.find_adopted(seen)
@@ -491,7 +491,7 @@ def judge_adoption(query: Query, seen: judge.Observation, document: Document, wi
 
 
 def read_logs(query: Query, containers: t.Iterable[str]) -> dict[str, list[str]]:
-    """The last words of containers that do not run as they should."""
+    """The last log lines of containers that do not run properly."""
     try:
         engine = StackEngine(query.docker_host)
         return {name: engine.log(name) for name in containers}
@@ -500,7 +500,7 @@ def read_logs(query: Query, containers: t.Iterable[str]) -> dict[str, list[str]]
 
 
 def look_at_host(query: Query, seen: judge.Observation, inputs: t.Mapping[str, t.Any]) -> preflight.Host:
-    """What the preflight asks of a host; only a host that is not clean is asked."""
+    """What the preflight needs to know about a host; only read if the host is not clean."""
     host = preflight.Host(
         root=os.geteuid() == 0,
         store_problem=seen.store_problem,
@@ -536,7 +536,7 @@ def look_at_host(query: Query, seen: judge.Observation, inputs: t.Mapping[str, t
 
 
 def _look_at_networks(query: Query, seen: judge.Observation) -> dict[str, tuple[str, ...]]:
-    """Who else hangs on a network that is to be made anew."""
+    """Containers of other projects on networks that must be recreated."""
     wrong = judge.find_wrong_networks(seen)
     if not wrong:
         return {}
@@ -544,13 +544,13 @@ def _look_at_networks(query: Query, seen: judge.Observation) -> dict[str, tuple[
         engine = StackEngine(query.docker_host)
         users = {name: tuple(engine.strangers_on(name, query.project)) for name in wrong}
     except EngineError:
-        # A refusal of its own.
+        # This is a separate refusal.
         return {}
     return {name: found for name, found in users.items() if found}
 
 
 def find_native(root: str) -> bool:
-    """Whether the host's own ollama.service is at work in this folder."""
+    """Whether the host's own ollama.service uses this folder."""
     systemctl = shutil.which("systemctl")
     if not root or systemctl is None:
         return False
@@ -572,7 +572,7 @@ def images_root(info: t.Mapping[str, t.Any]) -> str:
     """Where this Engine keeps its images: with the containerd store below containerd's root, which is not its own."""
     driver = dict(info.get("DriverStatus") or ()).get("driver-type", "")
     address = (info.get("Containerd") or {}).get("Address", "")
-    # One that the Engine started itself lies below the Engine's root.
+    # A containerd that the Engine started itself is below the Engine's root.
     if "io.containerd.snapshotter" not in driver or "/docker/containerd/" in address:
         return str(info["DockerRootDir"])
     said = ""
@@ -596,9 +596,9 @@ def find_amd_devices() -> dict[str, int | None]:
 
 
 def has_nvidia(info: t.Mapping[str, t.Any]) -> bool:
-    """Whether anything says that this Engine can hand out NVIDIA's GPUs: it does not tell that itself."""
+    """Whether this Engine can probably give NVIDIA GPUs to containers: it has no such information itself."""
     told = [*(info.get("Runtimes") or {}), *(device.get("ID", "") for device in info.get("DiscoveredDevices") or [])]
-    # Where devices are described for it, /etc/cdi and /var/run/cdi.
+    # Device descriptions in /etc/cdi and /var/run/cdi.
     told += [os.path.basename(path) for folder in info.get("CDISpecDirs") or () for path in glob.glob(f"{folder}/*")]
     return any("nvidia" in word for word in told) or any(map(shutil.which, NVIDIA_HOOKS))
 
@@ -606,7 +606,7 @@ def has_nvidia(info: t.Mapping[str, t.Any]) -> bool:
 def _look_at_needs(
     query: Query, seen: judge.Observation, inputs: t.Mapping[str, t.Any], host: preflight.Host
 ) -> tuple[preflight.Model, ...]:
-    # Loaded here, because a clean host needs neither it nor all it takes to speak with a registry.
+    # Imported here, because a clean host needs neither it nor the registry client.
     from . import needs
 
     try:
@@ -617,7 +617,7 @@ def _look_at_needs(
         wishes,
         seen.models,
         Store(seen.models_dir or query.models_dir or os.path.join(os.devnull, "models")),
-        # A CA that is missing is a refusal of its own.
+        # A missing CA file is a separate refusal.
         None if host.missing_files else query.registry,
         preflight.ollama_version(inputs, host),
         query.context_length,
@@ -626,7 +626,7 @@ def _look_at_needs(
 
 
 def try_registries(query: Query, seen: judge.Observation, document: Document) -> preflight.Registries:
-    """Have the Engine try what a deploy would need of registries: logins that are not on the host yet, images."""
+    """Let the Engine try what a deploy needs from registries: new logins and missing images."""
     services = (document.get("services") or {}).values()
     built = {service.get("image", "") for service in services if service.get("build")}
     images = [name for name in judge.find_missing_images(seen) if name not in built]
@@ -636,7 +636,7 @@ def try_registries(query: Query, seen: judge.Observation, document: Document) ->
     except EngineError:
         return preflight.Registries()
     logins = {server_of(login.host): login for login in query.logins}
-    # What each registry said last; one that has refused or not answered is not asked again.
+    # The last answer of each registry; one that refused or did not answer is not asked again.
     told: dict[str, str | None] = {
         server: engine.try_login(login) for server, login in ({} if on_host and not images else logins).items()
     }
@@ -648,13 +648,13 @@ def try_registries(query: Query, seen: judge.Observation, document: Document) ->
             told[server] = engine.try_image(name, logins.get(server), own=not logins)
             if told[server]:
                 kept_back[name] = told[server] or ""
-                # Another image there may be given out.
+                # Other images of this registry may be accessible.
                 told[server] = ""
     return preflight.Registries(refused, kept_back, own=not logins)
 
 
 def future_models_dir(query: Query) -> str:
-    """Where the models will lie, in a folder or in a volume that is yet to be made; check mode looks there."""
+    """Where the models will be, in a folder or in a volume that does not exist yet; for check mode."""
     if query.models_dir:
         return query.models_dir
     root = "/var/lib/docker"
@@ -664,7 +664,7 @@ def future_models_dir(query: Query) -> str:
 
 
 def _version_of(image: str, seen: judge.Observation) -> str:
-    """What the server says, where it runs the wanted image: a look starts no container to ask another one."""
+    """The server's version, if it runs the wanted image: a look starts no container to find out."""
     server = next((item for item in seen.containers if item.service == judge.SERVER), None)
     if server is None or server.image not in seen.images.get(image, ()):
         return ""
@@ -686,7 +686,7 @@ def _look_at_disks(host: preflight.Host, store: str, images: str) -> preflight.H
 
 
 def _nearest(path: str) -> str:
-    """The folder itself, or the one it will be made in."""
+    """The folder itself, or its nearest existing parent."""
     path = os.path.abspath(path)
     while not os.path.isdir(path):
         path = os.path.dirname(path)
@@ -697,7 +697,7 @@ def _has_locks(folder: str) -> bool:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except PermissionError:
-        # Nobody can tell, and that this is not root is a refusal of its own.
+        # Unknown; not being root is a separate refusal.
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

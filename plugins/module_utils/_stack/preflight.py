@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that speaks against a deploy, found before anything is touched. Pure and private to this collection."""
+"""Everything that prevents a deploy, found before anything is changed. Pure and private to this collection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .._model.versions import dotted, is_too_old, parse_version
 # The oldest Engine tried; an older Compose cannot pull the missing images alone.
 ENGINE_FLOOR = (20, 10, 0)
 COMPOSE_FLOOR = (2, 22, 0)
-# What an image takes on disk when nobody knows: Ollama's own holds the CUDA libraries.
+# The assumed size of images: Ollama's own contains the CUDA libraries.
 OLLAMA_IMAGE_BYTES = 6 * 1024**3
 OTHER_IMAGE_BYTES = 1024**3
 
@@ -42,44 +42,44 @@ _IMAGE = re.compile(
     rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
 )
-# What command lines and Compose read as their own; in a folder that is mounted, only what the file's notation takes.
+# Characters with a meaning for shells and Compose; for mounted folders only those that Compose's notation uses.
 _UNFIT = {
     "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "whitespace, quotes, :, %, $ and \\"),
     "ollama_stack_models_dir": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
     "ollama_stack_ca_file": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
 }
-# What the compose file has already.
+# Names that the compose file already uses.
 _OURS = {
     "ollama_stack_extra_services": ("backend", "ollama", "ollama-model-init", "ollama-warm"),
     "ollama_stack_extra_networks": ("archiv-net", "edge", "egress"),
 }
-# Less was never meant: a number without its unit.
+# Less than this is a mistake: a number without its unit.
 _LEAST_MEMORY = 1024**2
-# How a registry fails that may answer in a moment. All else it says of a model, it will say to the fetch as well.
+# Temporary errors of registries. All others would also fail the download.
 MAY_PASS = ("cut", "deadline", "offline", "server_error", "stalled")
 
 
 @dataclass(frozen=True)
 class Model:
-    """What one wanted model takes, as far as anybody could say."""
+    """What one wanted model needs, as far as known."""
 
     name: str
-    # Bytes of memory: its files, and what its context adds to them.
+    # Bytes of memory: for its files, and for its context.
     size: int = 0
     context: int = 0
-    # Bytes of the disk that are yet to come.
+    # Bytes on disk that are still to be downloaded.
     to_fetch: int = 0
     warm: bool = True
-    # The digests of its weights, which Ollama loads once for all names.
+    # The digests of its weights, which Ollama loads once for all names that share them.
     weights: str = ""
-    # How its registry failed to name its files, and the same in words.
+    # The kind of its registry's error, and the message.
     trouble: str = ""
     why: str = ""
 
 
 @dataclass(frozen=True)
 class Host:
-    """What a host brings along; None where nobody could say."""
+    """What is known about a host; None if unknown."""
 
     root: bool = True
     memory: int | None = None
@@ -102,29 +102,29 @@ class Host:
     missing_images: tuple[str, ...] = ()
     missing_files: tuple[str, ...] = ()
     models: tuple[Model, ...] = ()
-    # What the server that runs it said, where its tag does not.
+    # The version from the running server, if the tag has none.
     ollama_version: str = ""
     # The device nodes of AMD's GPUs, each with the group that alone may open it; None where everybody may.
     amd_devices: t.Mapping[str, int | None] = field(default_factory=dict)
-    # Whether the Engine gives containers other uids than they see (userns-remap).
+    # Whether the Engine maps container users to other uids (userns-remap).
     user_namespace: bool = False
-    # Whether the host's own ollama.service is at work in the models' folder.
+    # Whether the host's own ollama.service uses the models' folder.
     native: bool = False
-    # Whether the Engine can hand NVIDIA's GPUs to a container.
+    # Whether the Engine can give NVIDIA GPUs to a container.
     nvidia: bool | None = None
-    # Whether the Engine confines containers with SELinux.
+    # Whether the Engine runs containers under SELinux.
     selinux: bool = False
-    # Containers of others by the network that is to be made anew under them.
+    # Containers of other projects, by the network that must be recreated.
     network_users: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Registries:
-    """What registries said of logins and images, each by its name; only refusals are told."""
+    """The registries' answers about logins and images, by name; only refusals."""
 
     logins: t.Mapping[str, str] = field(default_factory=dict)
     images: t.Mapping[str, str] = field(default_factory=dict)
-    # Whether root's own `docker login` counts.
+    # Whether root's own `docker login` is used.
     own: bool = True
 
 
@@ -133,14 +133,14 @@ Document = t.Mapping[str, t.Any]
 
 
 class Mistake(t.NamedTuple):
-    """What cannot be meant in one input, in a sentence that begins with its name."""
+    """A mistake in one input, as a sentence that starts with its name."""
 
     variable: str
     text: str
 
 
 def find_mistakes(inputs: Inputs) -> list[Mistake]:
-    """Everything that is wrong with the inputs, whatever the host is; what is not among them is not missed."""
+    """All mistakes in the inputs, independent of the host; missing inputs are not reported."""
     texts = [
         *_refuse_inputs(inputs),
         *_refuse_folders(inputs),
@@ -155,9 +155,9 @@ def find_mistakes(inputs: Inputs) -> list[Mistake]:
 
 
 def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Registries = Registries()) -> list[str]:
-    """One sentence for each reason; document is the compose file as Compose reads it, {} if it does not.
+    """All refusals, one sentence each; document is the compose file as Compose reads it, {} if it cannot.
 
-    What only follows from an input that is wrong is no reason of its own.
+    What only follows from a wrong input is not reported separately.
     """
     mistakes = find_mistakes(inputs)
     wrong = {mistake.variable for mistake in mistakes}
@@ -182,13 +182,13 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
 
 
 def parse_size(text: str) -> int | None:
-    """Bytes of a number with k, m or g as Compose takes it; None when it is none."""
+    """Bytes of a size with k, m or g in Compose's notation; None if it is invalid."""
     match = _SIZE.fullmatch(text.strip())
     return int(float(match.group(1)) * _UNITS[match.group(2).lower()]) if match else None
 
 
 def split_image(image: str) -> tuple[str, str, str]:
-    """Repository, tag and digest of an image's name; what is not there is ""."""
+    """Repository, tag and digest of an image's name; missing parts are ""."""
     name, _, digest = image.partition("@")
     repository, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
@@ -197,12 +197,12 @@ def split_image(image: str) -> tuple[str, str, str]:
 
 
 def ollama_version(inputs: Inputs, host: Host) -> str:
-    """What the server of that image says, else its tag."""
+    """The version from the server of that image, else from its tag."""
     return host.ollama_version or split_image(str(inputs.get("ollama_stack_image", "")))[1]
 
 
 def registry_of(image: str) -> str:
-    """The registry that an image's name leads to."""
+    """The registry of an image's name."""
     first, slash, _ = image.partition("/")
     return first if slash and (first == "localhost" or re.search("[.:]", first)) else "docker.io"
 
@@ -244,7 +244,7 @@ def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
         elif clean.strip("/") == "":
             yield _refuse(variable, path, "that is the root directory of the host: use a folder of its own")
         elif clean != path:
-            # Docker keeps it as it resolves it, and what is compared with that must be the same text.
+            # Docker stores the normalized path, and it is compared as text.
             yield _refuse(variable, path, f"write it without .., . and extra /, as {clean}")
         elif unfit.search(path):
             right = f"use a path without {named}, which have a special meaning to the shell or Compose"
@@ -254,13 +254,13 @@ def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
 def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
     proxy = str(inputs.get("ollama_stack_https_proxy") or "")
     if "@" in proxy:
-        # Not repeated in the message, which ends in logs.
+        # Not repeated in the message, which goes to logs.
         yield "ollama_stack_https_proxy contains a password, which `docker inspect` would show: use a proxy without one"
     elif proxy and not _PROXY.fullmatch(proxy):
         yield _refuse("ollama_stack_https_proxy", proxy, "write it as http://host:port")
     address = str(inputs.get("ollama_stack_backend_address") or "")
     if address:
-        # Imported where they are needed: a look that finds all as wanted is to be quick.
+        # Imported only where it is needed, to keep the look at a clean host fast.
         import ipaddress
 
         try:
@@ -282,7 +282,7 @@ _LIMITS = {
     "ollama_stack_backend_port": (1, 65535),
     "ollama_stack_backend_container_port": (1, 65535),
     "ollama_stack_backend_timeout": (1, 86400),
-    # The last number is "nobody" to the kernel.
+    # The last number means "no user" to the kernel.
     "ollama_stack_backend_uid": (0, 2**32 - 2),
     "ollama_stack_cpus": (0, 4096),
     "ollama_stack_num_parallel": (1, 1024),
@@ -304,7 +304,7 @@ def _refuse_numbers(inputs: Inputs) -> t.Iterator[str]:
 
 
 def _number(value: object) -> float:
-    """A number, or one that lies between no limits."""
+    """A number, or NaN, which is outside of all limits."""
     try:
         return float(str(value))
     except ValueError:
@@ -362,7 +362,7 @@ def _refuse_pulls(inputs: Inputs) -> t.Iterator[str]:
 
 
 def is_image(name: str) -> bool:
-    """Whether Docker can read it as the name of an image."""
+    """Whether this is a valid image name."""
     return _IMAGE.fullmatch(name) is not None
 
 
@@ -379,7 +379,7 @@ def _trouble_with(image: str) -> str:
 
 
 def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
-    """The names that only Compose knows: those of other services, and those of ours that hold a variable."""
+    """The image names that only Compose resolves: those of other services, and ours that contain a variable."""
     given = {
         variable: str(inputs.get(variable) or "") for variable in ("ollama_stack_image", "ollama_stack_backend_image")
     }
@@ -401,7 +401,7 @@ def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
 def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
     for variable in ("ollama_stack_image", "ollama_stack_backend_image"):
         image = str(inputs.get(variable, "x:1"))
-        # One that holds a variable is judged as Compose reads it.
+        # A name with a variable is checked as Compose resolves it.
         trouble = "" if "$" in image else _trouble_with(image)
         if not image:
             yield _refuse(variable, image, "set the image and its tag; there is no default")
@@ -414,7 +414,7 @@ def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
 
 
 def _refuse_version(inputs: Inputs, host: Host) -> t.Iterator[str]:
-    """Only its server says which Ollama an image is whose tag does not."""
+    """If the tag has no version, only the running server tells it."""
     old = is_too_old(host.ollama_version)
     if old and "ollama_stack_image" in inputs:
         yield _refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {host.ollama_version} {old}")
@@ -476,7 +476,7 @@ def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
 
 
 def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:
-    """Docker labels its own volumes, not what is mounted from the host; none of it was ever tried."""
+    """Docker labels its own volumes, but not mounts from the host; this was never tested."""
     variables = ("ollama_stack_models_dir", "ollama_stack_ca_file", "ollama_stack_backend_secrets")
     mounted = [variable for variable in variables if inputs.get(variable)]
     if host.selinux and mounted:
@@ -549,7 +549,7 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
 
 
 def _refuse_ports(document: Document) -> t.Iterator[str]:
-    """A port of the host that two services would have, of which Docker starts the first alone."""
+    """A host port that two services publish, of which Docker starts only the first."""
     taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name, service in (document.get("services") or {}).items():
         for port in service.get("ports") or []:
@@ -569,7 +569,7 @@ def _refuse_ports(document: Document) -> t.Iterator[str]:
 
 
 def _refuse_cpus(document: Document, host: Host) -> t.Iterator[str]:
-    """What the Engine says only once it is to make the container, when the old one is gone already."""
+    """The Engine only reports this when it creates the container, when the old one is already removed."""
     for name, service in (document.get("services") or {}).items():
         cpus = float(service.get("cpus") or 0)
         if host.cpus is not None and cpus > host.cpus:
@@ -624,7 +624,7 @@ def _refuse_memory(inputs: Inputs, document: Document, host: Host) -> t.Iterator
     limit = limits.get("ollama", 0)
     together = loaded_together(host.models)
     needed = sum(model.size + model.context for model in together)
-    # A GPU holds the weights in memory of its own, of which nothing is known here.
+    # With a GPU the weights are in its own memory, whose size is not known here.
     if limit and limit < needed and inputs.get("ollama_stack_gpu", "none") == "none":
         yield (
             f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: {_needs(together)} at every"
@@ -643,7 +643,7 @@ def _refuse_memory(inputs: Inputs, document: Document, host: Host) -> t.Iterator
 
 
 def _needs(models: t.Sequence[Model]) -> str:
-    """Why it cannot fit, in words; a context that nobody could tell goes without saying."""
+    """Why it does not fit, as text; an unknown context is left out."""
     parts = [
         f"{model.name} ({sized(model.size)}" + (f" and {sized(model.context)} of context)" if model.context else ")")
         for model in models

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""sha256 of large files as fast as one core can, without ever holding one in memory. Private."""
+"""sha256 of large files at the speed of one core, without reading them into memory. Private."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SMALL = 1024 * 1024
 
 
 class FileKey(t.NamedTuple):
-    """What the kernel says of a file's identity; any write or replacement moves one of these."""
+    """A file's identity; any write or replacement changes one of these."""
 
     device: int
     inode: int
@@ -36,7 +36,7 @@ class FileKey(t.NamedTuple):
 
 
 class Hashed(t.NamedTuple):
-    """A file's sha256 in hex, and the file it was true of."""
+    """A file's sha256 in hex, and the key of the file."""
 
     hex: str
     key: FileKey
@@ -92,8 +92,8 @@ def _hash(descriptor: int, size: int) -> str:
         while chunk := os.read(descriptor, _SMALL):
             digest.update(chunk)
         return digest.hexdigest()
-    # A reader thread fills one buffer while this one hashes the other: both let go of the GIL.
-    # Not mmap: a disk error there is a SIGBUS, which kills the module without a word.
+    # A reader thread fills one buffer while this one hashes the other: both release the GIL.
+    # Not mmap: a disk error there is a SIGBUS, which kills the module without a message.
     reader = _Reader(descriptor)
     reader.start()
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An Ollama model store on disk: where things lie, who may write, what is left over. Private."""
+"""An Ollama model store on disk: its paths, who may write, what is left over. Private."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .disk import Disk, printable, user_name
 
 _BLOB_FILE = re.compile(r"sha256-([0-9a-f]{64})")
 _PARTIAL_FILE = re.compile(r"sha256-([0-9a-f]{64})-partial(?:-[0-9]+)?")
-# All that is ever made in .archiv/partials: blobs that come, their records, what was replaced.
+# All files in .archiv/partials: partial blobs, their records, replaced files.
 _OWN_FILE = re.compile(r"(?:sha256-[0-9a-f]{64}|manifest)(?:\.[a-z.]+)?")
 
-# Whoever can plant one thing can plant thousands.
+# An attacker who can create one file can create thousands.
 _MOST_TOLD = 20
 
 
@@ -37,7 +37,7 @@ class StoreError(Exception):
 
 @dataclass(frozen=True)
 class Leftover:
-    """A file no manifest asks for."""
+    """A file that no manifest refers to."""
 
     path: str
     bytes: int
@@ -47,12 +47,12 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Survey:
-    """What lies in a store besides whole models."""
+    """What is in a store besides complete models."""
 
     partials: tuple[Leftover, ...]
     unreferenced: tuple[Leftover, ...]
     bad_manifests: tuple[str, ...]
-    # Why nothing may be written, and what does not belong here at all, a sentence each.
+    # Why nothing may be written, and what does not belong here, one sentence each.
     unsafe: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ class Store:
 
     def __init__(self, models_dir: str) -> None:
         self.models_dir = os.path.abspath(models_dir)
-        # What containers mount; all below it may be planted.
+        # What containers mount; everything below is untrusted.
         self.root = os.path.dirname(self.models_dir)
         self.disk = Disk(self.root)
         self.blobs_dir = os.path.join(self.models_dir, "blobs")
@@ -87,16 +87,16 @@ class Store:
         return os.path.join(self.models_dir, "metadata", f"{digest.replace(':', '-')}.json")
 
     def pulls_of(self, digest: str) -> list[str]:
-        """What an unfinished pull of Ollama's own left of this blob."""
+        """What an incomplete pull by Ollama itself left of this blob."""
         start = f"{digest.replace(':', '-')}-partial"
         return [os.path.join(self.blobs_dir, name) for name in self._names(self.blobs_dir) if name.startswith(start)]
 
     def find_manifest(self, name: ModelName) -> str | None:
-        """The manifest file of this name in whatever spelling it has, the exact one first."""
+        """The manifest file of this name in any spelling, the exact one first."""
         return next(iter(self.find_manifests(name)), None)
 
     def find_manifests(self, name: ModelName) -> list[str]:
-        """The same with every spelling: Ollama should have made but one, others make more."""
+        """The same for all spellings: Ollama creates only one, others may create more."""
         folders = [self.manifests_dir]
         for part in name.path_parts:
             folders = [
@@ -145,11 +145,11 @@ class Store:
         found = self._find(self.lock_path)
         if found is not None and not stat.S_ISREG(found.st_mode):
             told.append(f"{self.lock_path} is {self.disk.kind_of(self.lock_path, found)}, not a file: remove it")
-        # One cure mends the whole tree.
+        # One command fixes the whole tree.
         return [*told, *[why for why in foreign if why][:1]]
 
     def survey(self, going: t.Collection[str] = ()) -> Survey:
-        """Partial downloads and blobs nobody refers to, with the role they had where known; as if without going."""
+        """Partial downloads and unreferenced blobs, with their role if known; manifests in going are ignored."""
         roles: dict[str, str] = {}
         bad = []
         for path in (path for path in self.manifest_files().values() if path not in going):
@@ -183,7 +183,7 @@ class Store:
         )
 
     def is_ours(self, leftover: Leftover) -> bool:
-        """Whether its name is one that Ollama or this collection gives, so that it may be pruned."""
+        """Whether Ollama or this collection uses such a name, so that it may be pruned."""
         folder, name = os.path.split(leftover.path)
         pattern = _OWN_FILE if folder == self.partials_dir else _BLOB_FILE
         return bool(pattern.fullmatch(name) or _PARTIAL_FILE.fullmatch(name))
@@ -203,7 +203,7 @@ class Store:
             raise _unreadable(path, error) from error
 
     def _lying_in(self, folder: str, strange: list[str]) -> t.Iterator[tuple[str, os.stat_result]]:
-        """The regular files of a folder; what else lies there is told as strange."""
+        """The regular files of a folder; everything else is added to strange."""
         for name in self._names(folder):
             path = os.path.join(folder, name)
             found = self._find(path)
@@ -213,7 +213,7 @@ class Store:
                 strange.append(self._strange(path, found))
 
     def _strange_ways(self) -> list[str]:
-        """What lies where the folders of manifests, or our own few files, belong."""
+        """Unexpected entries among the folders of manifests and our own files."""
         ways = [os.path.join(self.private_dir, name) for name in self._names(self.private_dir)]
         allowed = {self.partials_dir, self.lock_path}
         found = {path: self._find(path) for path in ways if path not in allowed}
@@ -244,5 +244,5 @@ def _leftover(path: str, found: os.stat_result, roles: t.Mapping[str, str]) -> L
     name = os.path.basename(path)
     match = _BLOB_FILE.fullmatch(name) or _PARTIAL_FILE.fullmatch(name)
     digest = "sha256:" + match.group(1) if match else ""
-    # A partial is a sparse file of the full size: count what it really occupies.
+    # A partial is a sparse file of the full size: count what it occupies on disk.
     return Leftover(path, min(found.st_size, found.st_blocks * 512), digest, roles.get(digest, ""))
