@@ -315,7 +315,7 @@ class _Download:
         if done < self.partial.size and silence > self.limits.stall_timeout:
             raise Stalled(
                 f"{shown(self.source.url)}: no data for {self.limits.stall_timeout:g} s, with"
-                f" {done} of {self.partial.size} bytes downloaded; they are kept, run again to resume"
+                f" {done} of {self.partial.size} downloaded; they are kept, run again to resume"
             )
 
     def _end(self, recorder: threading.Thread, threads: list[threading.Thread]) -> None:
