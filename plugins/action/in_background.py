@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a module on the host by itself, and gives up a host that is gone."""
+"""Runs a module in the background on the host, and gives up on a host that is gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINE_SECONDS = 15.0
 
 
 class ActionModule(Background):
-    """Ansible's own `async` waits for a dead host as long as the task may take, an hour and more."""
+    """Ansible's own `async` waits for a dead host until the task times out, an hour or more."""
 
     _supports_check_mode = True
     _supports_async = False
@@ -23,8 +23,8 @@ class ActionModule(Background):
         "failed": True,
         "kind": "gone",
         "msg": (
-            "it ended on the host without a result: was it killed, or the host restarted? Deploy again to go on from"
-            " there"
+            "the module ended on the host without a result (was it killed, or the host rebooted?); deploy again to"
+            " resume"
         ),
     }
     _begun = 0.0
@@ -47,7 +47,7 @@ class ActionModule(Background):
         return self._run_by_itself(task_vars, told["args"], told["timeout"], told["module"])
 
     def _look(self, task_vars: dict[str, t.Any], job: str) -> bool:
-        # Its processes carry the job's name; written so that the command that looks for it does not.
+        # The job's name is in the command lines of its processes; the pattern keeps grep from finding itself.
         name = job.partition(".")[0]
         untyped: t.Any = self
         command = f"grep -qsa '{name[0]}[{name[1]}]{name[2:]}' /proc/[0-9]*/cmdline || echo gone"
@@ -55,5 +55,5 @@ class ActionModule(Background):
         if time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LINE_SECONDS
             host, seconds = task_vars.get("inventory_hostname", ""), time.monotonic() - self._begun
-            display.display(f"[{host}] {self._task.get_name().strip()}: at work for {seconds:.0f} s")
+            display.display(f"[{host}] {self._task.get_name().strip()}: running for {seconds:.0f} s")
         return "gone" not in found

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs ollama_model and tells how far its download is, without -v."""
+"""Runs ollama_model and shows the progress of its download, without -v."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ansible_collections.archiv.ollama.plugins.plugin_utils._background import B
 
 _SILENT_SECONDS = 3.0
 _LINE_SECONDS = 5.0
-# The module ends by its own deadline; this is for the case that it cannot.
+# The module has a deadline of its own; this is for the case that it does not end.
 _GRACE_SECONDS = 900
 
 
 class ActionModule(Background):
-    """The module runs on the host by itself: whatever ends this play, the download goes on or can be resumed."""
+    """The module runs in the background on the host: if the play ends, the download continues or can be resumed."""
 
     _supports_check_mode = True
     _supports_async = True
@@ -31,11 +31,11 @@ class ActionModule(Background):
         "models": [],
         "lacking": [],
         "msg": (
-            "the module ended on the host without a result: was it killed, or the host restarted? What was fetched is"
-            " kept, so run again to go on from there"
+            "the module ended on the host without a result (was it killed, or the host rebooted?); the download is"
+            " kept, run again to resume"
         ),
     }
-    # Where the module writes how far it is, and the process that does.
+    # Where the module writes its progress, and its process.
     _record = ""
     _pid = 0
     _next_line = 0.0
@@ -69,5 +69,5 @@ def _most_seconds(args: dict[str, t.Any]) -> int:
     try:
         return int(float(args.get("timeout", 14400)) + float(args.get("load_timeout", 300))) + _GRACE_SECONDS
     except (TypeError, ValueError, OverflowError):
-        # The module says in its own words what is wrong with it.
+        # The module itself reports what is wrong with it.
         return _GRACE_SECONDS

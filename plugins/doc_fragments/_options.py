@@ -31,7 +31,7 @@ options:
   docker_host:
     description:
       - The socket of the host's own Docker Engine, as V(unix:///path).
-      - It alone counts, whatever C(DOCKER_HOST) or a context of the user says.
+      - C(DOCKER_HOST) and the user's docker context are ignored.
     type: str
     default: unix:///var/run/docker.sock
 """
@@ -40,34 +40,34 @@ options:
 options:
   mirror:
     description:
-      - Base URL of a registry that stands in for the default one. Names with a host of their own still go there.
+      - Base URL of a registry to use instead of the default one. Names with their own host ignore it.
     type: str
   insecure:
     description:
       - Whether plain HTTP is allowed, for O(mirror) or, without one, for names with a host of their own (where it is
-        then used). It never turns off the check of a certificate.
+        then used). It never turns off certificate checks.
     type: bool
     default: false
   ca_path:
-    description: File with certificates of authorities to trust beside those of the host.
+    description: File with CA certificates to trust in addition to those of the host.
     type: path
   registries:
-    description: Who to be at registries that ask for a login, one entry for each.
+    description: Logins for registries, one entry for each.
     type: list
     elements: dict
     default: []
     suboptions:
       host:
-        description: The registry as names carry it, V(host) or V(host:port). For O(mirror) that of its URL.
+        description: The registry as in image and model names, V(host) or V(host:port). For O(mirror) that of its URL.
         type: str
         required: true
       token_host:
         description:
-          - Where the registry has its tokens given out, if that is another host. By default O(registries[].host).
-          - Username and password are sent to these two and to nobody else.
+          - The host of the registry's token service, if it is another one. By default O(registries[].host).
+          - Username and password are sent to these two hosts only.
         type: str
       username:
-        description: Who to be there.
+        description: The user name.
         type: str
         required: true
       password:

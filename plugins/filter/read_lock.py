@@ -57,7 +57,8 @@ def read_lock(text: str, path: str) -> dict[str, str]:
         if match is None:
             raise AnsibleFilterError(
                 f"ollama_stack_lock_file {path} is not as playbooks/lock.yml writes it, a list of"
-                ' "- name: MODEL" and below it "  digest: sha256:...": mend it, or remove it and run playbooks/lock.yml'
+                ' "- name: MODEL" and below it "  digest: sha256:...": correct it, or remove it and run'
+                " playbooks/lock.yml"
             )
         if entry:
             found[entry.group(1).strip("\"'")] = entry.group(2)

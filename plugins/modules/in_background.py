@@ -3,25 +3,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the action plugin of this name takes; it has no part that runs on a host."""
+"""The options of the action plugin of this name; there is no part that runs on a host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: in_background
-short_description: Run a module on a host by itself, and give up a host that is gone
+short_description: Run a module in the background on a host, and give up on a host that is gone
 version_added: 1.1.0
 author:
   - The archiv.ollama authors (@archiv)
 description:
-  - Runs another module as C(async) does, so that it goes on whatever becomes of the connection, and tells every 15
-    seconds that it is at work.
-  - Other than C(async), which waits for a host that has died as long as the task may take, it gives one up that could
-    not be reached for three minutes, and notices when the module was taken by a reboot.
+  - Runs another module as C(async) does, so that it continues when the connection is lost, and reports every 15
+    seconds that it is running.
+  - Unlike C(async), which waits for a dead host until the task times out, it gives up on a host that could
+    not be reached for three minutes, and notices when a reboot ended the module.
 attributes:
   check_mode:
     support: full
-    description: The module is run in check mode, and waited for.
+    description: The module runs in check mode, in the foreground.
   diff_mode:
     support: full
     description: The module's own.
@@ -31,11 +31,11 @@ options:
     type: str
     required: true
   args:
-    description: What it is given.
+    description: The module's arguments.
     type: dict
     default: {}
   timeout:
-    description: Seconds after which it is ended.
+    description: Seconds after which the module is stopped.
     type: int
     required: true
 """
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 kind:
-  description: V(gone) where the module has ended without a result; all else that is returned is the module's own.
+  description: V(gone) if the module has ended without a result; all other return values are those of the module.
   returned: failure
   type: str
   sample: gone

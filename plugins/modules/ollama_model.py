@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts Ollama models into a store, whole and proven, or takes them out."""
+"""Installs Ollama models in a store and verifies them, or removes them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ version_added: 1.0.0
 author:
   - the archiv.ollama authors (@archiv)
 description:
-  - Brings models from a registry straight into the store, over several connections, hashed while they come. After a cut
-    the next run goes on where this one stopped.
-  - Every blob is on disk before its name is, and the manifest comes last. A crash at any moment leaves the model that
-    was there before or the new one, never half of one.
-  - A model that is there is hashed once; a receipt then vouches for it until something could have changed the file.
-    Only blobs that are missing or damaged are fetched, and a damaged one gives way when the good one is ready.
-  - A model that is there and whole costs no network. A tag that moved in the registry is followed by C(digest) only.
+  - Downloads models from a registry into the store, over several connections, and hashes them meanwhile. After an
+    interruption the next run resumes where this one stopped.
+  - Every blob is flushed to disk before it gets its name; the manifest is written last. A crash leaves the model that
+    was there before or the new one, never a partial one.
+  - A model that is present is hashed once; a receipt then proves it until the file could have been changed.
+    Only missing or damaged blobs are downloaded, and a damaged one is replaced when the good one is complete.
+  - A model that is present and intact needs no network. A tag that has moved is only followed with C(digest).
   - Shows its progress while it runs.
 extends_documentation_fragment:
   - archiv.ollama._options.stack
@@ -32,7 +32,7 @@ attributes:
     description: Can run in check mode and return what would happen without changing anything.
     support: full
     details:
-      - Asks the registry for a manifest that is not there, so it says how many bytes would come, or fails as the run
+      - Asks the registry for a missing manifest, so it reports how many bytes would be downloaded, or fails as the run
         would.
   diff_mode:
     description: Will return details on what has changed (or would).
@@ -47,47 +47,47 @@ options:
         C(digest) (SHA-256 of the manifest) and C(warm) (V(false) when it need not be loaded after a restart).
       - Names are matched as Ollama does, with its defaults and without regard to case. Spellings in the store are kept.
       - With C(digest) the model must be exactly that one. Another one in the store is replaced. Where the tag has moved
-        in the registry, the wanted one is fetched as long as the registry keeps it, and else refused.
+        in the registry, the wanted one is downloaded as long as the registry keeps it; otherwise the module fails.
     type: list
     elements: raw
     required: true
   state:
     description:
-      - With V(present) the models are in the store, every byte proven.
-      - With V(absent) they are not, nor the blobs that no other model uses.
+      - With V(present) the models are in the store, and every byte is verified.
+      - With V(absent) they are removed, with the blobs that no other model uses.
     type: str
     choices: [present, absent]
     default: present
   store:
     description:
-      - The models folder, the one that holds C(blobs) and C(manifests). It is made when it is not there.
+      - The models folder, the one that holds C(blobs) and C(manifests). It is created if it is missing.
       - By default C(models) in the volume O(volume) of the Compose project O(project).
     type: path
   verify:
     description:
-      - What to believe of blobs that are already there.
+      - How to verify blobs that are already present.
       - V(receipt) hashes those without a valid receipt, and writes receipts. The store of a stack that was set up by
         hand is adopted this way.
-      - V(full) hashes all.
-      - V(size) looks at types and sizes only, where the manifest is there already.
+      - V(full) hashes all blobs.
+      - V(size) checks types and sizes only, if the manifest is already present.
     type: str
     choices: [receipt, full, size]
     default: receipt
   repair:
-    description: Whether to mend a model that is there but damaged. With V(false) the damage is an error.
+    description: Whether to repair a damaged model. With V(false) damage is an error.
     type: bool
     default: true
   prune:
     description:
-      - Whether to remove blobs no model uses, and what is left of unfinished downloads.
-      - A run that installs or repairs never prunes. Files younger than an hour stay, as they may belong to a pull by
-        hand, and so do all blobs while there is a manifest that cannot be read.
+      - Whether to remove blobs that no model uses, and incomplete downloads.
+      - A run that installs or repairs never prunes. Files younger than an hour are kept, as they may belong to a manual
+        pull, and so are all blobs while there is a manifest that cannot be read.
     type: bool
     default: false
   restart:
     description:
-      - Whether to restart the containers of O(service) after bytes they may have read were replaced, and to load again
-        the first model and those they held. Without it they go on answering from the bytes they hold in memory.
+      - Whether to restart the containers of O(service) after files that they may have read were replaced, and to reload
+        the first model and those that were loaded. Without it they keep answering from the old bytes in memory.
     type: bool
     default: true
   load_timeout:
@@ -96,36 +96,36 @@ options:
     default: 300
   method:
     description:
-      - V(registry) fetches from the registry itself.
+      - V(registry) downloads from the registry directly.
       - V(engine) runs C(ollama pull) in a one-off container like that of O(init_service), with its image, network and
-        proxy, and proves the bytes afterwards. A way out where only Ollama itself is let through. The options
+        proxy, and verifies the bytes afterwards. For networks that only let Ollama itself through. The options
         about registries do not apply to it, so it cannot log in; it shows no progress, and it hashes every model first.
     type: str
     choices: [registry, engine]
     default: registry
   init_service:
-    description: The Compose service whose container O(method=engine) imitates. It must have been created.
+    description: The Compose service from whose container O(method=engine) takes its settings. The container must exist.
     type: str
     default: ollama-model-init
   connections:
-    description: How many connections fetch one blob at once.
+    description: The number of parallel connections for each blob.
     type: int
     default: 8
   timeout:
     description:
-      - Seconds after which everything must be done, waiting for another writer of the store included. What was fetched
+      - Seconds after which the module times out, the wait for the store lock included. A partial download
         is kept.
     type: float
     default: 14400
   stall_timeout:
-    description: Seconds without one byte after which a download has stalled.
+    description: Seconds without any data after which a download counts as stalled.
     type: float
     default: 60
   ollama_version:
-    description: The Ollama that will serve the models. The registry refuses a model this version cannot run.
+    description: Version of the Ollama that will serve the models. The registry refuses models that need a newer one.
     type: str
   progress_path:
-    description: File on the host that tells how far the download is. Set by the action plugin that shows it.
+    description: File on the host for the progress of the download. The action plugin that shows the progress sets it.
     type: path
 seealso:
   - module: archiv.ollama.ollama_model_info
@@ -134,13 +134,13 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: Have the archive's model, exactly these bytes
+- name: Install the archive's model, pinned by its digest
   archiv.ollama.ollama_model:
     models:
       - name: qwen2.5:7b-instruct-q4_K_M
         digest: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
 
-- name: Hash a store on another disk and mend it from a mirror
+- name: Verify a store on another disk and repair it from a mirror
   archiv.ollama.ollama_model:
     models:
       - qwen2.5:7b-instruct-q4_K_M
@@ -174,24 +174,24 @@ models:
       type: str
       sample: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
     cached:
-      description: Whether the manifest parses, has the wanted digest, and every blob is there with its size.
+      description: Whether the manifest is valid, has the wanted digest, and every blob has the right size.
       type: bool
       sample: true
     intact:
-      description: Whether the SHA-256 of every blob is proven; V(null) when nobody looked.
+      description: Whether the SHA-256 of every blob was verified; V(null) if it was not checked.
       type: bool
       sample: true
     problems:
-      description: What is still wrong, one entry a file, as M(archiv.ollama.ollama_model_info) returns it.
+      description: What is still wrong, one entry per file, as M(archiv.ollama.ollama_model_info) returns it.
       type: list
       elements: dict
       sample: []
     changed:
-      description: Whether this model was touched.
+      description: Whether this model was changed.
       type: bool
       sample: true
     fetched:
-      description: The blobs that came, or in check mode would come.
+      description: The blobs that were downloaded, or in check mode would be.
       type: list
       elements: dict
       contains:
@@ -204,39 +204,39 @@ models:
           type: str
           sample: sha256:2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730
         size:
-          description: Its bytes.
+          description: Its size in bytes.
           type: int
           sample: 4683073952
     replaced:
-      description: Damaged files that gave way to good ones.
+      description: Damaged files that were replaced.
       type: list
       elements: str
       sample: []
     removed:
-      description: Blobs that went with the model.
+      description: Blobs that were removed with the model.
       type: list
       elements: str
       returned: with O(state=absent)
       sample: []
 download_bytes:
-  description: What had to come over the network, bytes an earlier run left behind not counted.
+  description: Bytes that were downloaded, without those that an earlier run had left.
   returned: success
   type: int
   sample: 4683087561
 restarted:
-  description: The containers that were restarted because they held bytes that were replaced.
+  description: The containers that were restarted because files that they used were replaced.
   returned: success
   type: list
   elements: str
   sample: [archiv-ollama-1]
 pruned:
-  description: The files no model used that were removed.
+  description: The unused files that were removed.
   returned: success
   type: list
   elements: str
   sample: []
 store:
-  description: What lies in the store beside whole models, as M(archiv.ollama.ollama_model_info) returns it.
+  description: What is in the store besides complete models, as M(archiv.ollama.ollama_model_info) returns it.
   returned: success
   type: dict
   sample:
@@ -256,7 +256,7 @@ kind:
   type: str
   sample: offline
 lacking:
-  description: The blobs that could not be got, as in RV(models[].fetched).
+  description: The blobs that could not be downloaded, as in RV(models[].fetched).
   returned: failure
   type: list
   elements: dict

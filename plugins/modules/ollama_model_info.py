@@ -3,21 +3,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says whether wanted Ollama models are cached, intact and healthy; changes nothing."""
+"""Checks whether wanted Ollama models are cached, intact and healthy; changes nothing."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ollama_model_info
-short_description: Tell whether Ollama models are cached, intact and healthy
+short_description: Check whether Ollama models are cached, intact and healthy
 version_added: 1.0.0
 author:
   - the archiv.ollama authors (@archiv)
 description:
   - Judges models by the bytes in the store, not by what Ollama lists. Ollama lists models whose weights are gone and
     trusts any file of the right name.
-  - A model is cached when its manifest parses and every blob is there with its size. It is intact when the SHA-256 of
-    every blob is proven. The server is healthy when it answers with the wanted models.
+  - A model is cached when its manifest is valid and every blob has the right size. It is intact when the SHA-256 of
+    every blob was verified. The server is healthy when it answers with the wanted models.
   - Works while Ollama is stopped and, unless O(upstream=true), without a network. With O(store) it needs no Docker
     Engine either.
 extends_documentation_fragment:
@@ -55,21 +55,21 @@ options:
     type: path
   verify:
     description:
-      - How to learn whether a model is intact.
+      - How to check whether a model is intact.
       - V(full) reads and hashes every blob.
       - V(receipt) trusts the receipts M(archiv.ollama.ollama_model) wrote after it had hashed a blob, as long as
         nothing could have changed the file since. Without a valid receipt RV(models[].intact) is V(null).
-      - V(size) looks at types and sizes only. RV(models[].intact) is V(null) for what looks right.
+      - V(size) checks types and sizes only. RV(models[].intact) is V(null) if they are right.
     type: str
     choices: [full, receipt, size]
     default: full
   health:
-    description: Whether to ask the server as well.
+    description: Whether to check the server as well.
     type: bool
     default: true
   answer_within:
     description:
-      - Seconds in which a loaded model must give its first token.
+      - Seconds within which a loaded model must return its first token.
       - A request that waits behind others is busy, not unhealthy.
     type: float
     default: 60
@@ -94,11 +94,11 @@ options:
     description:
       - Whether to ask each model's registry, or O(mirror), which manifest it has under the name now. Nothing else is
         downloaded.
-      - What it says is told in RV(models[].upstream). It makes nothing fail.
+      - The answer is in RV(models[].upstream). It never makes the module fail.
     type: bool
     default: false
   timeout:
-    description: Seconds all registries together have for that.
+    description: Seconds for the requests to all registries together.
     type: float
     default: 60
 seealso:
@@ -106,18 +106,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the model the archive uses
+- name: Check the model that the archive uses
   archiv.ollama.ollama_model_info:
     models:
       - qwen2.5:7b-instruct-q4_K_M
   register: model
 
-- name: Stop unless the pinned model is whole, loaded for good and answers inside a minute
+- name: Fail unless the model is intact, pinned in memory and answers within a minute
   archiv.ollama.ollama_model_info:
     models: "{{ ollama_stack_models }}"
     expect: [cached, intact, healthy, pinned]
 
-- name: Look at a store on another disk, with neither Engine nor Ollama
+- name: Check a store on another disk, without Docker Engine or Ollama
   archiv.ollama.ollama_model_info:
     models:
       - name: qwen2.5:7b-instruct-q4_K_M
@@ -125,7 +125,7 @@ EXAMPLES = r"""
     store: /srv/ollama/models
     health: false
 
-- name: See whether a tag was moved since, without a look at every byte
+- name: Check whether a tag has moved, without hashing the model
   archiv.ollama.ollama_model_info:
     models: "{{ ollama_stack_models }}"
     verify: size
@@ -135,7 +135,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 models:
-  description: What the disk says of each wanted model, in the order of O(models).
+  description: What is on the disk for each wanted model, in the order of O(models).
   returned: always
   type: list
   elements: dict
@@ -149,15 +149,15 @@ models:
       type: str
       sample: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
     cached:
-      description: Whether the manifest parses, has the wanted digest, and every blob is there with its size.
+      description: Whether the manifest is valid, has the wanted digest, and every blob has the right size.
       type: bool
       sample: true
     intact:
-      description: Whether the SHA-256 of every blob is proven; V(null) when nobody looked.
+      description: Whether the SHA-256 of every blob was verified; V(null) if it was not checked.
       type: bool
       sample: true
     problems:
-      description: What is wrong, one entry a file.
+      description: What is wrong, one entry per file.
       type: list
       elements: dict
       contains:
@@ -188,7 +188,7 @@ models:
           type: str
           sample: 1048576 bytes
         action:
-          description: What heals it.
+          description: How to fix it.
           type: str
           sample: chmod 0644 /srv/ollama/models/manifests/registry.ollama.ai/library/qwen2.5/7b-instruct-q4_K_M
     upstream:
@@ -213,7 +213,7 @@ models:
           description: The same in words.
           type: str
           sample: >-
-            it moved: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e ->
+            moved: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e ->
             sha256:1b3b2f1a8e2f6b6e9f3f1c7b6c0a9d3c5b7e4f2a1d0c9b8a7f6e5d4c3b2a1908
 healthy:
   description: What the server says. Empty with O(health=false).
@@ -249,11 +249,11 @@ healthy:
       type: bool
       sample: false
     oom_kills:
-      description: How many of its processes the kernel killed for memory; V(null) when the kernel does not say.
+      description: How many of its processes the kernel killed because it was out of memory; V(null) if unknown.
       type: int
       sample: 0
     memory_used:
-      description: Bytes of memory in use; V(null) when the kernel does not say.
+      description: Bytes of memory in use; V(null) if unknown.
       type: int
       sample: 5368709120
     memory_limit:
@@ -282,15 +282,15 @@ healthy:
           type: bool
           sample: true
         pinned:
-          description: Whether it stays there for good.
+          description: Whether it stays there without a time limit.
           type: bool
           sample: true
         expires_at:
-          description: When the server means to drop it.
+          description: When the server will unload it.
           type: str
           sample: "2318-10-21T06:02:36.854775807Z"
         answered:
-          description: Whether it gave one token inside O(answer_within); V(null) when it was not asked.
+          description: Whether it returned one token within O(answer_within); V(null) if it was not asked.
           type: bool
           sample: true
         seconds:
@@ -335,12 +335,12 @@ healthy:
           type: str
           sample: set OLLAMA_KEEP_ALIVE to "-1" and load it again
     warnings:
-      description: What is odd without making it unhealthy, such as OOM kills, restarts, or a CPU where a GPU was meant.
+      description: What does not make it unhealthy, such as OOM kills, restarts, or running on the CPU instead of a GPU.
       type: list
       elements: dict
       contains: *finding
 store:
-  description: What lies in the store beside whole models.
+  description: What is in the store besides complete models.
   returned: always
   type: dict
   contains:
@@ -358,7 +358,7 @@ store:
           type: str
           sample: /srv/ollama/blobs/sha256-2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730-partial
         bytes:
-          description: What it occupies.
+          description: Its size on disk in bytes.
           type: int
           sample: 1048576
         role:
@@ -375,11 +375,11 @@ store:
           type: str
           sample: /srv/ollama/models/blobs/sha256-2bada8a7450677000f678be90653b85d364de7db25eb5ea54136ada5f3933730
         bytes:
-          description: What it occupies.
+          description: Its size on disk in bytes.
           type: int
           sample: 4683073952
     unreferenced_bytes:
-      description: What they occupy together.
+      description: Their total size on disk in bytes.
       type: int
       sample: 4683073952
     bad_manifests:
@@ -389,13 +389,13 @@ store:
       sample: []
     strange:
       description:
-        - What does not belong into a store, a sentence each, such as links, devices and files of other users.
+        - What does not belong in a store, one sentence each, such as links, devices and files of other users.
         - Nothing of it is read, followed or removed.
       type: list
       elements: str
       sample: []
 msg:
-  description: The same in a sentence or two; with O(expect), everything that is not met.
+  description: The same in a sentence or two; with O(expect), every expectation that is not met.
   returned: always
   type: str
   sample: "qwen2.5:7b-instruct-q4_K_M: cached, intact. healthy: it answers"

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ollama_stack_info
-short_description: Say whether a stack is as wanted, and if not, why
+short_description: Compare a stack with the inventory and report the differences
 version_added: 1.0.0
 author:
   - The archiv.ollama authors (@archiv)
 description:
-  - Compares a compose file, and what Compose makes of it, with what is on the host, its models and their answers.
-  - All of that is one call that changes nothing.
+  - Compares a compose file, as Compose reads it, with what is on the host, its models and their answers.
+  - It is one call that changes nothing.
   - A host without Docker, or without anything of the stack, gets a verdict like any other.
 extends_documentation_fragment:
   - archiv.ollama._options.registry
@@ -42,7 +42,7 @@ options:
     required: true
     suboptions:
       path:
-        description: Where it lies below O(dir).
+        description: Its path below O(dir).
         type: str
         required: true
       content:
@@ -55,18 +55,18 @@ options:
         default: "0644"
   secrets:
     description:
-      - The sha256 of each secret by its name, so that the secrets themselves need not travel to be compared.
+      - The SHA-256 of each secret by its name, so that the secrets themselves need not be sent to the host.
       - Each is compared with its file in C(.archiv/secrets) below O(dir) and with what running containers have mounted.
     type: dict
     default: {}
   owner:
-    description: The uid that is to own the secrets' files.
+    description: The uid that must own the secrets' files.
     type: int
     default: 0
   logins:
     description:
-      - The sha256 of the file with the logins for images, C(.archiv/docker-config/config.json) below O(dir).
-      - Without it there is to be no such file.
+      - The SHA-256 of the file with the logins for images, C(.archiv/docker-config/config.json) below O(dir).
+      - Without it there must be no such file.
     type: str
     default: ""
   models:
@@ -78,11 +78,11 @@ options:
     description: The folder C(models) of the store, where it is not in the project's volume C(ollama-models).
     type: path
   receipts_dir:
-    description: Where the proofs of hashed files are kept.
+    description: The folder of the receipts.
     type: path
     default: /var/lib/archiv-ollama/receipts
   answer_within:
-    description: Seconds in which a loaded model must give one token.
+    description: Seconds within which a loaded model must return one token.
     type: float
     default: 60
   context_length:
@@ -92,13 +92,13 @@ options:
   docker_host:
     description:
       - The socket of the host's own Docker Engine, as V(unix:///path).
-      - It alone counts, whatever C(DOCKER_HOST) or a context of the user says.
+      - C(DOCKER_HOST) and the user's docker context are ignored.
     type: str
     default: unix:///var/run/docker.sock
   verify:
     description:
-      - With V(receipt) a byte counts as proven where a receipt says so.
-      - With V(full) all bytes of the models are read and hashed at the end, once.
+      - With V(receipt) blobs with a valid receipt count as verified.
+      - With V(full) all models are hashed, once at the end.
     type: str
     choices:
       - receipt
@@ -106,15 +106,15 @@ options:
     default: receipt
   inputs:
     description:
-      - The role's inputs by their names, from which RV(refusals) are found; what is not among them is not missed.
-      - Where one cannot be meant, all such are told, and the host is looked at only as far as none of them leads there.
+      - The role's inputs by their names, which are checked for RV(refusals); those that are missing are not checked.
+      - If any are invalid, all of these are reported, and only what does not depend on them is checked on the host.
     type: dict
     default: {}
   upstream:
     description:
       - Whether the registries are asked for the manifests of models that are not in the store, so that RV(refusals)
-        can tell what they will take and which of them no registry has.
-      - A clean host asks nobody, and a registry that does not answer within some seconds is no refusal.
+        can tell how much space they need and which of them no registry has.
+      - On a clean host no registry is asked, and a registry that does not answer within some seconds is no refusal.
     type: bool
     default: false
   failure:
@@ -124,14 +124,14 @@ options:
     version_added: 1.1.0
   wait:
     description:
-      - Seconds to look again and again, as long as O(wait_for) asks for it.
-      - With O(wait_for=settled) it is a minute at most where no container was started that lately.
+      - Seconds to keep looking, as long as O(wait_for) asks for it.
+      - With O(wait_for=settled) at most a minute, unless a container was started within this time.
     type: int
     default: 0
   wait_for:
     description:
-      - With V(settled), looks again while nothing but time is needed, such as a container that is still starting.
-      - With V(clean), also while a service that was just started may yet come up.
+      - With V(settled), keep looking while only time is needed, such as for a container that is still starting.
+      - With V(clean), also while a service that was just started may still come up.
     type: str
     choices:
       - settled
@@ -140,7 +140,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: See whether anything is to be done
+- name: Check whether anything has to be done
   archiv.ollama.ollama_stack_info:
     project: archiv
     dir: /opt/archiv
@@ -154,50 +154,50 @@ EXAMPLES = r"""
 
 RETURN = r"""
 clean:
-  description: Whether everything is as wanted. Bytes that are not proven, as after a boot, are no reason against it.
+  description: Whether everything matches the inventory. Bytes that are not verified, as after a boot, do not count.
   returned: always
   type: bool
 reasons:
-  description: Each thing that is not, with its kind, its subject, why, and the action that mends it.
+  description: Each difference, with its kind, its subject, why, and the action that fixes it.
   returned: always
   type: list
   elements: dict
   sample:
     - kind: container_missing
       subject: backend
-      why: it has no container
+      why: container does not exist
       action: create
 prove:
-  description: Models whose bytes no receipt proves. A deploy hashes them.
+  description: Models without a valid receipt. A deploy hashes them.
   returned: always
   type: list
   elements: str
 report:
-  description: The same in lines for a person.
+  description: The same as lines of text.
   returned: always
   type: list
   elements: str
 refusals:
-  description: Everything that speaks against bringing the host to what is wanted, one sentence each.
+  description: Everything that prevents a deploy, one sentence each.
   returned: always
   type: list
   elements: str
 advice:
   description: What helps against O(failure) beside what RV(report) says, such as who has the port that was taken.
-  returned: when something is not as wanted
+  returned: when something differs from the inventory
   type: list
   elements: str
 start:
-  description: Whether files or containers are concerned, and not models alone.
+  description: Whether files or containers differ, and not only models.
   returned: always
   type: bool
 restart:
-  description: Containers that only a restart mends.
+  description: Containers that must be restarted.
   returned: always
   type: list
   elements: str
 rebuild:
-  description: Networks that must be made anew, with the containers on them.
+  description: Networks that must be recreated, with the containers on them.
   returned: always
   type: list
   elements: dict
@@ -217,22 +217,22 @@ pull:
   type: list
   elements: str
 ollama_version:
-  description: The version of the wanted image, where its tag or the server that runs it tells; empty where nobody does.
-  returned: when something is not as wanted
+  description: The version of the wanted image, from its tag or from the server that runs it; empty if unknown.
+  returned: when something differs from the inventory
   type: str
   sample: 0.34.2
 models_dir:
-  description: Where the models lie on the host, or will once their volume is made; empty where nobody knows.
+  description: Where the models are on the host, or will be once their volume exists; empty if unknown.
   returned: always
   type: str
   sample: /var/lib/docker/volumes/archiv_ollama-models/_data/models
 models:
-  description: What the disk says of each wanted model, as in M(archiv.ollama.ollama_model_info).
+  description: What is on the disk for each wanted model, as in M(archiv.ollama.ollama_model_info).
   returned: always
   type: list
   elements: dict
 store:
-  description: Bytes of the store that no model uses, and bytes free where it lies; null where nobody can say.
+  description: Bytes in the store that no model uses, and free bytes on its file system; null if unknown.
   returned: always
   type: dict
   sample:
@@ -248,12 +248,12 @@ orphans:
   type: list
   elements: str
 foreign:
-  description: What a person made and a deploy would take over.
+  description: What was created without this collection and a deploy would take over.
   returned: always
   type: list
   elements: str
 engine:
-  description: Whether Docker and Compose answer and take the file.
+  description: Whether Docker and Compose answer and accept the file.
   returned: always
   type: bool
 services:
@@ -308,9 +308,9 @@ ARGUMENTS: dict[str, t.Any] = {
     "wait": {"type": "int", "default": 0},
     "wait_for": {"type": "str", "choices": ["settled", "clean"], "default": "settled"},
 }
-# What a look may take beside the patience it is given: it ends by itself, also where nobody waits for it any more.
+# The deadline of a look without its waiting time, so that it also ends if the controller is gone.
 MOST_SECONDS = 300.0
-# The same where every byte is read.
+# The same if all models are hashed.
 FULL_SECONDS = 86400.0
 
 
@@ -319,7 +319,7 @@ def main() -> None:
     params = module.params
     mistakes = find_remote(params["docker_host"])
     if not params["files"]:
-        mistakes.append("files is []: name the compose file, which is the first of them")
+        mistakes.append("files is []: the first entry must be the compose file")
     if mistakes:
         module.fail_json(msg="; ".join(mistakes))
     most = FULL_SECONDS if params["verify"] == "full" else MOST_SECONDS

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module that runs on a host by itself, and is followed until it or the host is gone. Private to this collection."""
+"""A module that runs in the background on a host and is polled until it ends or the host is gone. Private."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import
 
 display = Display()
 
-# Quick at first, so that what is done already costs no waiting.
+# Short at first, so that a module that is already done costs no waiting.
 _FIRST_POLLS = (0.2, 0.3, 0.5, 1.0, 1.0)
 _POLL_SECONDS = 2.0
-# A host that cannot be reached for so long is given up: Ansible's own polling waits as long as the task may take.
+# After this time without a connection we give up on the host; Ansible's own polling waits until the task times out.
 _LOST_SECONDS = 180.0
 _ASYNC_KEYS = ("ansible_job_id", "started", "finished", "results_file")
 
 
 class Background(ActionBase):
-    """Whatever ends the play, the module goes on to its own end."""
+    """The module keeps running even if the play ends."""
 
-    # What is returned where the module is no more and has left no result.
+    # The result if the module is gone and has left none.
     _gone: t.ClassVar[dict[str, t.Any]]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -47,7 +47,7 @@ class Background(ActionBase):
         raise NotImplementedError
 
     def _look(self, task_vars: dict[str, t.Any], job: str) -> bool:
-        """Whether the module still runs; the place to tell how far it is."""
+        """Whether the module still runs; also the place to show progress."""
         raise NotImplementedError
 
     def _async_dir(self) -> str:
@@ -72,12 +72,12 @@ class Background(ActionBase):
         try:
             started: dict[str, t.Any] = self._execute_module(module, args, task_vars=task_vars, wrap_async=True)
         finally:
-            # Else the executor would poll this task a second time.
+            # Otherwise the executor would poll this task again.
             self._task.async_val = 0
         return started
 
     def _follow(self, status: dict[str, t.Any], task_vars: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
-        """Poll until the module has ended; a connection that is lost for a while is no end."""
+        """Poll until the module has ended; a connection that is lost for a while does not count."""
         begun = heard = time.monotonic()
         first_polls, gone = iter(_FIRST_POLLS), 0
         while True:
@@ -92,6 +92,6 @@ class Background(ActionBase):
                     raise
                 continue
             heard, gone = time.monotonic(), 0 if alive else gone + 1
-            # After a reboot its number may be another process's, or it was never told.
+            # After a reboot the PID may belong to another process, or it was never known.
             if gone > 2 or heard - begun > seconds:
                 return dict(self._gone)

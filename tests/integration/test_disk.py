@@ -42,6 +42,6 @@ def small_disk(typed: Typed) -> Iterator[None]:
 def test_images_too_large_for_containerds_disk_are_refused(play: Play, typed: Typed, small_disk: None) -> None:
     assert int(typed("df --output=avail -B1 /var/lib/docker | tail -1")) > 7 * 1024**3, "only one disk shall be small"
     told = " ".join(play("deploy", code=2).split())
-    assert "the disk of /var/lib/containerd has 2" in told
-    assert "and about 7.0 GiB are needed for registry.lab/archiv/backend:1.0.0, registry.lab/ollama/ollama:" in told
+    assert "not enough disk space in /var/lib/containerd: 2" in told
+    assert "about 7.0 GiB needed for registry.lab/archiv/backend:1.0.0, registry.lab/ollama/ollama:" in told
     assert typed("docker ps --all --quiet; docker images --quiet") == ""

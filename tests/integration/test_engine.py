@@ -44,7 +44,7 @@ def test_deploy_verify_and_teardown_ask_the_hosts_own_engine(
     play("deploy", env=elsewhere)
     typed(DRIFT)
     mended = play("deploy", env=elsewhere)
-    assert "its container is paused" in mended and "its memory limit" in mended
+    assert "container is paused" in mended and "memory limit" in mended
     assert " changed=0 " in play("deploy", env=elsewhere)
     play("verify", env=elsewhere)
 

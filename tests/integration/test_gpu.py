@@ -40,7 +40,7 @@ def nodes(play: Play, typed: Typed) -> Iterator[None]:
 def test_missing_gpu_is_refused_and_the_stack_serves_on(play: Play, typed: Typed) -> None:
     play("deploy")
     before = typed(STATE)
-    for kind, says in (("amd", "the host has no /dev/kfd and no /dev/dri/renderD*"), ("nvidia", "nothing on the host")):
+    for kind, says in (("amd", "the host has no /dev/kfd and no /dev/dri/renderD*"), ("nvidia", "found no NVIDIA")):
         told = " ".join(play("deploy", "-e", f"ollama_stack_gpu={kind}", code=2).split())
         assert f"ollama_stack_gpu is '{kind}': {says}" in told
         assert typed(STATE) == before
@@ -52,7 +52,7 @@ def test_amd_gpu_reaches_the_server_with_the_groups_that_the_refusal_names(
 ) -> None:
     told = " ".join(play("deploy", "-e", "ollama_stack_gpu=amd", code=2).split())
     assert "/dev/dri/renderD128 belongs to group 992, /dev/kfd to group 993" in told
-    assert "write [992, 993] for this host" in told
+    assert "set [992, 993] for this host" in told
     play("deploy", "-e", GROUPS)
     assert " changed=0 " in play("deploy", "-e", GROUPS)
     server = "/proc/$(docker inspect --format '{{.State.Pid}}' archiv-ollama-1)"

@@ -75,11 +75,11 @@ def test_lock_is_exact_in_what_it_says_and_a_deploy_is_bound_to_it(
     other = lock.read_text().replace(entry["digest"], "sha256:" + "0" * 64)
     lock.write_text(other)
     refused = " ".join(play("deploy", code=2).split())
-    assert f"it no longer gives out the pinned sha256:{'0' * 64}; the tag moved" in refused
+    assert f"the pinned sha256:{'0' * 64} is no longer available; the tag has moved" in refused
     assert changed(play("lock")) == 1 and changed(play("deploy")) == 0
 
 
 def test_upstream_that_is_away_is_told_in_a_sentence(play: Play) -> None:
     away = ("-e", "check=true", "-e", "ollama_stack_mirror=https://registry.lab:444")
-    assert "refused the connection" in " ".join(play("lock", *away, code=2).split())
+    assert "refused; is the registry running" in " ".join(play("lock", *away, code=2).split())
     assert "unreachable" in play("lock", *away, "-e", "ollama_stack_lock_policy=warn")

@@ -88,11 +88,11 @@ def test_model_of_a_registry_that_asks_for_a_login_is_installed_with_the_right_o
     deploy({})
     # A run before this one may have left it, and what is there is asked of nobody.
     on_host(host, "rm -rf /var/lib/docker/volumes/archiv_ollama-models/_data/models/manifests/private.lab")
-    assert "give one in `registries` (ollama_stack_registries), with token_host: auth.lab" in deploy(models, code=2)
+    assert "add one to `registries` (ollama_stack_registries) with token_host: auth.lab" in deploy(models, code=2)
     wrong = deploy({**models, **login(password="canary-wrong")}, code=2)
-    assert "private.lab does not take the username and password" in wrong
+    assert "private.lab rejected the username and password" in wrong
     elsewhere = deploy({**models, **login(token_host="private.lab")}, code=2)
-    assert "auth.lab, which was not shown the login of private.lab" in elsewhere
+    assert "auth.lab, which does not get the login for private.lab" in elsewhere
     assert changed(deploy({**models, **login()})) > 0
     assert changed(deploy({**models, **login()})) == 0
 
@@ -133,7 +133,7 @@ def test_password_that_rotates_is_picked_up_and_an_input_that_goes_leaves_nothin
 def test_roots_own_login_counts_without_the_input(deploy: Deploy, host: Container) -> None:
     image = {"ollama_stack_backend_image": IMAGE}
     on_host(host, f"docker rmi --force {IMAGE}; docker logout private.lab")
-    assert f"the image {IMAGE} is not given out" in deploy(image, code=2)
+    assert f"access to image {IMAGE} was denied" in deploy(image, code=2)
     password = passwords.ensure(passwords.REGISTRY_FILE)
     try:
         on_host(host, f"echo {password} | docker login --username {REGISTRY_USER} --password-stdin private.lab")

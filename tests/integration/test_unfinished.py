@@ -11,19 +11,19 @@ from tests.integration.conftest import Play, Typed
 from tests.integration.test_bad_inputs import LOOK, MODEL, deploy
 
 NOT_THERE = "registry.lab/archiv/backend:9.9.9"
-UNTOUCHED = "Nothing was changed: the compose file and the containers are as they were"
+UNTOUCHED = "Nothing was changed: the compose file and the containers are as before"
 
 
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({"ollama_stack_backend_image": NOT_THERE}, f"The images {NOT_THERE} could not be fetched: "),
+        ({"ollama_stack_backend_image": NOT_THERE}, f"The images {NOT_THERE} could not be pulled: "),
         (
             {
                 "ollama_stack_model_method": "engine",
                 "ollama_stack_models": [{"name": MODEL}, {"name": "lama3.2:1b", "warm": False}],
             },
-            "The models could not be fetched: model-init: the pull of lama3.2:1b failed",
+            "The models could not be downloaded: model-init: the pull of lama3.2:1b failed",
         ),
     ],
     ids=["image", "model with method engine"],

@@ -13,7 +13,7 @@ from tests.lab import model
 # As a boot leaves them, which costs the host none.
 BOOTED = """sed -i 's/"boot": "/&an earlier one /g' /var/lib/archiv-ollama/receipts/*.json"""
 BLOBS = "/var/lib/docker/volumes/archiv_ollama-models/_data/models/blobs"
-NOTE = "the host was started again since it was hashed"
+NOTE = "the host was rebooted since it was hashed"
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def test_bytes_that_were_not_hashed_since_a_boot_are_a_note_and_a_deploy_hashes_
     assert [line for line in told.splitlines() if line.startswith("    ") and len(line) > 80] == []
     assert NOTE not in play("verify", "-e", "verify=full")
     told = " ".join(play("deploy").split())
-    assert "archiv is as wanted" in told and " are not proven (weights, " in told and f": {NOTE})" in told
+    assert "archiv matches the inventory" in told and " are not proven (weights, " in told and f": {NOTE})" in told
     assert " changed=0 " in told
-    assert "not proven" not in play("deploy") + play("verify")
+    assert "not verified" not in play("deploy") + play("verify")
 
 
 def test_file_that_was_touched_fails_at_once_and_by_its_bytes(play: Play, typed: Typed, deployed: None) -> None:

@@ -261,7 +261,7 @@ SABOTAGES = (
             ),
         ],
         "drifted",
-        "means another image",
+        "points to a different image",
         "drift | Judge what it said and what it touched",
     ),
     Sabotage(
@@ -280,8 +280,8 @@ SABOTAGES = (
             ),
         ],
         "drifted",
-        "means another image",
-        "archiv.ollama.ollama_stack : verify | Say what is still not as wanted",
+        "points to a different image",
+        "archiv.ollama.ollama_stack : verify | Report what still differs",
     ),
     Sabotage(
         "never-connected",
@@ -318,7 +318,7 @@ SABOTAGES = (
             )
         ],
         "reboot",
-        "are not proven",
+        "not verified",
         "go_down | Look with playbooks/verify.yml, as a timer does after a boot",
     ),
     Sabotage(
@@ -383,7 +383,7 @@ SABOTAGES = (
         "a receipt from before a boot still proves bytes",
         [Edit(f"{UTILS}/_store/receipts.py", 'if entry.get("boot") != boot:', "if not boot:")],
         f"{UNIT}/module_utils/_store/test_receipts.py::test_receipt_is_void",
-        "assert 'started again' in ''",
+        "assert 'rebooted' in ''",
     ),
     Sabotage(
         "lock-shared",

@@ -129,7 +129,7 @@ def space_complaints(
     message = str(result.get("msg", ""))
     if result.get("kind") != "no_space":
         found.append(f"it ended as {result.get('kind', 'ok')}: {message}")
-    if "make room" not in message or "\n" in message or "Traceback" in message:
+    if "free some space" not in message or "\n" in message or "Traceback" in message:
         found.append(f"no clear sentence: {message!r}")
     if old_disk != "whole" or old_claim is not True:
         found.append(f"the model that was there is {old_disk}, and the look says {old_claim}")

@@ -28,7 +28,7 @@ ansible-playbook archiv.ollama.deploy -i inventory -l staging
 ```
 
 ```text
-- '- ollama: its container runs with another configuration; a deploy recreates its container'
+- '- ollama: container runs with a different configuration; a deploy recreates its container'
 ...
 staging-1 : ok=… changed=… unreachable=0 failed=0
 ```
@@ -48,8 +48,8 @@ SHOWN = TEXT[TEXT.index("```text") : TEXT.index("- Restarts")]
 OUTPUT = """\
 \x1b[0;32mok: [staging-1] =>\x1b[0m
     msg:
-    - 'archiv is not as wanted:'
-    - '- ollama: its container runs with another configuration; a deploy recreates
+    - 'archiv differs from the inventory:'
+    - '- ollama: container runs with a different configuration; a deploy recreates
         its container'
 
 PLAY RECAP *********************************************************************

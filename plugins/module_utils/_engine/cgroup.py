@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the host's kernel counted for a container: OOM kills, memory, processor time. Private.
+"""The kernel's counters for a container: OOM kills, memory, CPU time. Private.
 
 The Engine's OOMKilled flag stays false when the kernel kills only the inference child, so the
 counters are read from the container's control group, version 1 or 2.
@@ -21,14 +21,14 @@ _CGROUP = "/sys/fs/cgroup"
 _NO_LIMIT = 1 << 62
 _ESTABLISHED = "01"
 _TOLD = re.compile(r"(?<![a-z_])(bytes_sent|bytes_received|lastsnd|lastrcv):(\d+)")
-# An answer that comes in pieces has none missing for so long.
+# A streamed response does not pause for longer than this.
 _STREAMING_MS = 5000
 _SS_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Counters of one container; None where this kernel does not say."""
+    """Counters of one container; None if the kernel does not have them."""
 
     oom_kills: int | None = None
     memory_used: int | None = None
@@ -82,7 +82,7 @@ def connections_to(pid: int, port: int, proc: str = "/proc") -> int:
 
 
 def clients_waiting(pid: int, port: int) -> int:
-    """How many clients of that port wait for an answer; where the kernel does not tell, how many are connected."""
+    """How many clients of that port wait for a response; if unknown, how many are connected."""
     command = ["nsenter", f"--net=/proc/{pid}/ns/net", "ss", "-tinH", "state", "established", f"sport = :{port}"]
     try:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=_SS_SECONDS, check=False)
@@ -92,16 +92,16 @@ def clients_waiting(pid: int, port: int) -> int:
 
 
 def count_waiting(sockets: str) -> int:
-    """Of what `ss -ti` prints: those that have asked and were not answered since, or are being answered.
+    """Counts in the output of `ss -ti` the connections that wait for a response or are receiving one.
 
-    A connection that a client keeps for its next question was answered, and then nothing more came.
+    An idle keep-alive connection got its response, and no request followed.
     """
     waiting = 0
     for line in sockets.splitlines():
         told = dict(_TOLD.findall(line))
         if "bytes_received" not in told:
             continue
-        # What is 0 is not printed.
+        # Zeros are not printed.
         sent, received = int(told.get("lastsnd", 0)), int(told.get("lastrcv", 0))
         waiting += "bytes_sent" not in told or received < sent or sent < _STREAMING_MS
     return waiting

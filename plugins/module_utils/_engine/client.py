@@ -16,18 +16,18 @@ from dataclasses import dataclass, field
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _LABEL = "com.docker.compose."
 LOG_LINES = 15
-# What an Engine answers for an image that is not there, and for what it cannot read as a name.
+# The Engine's status codes for a missing image and for an invalid name.
 NO_IMAGE = (404, 400)
 _GPU_DEVICES = ("/dev/kfd", "/dev/dri", "/dev/nvidia")
 
 
 class EngineError(Exception):
-    """The Engine cannot be asked; str() is a sentence for the operator."""
+    """A request to the Engine failed; str() is a sentence for the operator."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """What inspect says of one container of a Compose project; raw is the whole answer."""
+    """One container of a Compose project as inspect returns it; raw is the whole response."""
 
     name: str
     service: str
@@ -46,7 +46,7 @@ class Container:
     image: str = ""
     config_hash: str = ""
     compose_version: str = ""
-    # From where Compose read its project.
+    # The project folder that Compose used.
     config_files: str = ""
     working_dir: str = ""
     env_files: str = ""
@@ -55,15 +55,15 @@ class Container:
     addresses: t.Mapping[str, str] = field(default_factory=dict)
     aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     raw: t.Mapping[str, t.Any] = field(default_factory=dict, repr=False)
-    # What a look at the host adds: secrets that it was started with and that are others by now, and whose process it
-    # runs, where secrets make that count.
+    # Added by a look at the host: secrets that have changed since it was started, and the uid of its process, if there
+    # are secrets.
     outdated: tuple[str, ...] = ()
     uid: int | None = None
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume and the folder that holds its files now, or why there is none."""
+    """A volume and the folder with its files, or why there is none."""
 
     name: str
     path: str
@@ -74,7 +74,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class HostNetwork:
-    """A network that is there."""
+    """A network that exists."""
 
     id: str
     internal: bool
@@ -92,7 +92,7 @@ class Engine:
             self._client = self._docker.APIClient(base_url=docker_host, version="auto", timeout=timeout)
 
     def containers(self, project: str, service: str | None = None) -> list[Container]:
-        """Every container of a Compose project (one service of it), stopped ones and not one-off ones."""
+        """All containers of a Compose project or of one service, including stopped but not one-off ones."""
         labels = [f"{_LABEL}project={project}", f"{_LABEL}oneoff=False"]
         if service is not None:
             labels.append(f"{_LABEL}service={service}")
@@ -102,14 +102,14 @@ class Engine:
         return sorted((one for one in found if one is not None), key=lambda one: (one.service, one.name))
 
     def strangers_on(self, network: str, project: str) -> list[str]:
-        """The names of containers on a network, stopped ones too, that no service of this project runs."""
+        """The names of containers on a network, including stopped ones, that do not belong to this project."""
         with self.speaking():
             listed = self._client.containers(all=True, filters={"network": [network]})
         own = {f"{_LABEL}project": project, f"{_LABEL}oneoff": "False"}.items()
         return sorted(entry["Names"][0].lstrip("/") for entry in listed if not own <= (entry["Labels"] or {}).items())
 
     def volume(self, project: str, name: str) -> Volume | None:
-        """A volume of a Compose project by the name its file gives it, or by its real name."""
+        """A volume of a Compose project by its name in the compose file, or by its real name."""
         with self.speaking():
             listed = self._client.volumes()["Volumes"] or []
         ranked = sorted((_rank(entry, project, name), entry["Name"]) for entry in listed)
@@ -128,16 +128,16 @@ class Engine:
         return (255 if code is None else code, output)
 
     def restart(self, container_id: str) -> None:
-        """Stop and start a container; one that does not end by itself in 10 s is killed."""
+        """Restart a container; it is killed if it does not stop within 10 s."""
         with self.speaking():
             self._client.restart(container_id, timeout=10)
 
     def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
-        """What a container of each image that is there may run."""
+        """For each image that is present, what its containers may run."""
         found = {}
         for name in sorted(set(names) - {""}):
             with self.speaking():
-                # The SDK (7.2.0) cannot ask for the manifests; an Engine before API 1.48 does not hear the question.
+                # The SDK (7.2.0) cannot ask for the manifests; an Engine before API 1.48 ignores the parameter.
                 address = f"{self._client.base_url}/v{self._client.api_version}/images/{name}/json"
                 answer = self._client.get(address, params={"manifests": "1"}, timeout=self._client.timeout)
                 if answer.status_code in NO_IMAGE:
@@ -164,19 +164,19 @@ class Engine:
             return frozenset(item["Name"] for item in self._client.volumes()["Volumes"] or [])
 
     def log(self, container: str) -> list[str]:
-        """The last lines a container said."""
+        """The last lines of a container's log."""
         with self.speaking():
             raw: bytes = self._client.logs(container, tail=LOG_LINES)
         return raw.decode(errors="replace").splitlines()
 
     def info(self) -> dict[str, t.Any]:
-        """What the Engine says of itself and its host."""
+        """The Engine's information about itself and its host."""
         with self.speaking():
             answer: dict[str, t.Any] = self._client.info()
         return answer
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._client.close()
 
     def _inspect(self, container_id: str) -> Container | None:
@@ -190,34 +190,34 @@ class Engine:
 
     @contextlib.contextmanager
     def speaking(self) -> t.Iterator[t.Any]:
-        """The SDK's client, for one exchange; what fails in it is an EngineError."""
-        # requests' errors are OSError; the SDK lets them through.
+        """The SDK's client for one request; its errors become EngineErrors."""
+        # Errors of requests are OSErrors; the SDK does not wrap them.
         try:
             yield self._client
         except (self._docker.errors.DockerException, OSError) as error:
             raise EngineError(
-                f"the Docker Engine at {self._host} did not answer as it should: {error};"
-                " look at `systemctl status docker` on the host"
+                f"the request to the Docker Engine at {self._host} failed: {error};"
+                " check `systemctl status docker` on the host"
             ) from error
 
 
 def is_missing(error: EngineError) -> bool:
-    """Whether the Engine said that it has no such thing."""
+    """Whether the Engine returned "not found"."""
     return getattr(error.__cause__, "status_code", None) == 404
 
 
 def find_remote(docker_host: str) -> list[str]:
-    """Why this is not the address of the host's own Engine, in a sentence; none if it is."""
+    """A sentence if this is not the address of the host's own Engine; else nothing."""
     if docker_host.startswith("unix:///"):
         return []
     return [
-        f"docker_host is {docker_host!r}: only a socket of this host can be asked, because models are read and written"
-        f" where that Engine keeps them; write its path, such as {DEFAULT_HOST}"
+        f"docker_host is {docker_host!r}: only a socket on this host is supported, because models are read and written"
+        f" where that Engine keeps them; use its path, such as {DEFAULT_HOST}"
     ]
 
 
 def plain_container(raw: t.Mapping[str, t.Any]) -> Container:
-    """An inspect answer as a Container."""
+    """Convert an inspect response to a Container."""
     labels, state, host = raw["Config"].get("Labels") or {}, raw["State"], raw.get("HostConfig") or {}
     networks = raw["NetworkSettings"]["Networks"] or {}
     return Container(
@@ -233,7 +233,7 @@ def plain_container(raw: t.Mapping[str, t.Any]) -> Container:
         pid=state.get("Pid", 0),
         memory=host.get("Memory", 0),
         gpu_declared=_declares_gpu(host),
-        # Not Compose's label: it is the index's digest or the platform's, as the version of Compose has it.
+        # Not Compose's label: it is the digest of the index or of the platform, depending on the version of Compose.
         image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),
         config_hash=labels.get(f"{_LABEL}config-hash", ""),
         compose_version=labels.get(f"{_LABEL}version", ""),
@@ -258,7 +258,7 @@ def plain_image(raw: t.Mapping[str, t.Any]) -> frozenset[str]:
 
 
 def plain_volume(raw: t.Mapping[str, t.Any]) -> Volume:
-    """An inspect answer as a Volume.
+    """Convert an inspect response to a Volume.
 
     A volume with driver options has an empty mountpoint while nothing runs (Engine 26.1.5): a bind
     is read at its device, anything else only while it is mounted.
@@ -266,11 +266,11 @@ def plain_volume(raw: t.Mapping[str, t.Any]) -> Volume:
     options = raw.get("Options") or {}
     path, why = raw.get("Mountpoint", ""), ""
     if raw.get("Driver") != "local":
-        path, why = "", f"its driver {raw.get('Driver')} keeps the files out of the host's sight"
+        path, why = "", f"its driver {raw.get('Driver')} does not expose its files on the host"
     elif "bind" in options.get("o", "").split(","):
         path = options.get("device", "")
     elif options and not os.path.ismount(path):
-        path, why = "", f"its driver options {_in_words(options)} leave it unmounted while nothing runs"
+        path, why = "", f"its driver options {_in_words(options)} leave it unmounted until a container uses it"
     return Volume(raw["Name"], path, why, raw.get("Labels") or {}, options)
 
 
@@ -293,7 +293,7 @@ def _declares_gpu(host: t.Mapping[str, t.Any]) -> bool:
 
 
 def _in_words(options: t.Mapping[str, str]) -> str:
-    # A network filesystem's options may carry a password: its keys say enough.
+    # The options of a network filesystem may contain a password, so only the keys are shown.
     return ", ".join(sorted(options))
 
 
@@ -303,8 +303,8 @@ def _import_docker() -> t.Any:
         import docker.errors
     except ImportError as error:
         raise EngineError(
-            f"the Python that Ansible uses on this host, {sys.executable}, has no docker SDK, through which the Engine"
-            " is asked; install it with `apt-get install python3-docker` (or pip install docker), or name another one"
+            f"the Docker SDK for Python is missing in {sys.executable}, the Python that Ansible uses on this host;"
+            " install it with `apt-get install python3-docker` (or pip install docker), or set another Python"
             " in ansible_python_interpreter"
         ) from error
     return docker
@@ -321,7 +321,7 @@ def _refuse_dead_socket(docker_host: str) -> None:
             f"no Docker Engine listens at {path}; install Docker, or start it with `systemctl start docker`"
         ) from error
     except PermissionError as error:
-        raise EngineError(f"this user may not speak to the Docker Engine at {path}; use become: true") from error
+        raise EngineError(f"permission denied on the Docker Engine's socket {path}; use become: true") from error
     except OSError as error:
         raise EngineError(
             f"the Docker Engine at {path} does not answer ({error.strerror or error});"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Docker Compose reads in a compose file, asked from its own program. Private."""
+"""Runs Docker Compose to read a compose file. Private."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import tempfile
 import typing as t
 from dataclasses import dataclass, field
 
-# Compose reads a file and prints it; longer than this means that something holds it.
+# Compose only reads a file and prints it; if it takes longer than this, it hangs.
 CLI_SECONDS = 30
-# What a shell may hand to the docker CLI. Anything else could change what `${...}` in the file means, or who answers.
+# The variables passed to the docker CLI. Others could change the value of `${...}` in the file, or the Engine.
 KEPT_VARIABLES = ("PATH", "HOME", "DOCKER_CONFIG")
 # Where the docker command looks for its plugins, in its order; the user's own folder comes first.
 PLUGIN_FOLDERS = (
@@ -30,11 +30,11 @@ Document = dict[str, t.Any]
 
 
 class ComposeMissing(Exception):
-    """There is no Compose to ask; str() is a sentence for the operator."""
+    """Compose is not available; str() is a sentence for the operator."""
 
 
 class ComposeRefused(Exception):
-    """Compose does not take the file; str() is a sentence for the operator."""
+    """Compose rejects the file; str() is a sentence for the operator."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Service:
     one_shot: bool = False
     published: bool = False
     memory: int = 0
-    # Services that it is to be started again with, as `restart: true` of its depends_on says.
+    # Services with which it is restarted, from `restart: true` in its depends_on.
     restarts_with: tuple[str, ...] = ()
     # More names that it has on a network.
     aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -76,8 +76,8 @@ class ComposeFile:
 def reading(
     directory: str, content: str, docker_host: str
 ) -> t.Iterator[t.Callable[[], tuple[Document, dict[str, str]]]]:
-    """Have Compose read a file that need not be written; the two questions it takes run at once."""
-    # A folder that is yet to be made has no .env either.
+    """Let Compose read a file that does not exist yet; the two commands run in parallel."""
+    # A folder that does not exist has no .env either.
     base = ["--project-directory", directory if os.path.isdir(directory) else "/", "-f", "-", "config"]
     questions = (("--format", "json"), ("--hash", "*"))
     asked = [_ask([*base, *question], docker_host, content) for question in questions]
@@ -107,7 +107,7 @@ def compose_version(docker_host: str) -> str:
 
 
 def _find_compose() -> list[str]:
-    """Compose's own program: `docker compose` starts that one too, after two more processes have cost as much again."""
+    """The program of the Compose plugin: `docker compose` needs two more processes and twice the time."""
     docker = shutil.which("docker")
     if docker is None:
         raise ComposeMissing("there is no docker command on this host; install Docker and its compose plugin")
@@ -137,7 +137,7 @@ def _ask(words: list[str], docker_host: str, content: str = "") -> subprocess.Po
 
 
 def _environment(docker_host: str) -> dict[str, str]:
-    """What the docker command is given; the variable goes before whatever context its user has chosen."""
+    """The environment of the docker command; DOCKER_HOST has precedence over the user's docker context."""
     return {**{key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ}, "DOCKER_HOST": docker_host}
 
 
@@ -145,13 +145,13 @@ def _answer(process: subprocess.Popen[bytes]) -> str:
     try:
         out, err = process.communicate(timeout=CLI_SECONDS)
     except subprocess.TimeoutExpired:
-        raise ComposeMissing(f"docker compose did not answer in {CLI_SECONDS} s") from None
+        raise ComposeMissing(f"docker compose timed out after {CLI_SECONDS} s") from None
     said = err.decode(errors="replace").strip()
     if process.returncode == 0:
         return out.decode()
     if "is not a docker command" in said or "unknown shorthand flag" in said:
         raise ComposeMissing("the docker command has no compose plugin; install Compose v2")
-    raise ComposeRefused(said.splitlines()[-1] if said else "it refused the file without a word")
+    raise ComposeRefused(said.splitlines()[-1] if said else "it rejected the file without an error message")
 
 
 def read_hashes(text: str) -> dict[str, str]:

@@ -15,9 +15,9 @@ from .client import Engine, EngineError, is_missing
 def run_to_end(
     engine: Engine, name: str, options: t.Mapping[str, t.Any], still_time: t.Callable[[], None]
 ) -> tuple[int, str]:
-    """Exit code and output; the container is gone afterwards, one a killed run left behind too.
+    """Exit code and output; removes the container afterwards, also one that a killed run left.
 
-    still_time is asked again and again, and raises when the time is up.
+    still_time is called repeatedly, and raises when the time is up.
     """
     _remove(engine, name)
     with engine.speaking() as client:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the models of a Compose project lie on the host. Private."""
+"""Finds the models of a Compose project on the host. Private."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class NoStore(Exception):
 
 
 class NoVolume(NoStore):
-    """It cannot be, for its volume was never made."""
+    """The volume does not exist."""
 
 
 def connect(docker_host: str) -> tuple[Engine | None, str]:
-    """The Engine, or why there is none: a store can be read without one."""
+    """The Engine, or why it is not available: a store can be read without one."""
     try:
         return Engine(docker_host), ""
     except EngineError as error:
@@ -31,18 +31,18 @@ def find_models_dir(engine: Engine | None, store: str | None, project: str, volu
     """The models folder: the given one, else that of the project's volume; NoStore says why there is none."""
     if store:
         if not os.path.isabs(store):
-            raise NoStore(f"store {store} is not an absolute path; give the folder that holds blobs and manifests")
+            raise NoStore(f"store {store} is not an absolute path; use the folder that contains blobs and manifests")
         return store
     if engine is None:
-        raise NoStore(f"{why_no_engine}; or give the models folder as store, which needs no Engine")
+        raise NoStore(f"{why_no_engine}; or set store to the models folder, which needs no Engine")
     found = engine.volume(project, volume)
     if found is None:
         raise NoVolume(
             f"the Engine has no volume {volume} of project {project}; run playbooks/deploy.yml,"
-            " or give the models folder as store"
+            " or set store to the models folder"
         )
     if not found.path:
         raise NoStore(
-            f"volume {found.name} cannot be read from the host: {found.why_no_path}; give its models folder as store"
+            f"volume {found.name} cannot be read from the host: {found.why_no_path}; set store to its models folder"
         )
     return os.path.join(found.path, "models")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How every module ends: in one sentence whatever happens, and in time whether or not anybody waits. Private."""
+"""How every module ends: with one sentence whatever happens, and before its deadline. Private."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ import typing as t
 
 from .._store.disk import of_disk
 
-# What is given to the way out of a module whose time is up, before it is ended where it stands.
+# Time for the clean-up of a module after its deadline, before it is killed.
 LAST_SECONDS = 20.0
-# The most an operator may give it: a month.
+# The largest deadline an operator may set: a month.
 _MOST_SECONDS = 30 * 86400.0
 
 Fail = t.Callable[[str, str], t.Any]
 
 
 class TimeIsUp(BaseException):
-    """The deadline; nothing on the way out may take it for an error of its own."""
+    """The deadline has passed; a BaseException, so that no other code handles it."""
 
 
 @contextlib.contextmanager
 def bounded(seconds: float, fail: Fail) -> t.Iterator[None]:
-    """Let the block run so long at most; fail(kind, sentence) is told what ended it otherwise."""
-    late = f"not done within {seconds:.0f} s, so it was ended: look at the host's load, disk and network"
+    """Limit the time of the block; fail(kind, sentence) is called for a timeout or an unexpected error."""
+    late = f"timed out after {seconds:.0f} s: check the host's load, disk and network"
     try:
         with _alarm(seconds, lambda: fail("deadline", late)):
             yield
@@ -41,25 +41,25 @@ def bounded(seconds: float, fail: Fail) -> t.Iterator[None]:
 
 
 def told(error: Exception) -> tuple[str, str]:
-    """What nobody expected, in one word and one sentence."""
+    """The kind of an unexpected error, and a sentence about it."""
     if isinstance(error, OSError):
         return "disk", of_disk(error)
     if isinstance(error, MemoryError):
-        return "memory", "the host has no memory left for this module: free some, or give the host more"
+        return "memory", "out of memory on the host: free some memory, or give the host more"
     where, frame = "", error.__traceback__
     while frame is not None:
         where, frame = f"{os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}", frame.tb_next
     return "defect", (
-        f"{type(error).__name__} at {where}: {error}; archiv.ollama was not made for this, so please report it with"
-        " this sentence"
+        f"unexpected {type(error).__name__} at {where}: {error}; this is a bug in archiv.ollama, please report it with"
+        " this message"
     )
 
 
 @contextlib.contextmanager
 def _alarm(seconds: float, last_word: t.Callable[[], t.Any]) -> t.Iterator[None]:
-    """Raise TimeIsUp at the deadline; what has not ended some seconds later says its last word and is gone."""
+    """Raise TimeIsUp at the deadline; if the block has not ended some seconds later, call last_word and exit."""
     if threading.current_thread() is not threading.main_thread():
-        # Only there a signal is heard; tests run modules elsewhere.
+        # Signals are only handled in the main thread; tests run modules in others.
         yield
         return
     rung = False

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the options of ollama_model_info to its result: one look at models, and its sentences. Private."""
+"""ollama_model_info from its options to its result. Private."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .._store.receipts import Receipts
 
 @dataclass(frozen=True)
 class Options:
-    """What the module is asked, read once."""
+    """The options of the module."""
 
     wishes: tuple[Wish, ...]
     store: str
@@ -46,11 +46,11 @@ class Options:
 
 
 def read_options(params: t.Mapping[str, t.Any]) -> Options:
-    """The options of ollama_model_info; InputInvalid says which contradict each other or cannot be."""
+    """The options of ollama_model_info; InputInvalid says which are invalid or contradict each other."""
     mistakes = find_mistakes(params) + find_remote(params["docker_host"])
     needs_health = sorted({"healthy", "pinned"} & set(params["expect"]))
     if needs_health and not params["health"]:
-        mistakes.append(f"expect: {', '.join(needs_health)} can only be told with health: true")
+        mistakes.append(f"expect: {', '.join(needs_health)} can only be checked with health: true")
     for option in ("answer_within", "timeout"):
         if not 0 < params[option] < float("inf"):
             mistakes.append(f"{option}: {params[option]:g} must be more than 0 seconds")
@@ -70,7 +70,7 @@ def read_options(params: t.Mapping[str, t.Any]) -> Options:
 
 
 def look(options: Options) -> Assessment:
-    """Read the disk and, where wanted, ask the server."""
+    """Read the disk and, if wanted, ask the server."""
     engine, why_no_engine = None, ""
     if options.health or not options.store:
         engine, why_no_engine = connect(options.docker_host)
@@ -89,7 +89,7 @@ def look(options: Options) -> Assessment:
 
 
 def ask(options: Options, states: t.Sequence[ModelState]) -> list[Fact | None]:
-    """What the registries say of each model, where they are to be asked."""
+    """The registries' answers for each model, if they are asked."""
     if options.access is None:
         return [None for _ in states]
     client = RegistryClient(options.access, Deadline(options.timeout))
@@ -103,7 +103,7 @@ def unmet_expectations(assessment: Assessment, expect: t.Collection[str]) -> lis
     if "healthy" in expect:
         return unmet + [f"{one['subject']} is not healthy: {one['found']}; {one['action']}" for one in problems]
     if "pinned" in expect:
-        # Nothing but a running server knows what it pinned: whatever hides that is unmet as well.
+        # Only a running server knows what is pinned: if it cannot be asked, the expectation is not met.
         blind = ("engine", "no_container", "not_running", "api")
         kinds = (*blind, "not_listed", "not_loaded", "not_pinned")
         unmet += [
@@ -120,7 +120,7 @@ def _unmet_on_disk(state: ModelState, expect: t.Collection[str]) -> t.Iterator[s
         return
     missing = " and not ".join(lost)
     if state.intact is None:
-        yield f"{state.name} is not known to be intact: {'; '.join(state.unproven)}; look with verify: full"
+        yield f"{state.name} is not verified: {'; '.join(state.unproven)}; run with verify: full"
     for one in state.problems:
         yield f"{state.name} is not {missing}: {one.text}; {one.action}"
 
@@ -138,6 +138,6 @@ def summary(assessment: Assessment) -> str:
 
 def _summary_of(state: ModelState) -> str:
     cached = "cached" if state.cached else "not cached"
-    intact = {True: "intact", False: "not intact", None: "not proven intact"}[state.intact]
+    intact = {True: "intact", False: "not intact", None: "not verified"}[state.intact]
     reasons = [one.text for one in state.problems] or list(state.unproven)
     return f"{state.name}: {cached}, {intact}" + (f" ({'; '.join(reasons)})" if reasons else "")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ollama_model does, from its options to its result. Private."""
+"""ollama_model from its options to its result. Private."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from .._store.survey import plain_survey, take_survey
 from .model_options import Options
 
 Kind = t.Union[InstallKind, t.Literal["disk", "engine", "input", "lock"]]
-# Where a store would be on a host that has no Engine yet: nothing is there, which is the truth.
+# The store of a host without an Engine: an empty one.
 _NOWHERE = "/nonexistent/models"
 
 
 @dataclass(frozen=True)
 class Found:
-    """Where the store is, and the Engine where one is needed, or why there is none."""
+    """The store, and the Engine if it is needed, or why there is none."""
 
     models_dir: str
     engine: Engine | None
@@ -45,7 +45,7 @@ class Found:
 
 
 def run(options: Options, check: bool) -> Fact:
-    """The module's result; what it raises is what the operator must read."""
+    """The module's result; exceptions carry the message for the operator."""
     found = find_store(options, check)
     shop = open_workshop(options, found.models_dir)
     outcome = install(options, shop, check)
@@ -54,7 +54,7 @@ def run(options: Options, check: bool) -> Fact:
 
 
 def find_store(options: Options, check: bool) -> Found:
-    """The given folder or that of the project's volume; in check mode a missing one is predicted as empty."""
+    """The given folder or that of the project's volume; check mode assumes an empty store if it is missing."""
     engine, why_no_engine = None, ""
     if not options.store or options.restart:
         engine, why_no_engine = connect(options.docker_host)
@@ -65,12 +65,12 @@ def find_store(options: Options, check: bool) -> Found:
             return Found(_NOWHERE, engine, why_no_engine)
         if not check or options.store:
             raise
-        return Found(_NOWHERE, engine, why_no_engine, (f"predicted as for an empty store: {error}",))
+        return Found(_NOWHERE, engine, why_no_engine, (f"check mode assumes an empty store: {error}",))
     return Found(models_dir, engine, why_no_engine)
 
 
 def open_workshop(options: Options, models_dir: str) -> Workshop:
-    """What installing needs at hand."""
+    """The objects that an installation needs."""
     return Workshop(
         store=Store(models_dir),
         receipts=Receipts(models_dir, options.receipts_dir),
@@ -81,21 +81,21 @@ def open_workshop(options: Options, models_dir: str) -> Workshop:
 
 
 def install(options: Options, shop: Workshop, check: bool) -> Outcome:
-    """Have the models in the store, or not in it."""
+    """Install or remove the models."""
     job = Job(options.wishes, options.verify, options.repair, options.prune, check)
-    shop.progress.say("looking at what is there")
+    shop.progress.say("checking the store")
     with contextlib.closing(shop.progress):
         if options.state == "absent":
             return ensure_absent(shop, job)
         if options.method == "engine":
-            # Made only where something is to be pulled: check mode predicts without an Engine as well.
+            # Connect only if something has to be pulled: check mode works without an Engine.
             host = options.docker_host
             return ensure_pulled(shop, job, lambda: Engine(host), options.project, options.init_service)
         return ensure_present(shop, job)
 
 
 def restart(options: Options, found: Found, store: Store, outcome: Outcome, check: bool) -> list[str]:
-    """Restart what may hold replaced bytes, those of an earlier run that was killed included; returns the names."""
+    """Restart containers that may use replaced files, also those of a killed earlier run; returns their names."""
     if not options.restart:
         return []
     marked = stale_since(store)
@@ -103,7 +103,7 @@ def restart(options: Options, found: Found, store: Store, outcome: Outcome, chec
         return []
     if found.engine is None:
         outcome.warnings.append(
-            f"restart whatever serves {options.store}, it may hold replaced bytes: {found.why_no_engine}"
+            f"restart the server that uses {options.store}, it may still use replaced files: {found.why_no_engine}"
         )
         return []
     since = marked if marked is not None and not outcome.stale else time.time()
@@ -111,13 +111,13 @@ def restart(options: Options, found: Found, store: Store, outcome: Outcome, chec
     names = [container.name for container in containers]
     if names:
         outcome.changed = True
-        outcome.lines.append(f"{', '.join(names)} restarted, and the models loaded again")
+        outcome.lines.append(f"restarted {', '.join(names)} and reloaded the models")
     if not check:
-        # The first is the one the backend asks for; of the others only what was loaded is loaded again.
+        # The backend asks for the first; of the others, only those that were loaded are loaded again.
         wanted = [wish.name.display for wish in options.wishes[:1] if wish.warm]
         failure = restart_and_load(found.engine, containers, wanted, options.load_timeout)
         if failure:
-            raise InstallError("load", f"the models are whole on disk, but {failure}")
+            raise InstallError("load", f"the models on disk are intact, but {failure}")
         store.disk.remove(stale_path(store))
     return names
 
@@ -142,7 +142,7 @@ def _text(lines: list[str]) -> str:
 
 
 def kind_of(error: Exception) -> Kind:
-    """The one word a playbook can branch on."""
+    """The failure in one word, for playbooks."""
     if isinstance(error, (RegistryError, InstallError)):
         return error.kind
     if isinstance(error, InputInvalid):

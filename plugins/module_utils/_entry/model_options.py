@@ -21,7 +21,7 @@ _MOST_CONNECTIONS = 64
 
 @dataclass(frozen=True)
 class Options:
-    """What ollama_model was asked for."""
+    """The options of ollama_model."""
 
     wishes: tuple[Wish, ...]
     state: t.Literal["present", "absent"]
@@ -46,7 +46,7 @@ class Options:
 
 
 def read_options(params: t.Mapping[str, t.Any]) -> Options:
-    """The options, once everything is known to be possible; InputInvalid lists all mistakes."""
+    """The options after all checks; InputInvalid lists all mistakes."""
     mistakes = _find_mistakes(params)
     wishes: tuple[Wish, ...] = ()
     try:
@@ -81,7 +81,7 @@ def read_options(params: t.Mapping[str, t.Any]) -> Options:
 def _find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
     mistakes = find_mistakes(params) + find_remote(params["docker_host"])
     if not 1 <= params["connections"] <= _MOST_CONNECTIONS:
-        mistakes.append(f"connections: {params['connections']} must be 1 to {_MOST_CONNECTIONS}")
+        mistakes.append(f"connections: {params['connections']} must be from 1 to {_MOST_CONNECTIONS}")
     for option in ("timeout", "stall_timeout", "load_timeout"):
         if not 0 < params[option] < float("inf"):
             mistakes.append(f"{option}: {params[option]:g} must be more than 0 seconds")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The verdict on a stack, for tasks and for a person. Pure and private."""
+"""The verdict on a stack, for tasks and as text. Pure and private."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .._stack.actions import (
 )
 from .._stack.types import BACKEND, Reason, Seen
 
-# What the verdict tells of a container.
+# What the verdict shows of a container.
 SHOWN = ("name", "service", "state", "health", "exit_code", "started")
 
 
@@ -31,11 +31,11 @@ def write_verdict(
     refusals: t.Sequence[str],
     after_start: bool = False,
 ) -> dict[str, t.Any]:
-    """What the module returns: the verdict for tasks, and the same in lines for a person."""
+    """The module's result: the verdict for tasks, and the same as text."""
     unproven = [reason for reason in reasons if reason.action == "prove"]
     reasons = [reason for reason in reasons if reason.action != "prove"]
     recreated = find_recreations(seen, reasons)
-    # What is made anew needs neither.
+    # Recreated containers need neither.
     gone = {item.name for item in seen.containers if item.service in recreated}
     return {
         "clean": not reasons,
@@ -79,8 +79,8 @@ def _write_report(
     after_start: bool,
 ) -> list[str]:
     return [
-        f"{project} is not as wanted:" if reasons else f"{project} is as wanted",
-        # Where the deploy itself tells what it did not bring about, there is none to come.
+        f"{project} differs from the inventory:" if reasons else f"{project} matches the inventory",
+        # At the end of a deploy, no further deploy is announced.
         *(f"- {reason.subject}: {reason.why}" if after_start else f"- {reason}" for reason in reasons),
         *(f"- {reason}" for reason in unproven),
         *(f"{name} | {line}" for name, lines in logs.items() for line in lines),
@@ -88,8 +88,8 @@ def _write_report(
 
 
 def find_notes(seen: Seen) -> list[str]:
-    """What a person should know although nothing is done about it."""
-    left = [f"left alone, the compose file does not name it: {orphan}" for orphan in find_orphans(seen)]
+    """What the operator should know although nothing is done about it."""
+    left = [f"not in the compose file, left alone: {orphan}" for orphan in find_orphans(seen)]
     owners = {file.wanted_owner for file in seen.files} - {None}
     left += [
         f"{item.name} runs as uid {item.uid}, which cannot read its secrets: set ollama_stack_backend_uid to"

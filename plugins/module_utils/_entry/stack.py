@@ -26,7 +26,7 @@ from .._stack.registries import try_registries
 from .._stack.types import Query, Reason, Seen
 from .report import find_notes, write_verdict
 
-# The inputs that lead a look where it looks: with one of them wrong it would look elsewhere.
+# The inputs that a look depends on: if one of them is wrong, the host is not looked at.
 RELIED_ON = {
     "ollama_stack_backend_secrets",
     "ollama_stack_backend_timeout",
@@ -36,7 +36,7 @@ RELIED_ON = {
     "ollama_stack_num_parallel",
     "ollama_stack_project",
 }
-# Those by which registries are asked.
+# The inputs for the access to registries.
 ASKED_BY = {
     "ollama_stack_ca_file",
     "ollama_stack_https_proxy",
@@ -45,21 +45,21 @@ ASKED_BY = {
     "ollama_stack_registries",
 }
 LOOK_AGAIN_SECONDS = 1.0
-# Given to what runs since long, as a model that a client has unloaded.
+# For containers that were not started recently, such as after a client unloaded a model.
 BRIEF_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the module is asked, read once."""
+    """The options of the module."""
 
     query: Query
-    # The role's inputs, those included of which the module is told other than by their values.
+    # The role's inputs, with those that the module gets in other options.
     inputs: t.Mapping[str, t.Any]
     registries: t.Sequence[t.Mapping[str, t.Any]]
-    # Whether every byte of the models is read.
+    # Whether all models are hashed.
     full: bool
-    # Seconds to wait for what time may mend, and whether a deploy has just started the services.
+    # Seconds to wait for a recovery, and whether a deploy has just started the services.
     wait: float
     after_start: bool
     # What Compose said when it could not start the stack.
@@ -111,9 +111,9 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> Options:
 
 
 def look(options: Options) -> Verdict:
-    """Look until the host is as wanted, or nothing more is to be waited for: a verdict, and what is only odd.
+    """Look until the host matches or waiting does not help: the verdict, and notes.
 
-    Inputs that cannot be meant come first: what they lead to is neither looked at nor waited for.
+    Invalid inputs come first: what depends on them is neither looked at nor waited for.
     """
     mistakes = find_mistakes(options)
     if mistakes:
@@ -138,7 +138,7 @@ def look(options: Options) -> Verdict:
 
 
 def watch(query: Query, options: Options) -> tuple[Seen, Document]:
-    """What is seen once it is as wanted, or time mends no more of it, or there is no more time."""
+    """The observation once the host matches, waiting does not help, or the time is over."""
     begun = time.monotonic()
     while True:
         seen, document = observe(query)
@@ -151,13 +151,13 @@ def watch(query: Query, options: Options) -> tuple[Seen, Document]:
         late = time.monotonic() - begun >= patience
         if not clean and (late or not time_may_mend(reasons, options.after_start)):
             return seen, document
-        # Waiting asks for no answer, which would queue with the users' questions; once all else is well, one look does.
+        # While waiting, no tokens are requested, as these would queue with user requests; only the last look does.
         query = replace(query, tokens=clean)
         time.sleep(0 if clean else LOOK_AGAIN_SECONDS)
 
 
 def find_mistakes(options: Options) -> list[Mistake]:
-    """What is wrong with the inputs alone, that of the logins without their passwords."""
+    """Mistakes in the inputs, those of the logins without their passwords."""
     variable = "ollama_stack_registries"
     of_logins = logins.find_mistakes(options.registries)
     return [
@@ -167,7 +167,7 @@ def find_mistakes(options: Options) -> list[Mistake]:
 
 
 def refuse(options: Options, mistakes: t.Sequence[Mistake]) -> Verdict:
-    """A verdict that names the mistakes, and what can be known of the host without trusting one of them."""
+    """A verdict with the mistakes, and what is known about the host without the wrong inputs."""
     wrong = {mistake.variable for mistake in mistakes}
     seen = Seen()
     document: Document = {}
@@ -177,7 +177,7 @@ def refuse(options: Options, mistakes: t.Sequence[Mistake]) -> Verdict:
     inputs = {variable: value for variable, value in options.inputs.items() if variable not in wrong}
     host = look_at_host(query, seen, inputs)
     seen = replace(seen, engine_missing=seen.engine_missing or host.engine_missing)
-    # What Compose has against the file may be one of the mistakes in other words.
+    # Compose's error may be caused by one of the mistakes.
     host = replace(_told(host, seen, options.check), compose_refused="")
     known = {mistake.text for mistake in mistakes}
     others = preflight.find_refusals(options.inputs, document, host)
@@ -189,7 +189,7 @@ def refuse(options: Options, mistakes: t.Sequence[Mistake]) -> Verdict:
 
 
 def trusted(query: Query, wrong: t.Collection[str]) -> Query:
-    """The query without what wrong inputs lead to; no registry is asked, or told of a login, by them."""
+    """The query without what depends on wrong inputs; with those no registry is asked or gets a login."""
     if not RELIED_ON.isdisjoint(wrong):
         query = replace(query, models=(), models_dir="", registry=None)
     if not ASKED_BY.isdisjoint(wrong):
@@ -198,7 +198,7 @@ def trusted(query: Query, wrong: t.Collection[str]) -> Query:
 
 
 def _told(host: preflight.Host, seen: Seen, check: bool) -> preflight.Host:
-    """The host with what Docker and Compose have against a deploy; where Docker is yet to come, check mode predicts."""
+    """The host with the errors of Docker and Compose; in check mode a missing Docker is not an error."""
     missing = "" if check else seen.engine_missing or host.engine_missing
     return replace(host, engine_missing=missing, compose_refused=seen.compose_refused)
 

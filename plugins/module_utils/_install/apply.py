@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes plans true: blobs first, manifest last, each on disk before the next. Private."""
+"""Carries out plans: blobs first, manifest last, each flushed before the next. Private."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .types import InstallError, Workshop
 
 
 def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
-    """Make every plan true; returns the proof for all blobs of these models."""
+    """Carry out all plans; returns the file keys of all verified blobs."""
     store = shop.store
     make_folders(store)
     refuse_split_store(store)
@@ -46,13 +46,13 @@ def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
             proven.update(_make_readable(store, one, proven))
     finally:
         if stale:
-            # A server that was started while we fetched has read the old bytes.
+            # A server that was started during the download has read the old files.
             mark_stale(store)
     return proven
 
 
 def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    """Fetch what this model lacks; says which blobs it could not get."""
+    """Download the missing blobs; the error lists those that could not be downloaded."""
     got: dict[str, FileKey] = {}
     todo = [blob for blob in one.fetch if blob.digest not in have]
     for position, blob in enumerate(todo):
@@ -61,7 +61,7 @@ def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> di
         except RegistryError as error:
             lacking = todo[position:]
             words = ", ".join(f"{left.role} {left.digest} ({sized(left.size)})" for left in lacking)
-            raise InstallError(error.kind, f"{error}. {one.name} still lacks: {words}", lacking) from error
+            raise InstallError(error.kind, f"{error}. Still missing for {one.name}: {words}", lacking) from error
         final = shop.store.blob_path(blob.digest)
         place(shop.store.disk, path, final)
         got[blob.digest] = FileKey.of(shop.store.disk.stat(final))
@@ -87,7 +87,7 @@ def _fetch(shop: Workshop, name: ModelName, blob: Layer) -> str:
 
 
 def clear_after(store: Store, blob: Layer) -> None:
-    """What was derived from the bad bytes: Ollama's (0.34) header cache, its own unfinished pull."""
+    """Files derived from the bad blob: Ollama's (0.34) header cache, its own incomplete pull."""
     for path in (store.metadata_path(blob.digest), *store.pulls_of(blob.digest)):
         store.disk.remove(path)
 
@@ -103,46 +103,46 @@ def _write_manifest(store: Store, one: Plan) -> None:
 
 
 def _settle_manifest(store: Store, one: Plan) -> None:
-    """A manifest somebody else wrote, and the folders down to it, are on disk before a receipt speaks of them."""
+    """Flush a manifest that others wrote, and its folders, before a receipt is written."""
     path = store.manifest_path(one.name)
     for one_of_them in (path, *folders_up(os.path.dirname(path), store.models_dir)):
         store.disk.sync(one_of_them)
 
 
 def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    # Ours are made right, but a new model may go into folders somebody else made.
+    # Our own folders have the right mode, but a new model may go into folders that others created.
     return mend_modes(store, {*one.modes, *closed_folders(store, store.manifest_path(one.name))}, proven)
 
 
 def mend_modes(store: Store, paths: t.Collection[str], proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    """Give files and folders the mode the server needs; returns the keys that moved with it."""
+    """Give files and folders the mode the server needs; returns the changed file keys."""
     for path in paths:
         store.disk.chmod(path, right_mode(store, path, store.disk.stat(path)))
     now = {digest: FileKey.of(store.disk.stat(store.blob_path(digest))) for digest in proven}
-    # Our chmod moved ctime, and only that: the proof holds for the file as it is now.
+    # Our chmod changed ctime only, so the file is still verified.
     return {
         digest: key for digest, key in now.items() if store.blob_path(digest) in paths and key[:4] == proven[digest][:4]
     }
 
 
 def stale_path(store: Store) -> str:
-    """Its time is when bytes a server may have read were last replaced; gone once it was restarted."""
+    """Its mtime is when files that a server may have read were last replaced; removed after the restart."""
     return os.path.join(store.private_dir, "stale")
 
 
 def mark_stale(store: Store) -> None:
-    """Should this run be killed before the restart, the next one knows. A reboot restarts the server by itself."""
+    """If this run is killed before the restart, the next one knows. A reboot restarts the server anyway."""
     store.disk.write(stale_path(store), b"", 0o600)
 
 
 def stale_since(store: Store) -> float | None:
-    """When bytes a server may have read were last replaced; None where no restart is owed for it."""
+    """When files that a server may have read were last replaced; None if no restart is due."""
     found = store.disk.find(stale_path(store))
     return found.st_mtime if found is not None and stat.S_ISREG(found.st_mode) else None
 
 
 def place(disk: Disk, source: str, target: str) -> None:
-    """Rename source over target, whatever sits there; the name is on disk once its folder is synced."""
+    """Rename source over target, whatever target is; the caller syncs the folder."""
     aside = f"{source}.aside"
     disk.delete(aside)
     found = disk.find(target)
@@ -158,11 +158,11 @@ def make_folders(store: Store) -> None:
 
 
 def refuse_split_store(store: Store) -> None:
-    """Renames are what makes installing safe, and they do not cross file systems."""
+    """Installing relies on atomic renames, which do not work across file systems."""
     for folder in (store.blobs_dir, store.manifests_dir):
         if store.disk.stat(folder).st_dev != store.disk.stat(store.partials_dir).st_dev:
             raise InstallError(
                 "store",
-                f"{folder} lies on another file system than {store.partials_dir}, so nothing can be put in"
-                " place in one step; have both on one (give the folder above models/ the disk of its own)",
+                f"{folder} is on another file system than {store.partials_dir}, so files cannot be"
+                " renamed atomically; mount the disk at the parent folder of models/ instead",
             )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings one blob to this host: several connections, resumed after any cut, hashed on the way. Private."""
+"""Downloads one blob: several connections, resumable, hashed during the download. Private."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PACE_SECONDS = 0.1
 _PUBLISH = 1024 * 1024
 _PUBLISH_SECONDS = 0.25
 _HASH_READ = 1024 * 1024
-# The disk writes along instead of at the last sync, while nothing else is left to do: a tenth of the whole time.
+# Start writing to disk early, instead of at the last sync when nothing else is left to do: a tenth of the total time.
 _FLUSH = 16 * 1024 * 1024
 _JOIN_SECONDS = 1.0
 # At most this much work is lost to a SIGKILL, and so many times as much to a power cut: a sync
@@ -43,7 +43,7 @@ _SYNC_ROUNDS = 10
 
 @dataclass
 class _Todo:
-    """A range in work; opened is an answer that is already there for it."""
+    """A range to download; opened is a response that was already received for it."""
 
     start: int
     end: int
@@ -51,7 +51,7 @@ class _Todo:
 
 
 class _Worker:
-    """One connection, with its own descriptor, buffer and pace.
+    """One connection, with its own descriptor, buffer and read size.
 
     A call for much returns when it has all and costs a tenth of the Python of many small ones; a slow
     connection is asked for what is there, so that every byte that comes is seen, kept and counted.
@@ -68,7 +68,7 @@ class _Worker:
         self._got = 0
 
     def work(self, todo: _Todo | None) -> None:
-        """One connection's life: range after range."""
+        """One connection: download range after range."""
         todo = todo or self._take()
         while todo is not None:
             try:
@@ -84,7 +84,7 @@ class _Worker:
         return _Todo(*extent) if extent else None
 
     def _fetch(self, todo: _Todo) -> None:
-        """Fill one range, over as many answers as it takes while bytes keep coming."""
+        """Download one range, with as many responses as it takes while data keeps arriving."""
         waits = iter(self._client.waits)
         while todo.start < todo.end:
             before = todo.start
@@ -102,7 +102,7 @@ class _Worker:
                 return
 
     def _transfer(self, todo: _Todo) -> None:
-        """Write what one answer carries; todo.start follows."""
+        """Write one response to the file; updates todo.start."""
         response, offset = todo.opened or self._source.open(todo.start, todo.end)
         todo.opened = None
         published, last = todo.start, time.monotonic()
@@ -114,7 +114,7 @@ class _Worker:
                 if self._queue.stopped.is_set():
                     return
                 if not piece:
-                    raise Cut(f"{shown(response.url)} hung up after {offset} bytes")
+                    raise Cut(f"{shown(response.url)} closed the connection after {offset} bytes")
                 now = self._queue.last_byte = self._tick(len(piece))
                 if offset >= todo.start:
                     write_all(self._fd, piece, offset)
@@ -128,7 +128,7 @@ class _Worker:
             self._queue.publish(published, todo.start)
 
     def _tick(self, got: int) -> float:
-        """Called after each read; the time it is."""
+        """Call after each read; returns the current time."""
         now = time.monotonic()
         self._got += got
         if now - self._since >= _PACE_SECONDS:
@@ -152,7 +152,7 @@ class _Download:
         self._queue, self._todos = self._begin()
 
     def run(self) -> str:
-        """Fetch what is missing; returns the digest of the whole."""
+        """Download what is missing; returns the digest of the whole file."""
         # Each thread has a descriptor of its own: one that wakes late, after we gave up, can then
         # never write into a file opened since under the same number.
         recorder = self._thread(self._keep_record)
@@ -168,7 +168,7 @@ class _Download:
         return self.hexdigest
 
     def _begin(self) -> tuple[RangeQueue, list[_Todo | None]]:
-        """Ask for the first range, and learn from its answer how the rest can be had."""
+        """Request the first range; the response shows whether the server supports ranges."""
         size, done = self.held.size, self.held.done
         ranges = plan_ranges(done, size, part_size(size - amount(done), self.limits.connections))
         if not ranges:
@@ -176,12 +176,12 @@ class _Download:
         start, end = ranges.pop(0)
         response, offset = self.source.client.patiently(lambda: self.source.open(start, end))
         if response.status == 200 and (start, end) != (0, size):
-            # Ranges are ignored here: one connection, in file order, so that nothing is sent twice.
+            # The server ignores ranges: one connection, in file order, so that nothing is sent twice.
             done = done[:1] if prefix(done) else []
             ranges, start, end = [], prefix(done), size
         working = min(self.limits.connections, len(ranges) + 1)
         todos = [_Todo(start, end, (response, offset)), *[None] * (working - 1)]
-        # Only now its clock begins: the tries for that answer may have taken their time.
+        # Start the timeout only now: the retries for that response may have taken some time.
         return RangeQueue(done, ranges, working), todos
 
     def _thread(self, job: Callable[[int], None]) -> threading.Thread:
@@ -210,17 +210,17 @@ class _Download:
         silence = time.monotonic() - self._queue.last_byte
         if done < self.held.size and silence > self.limits.stall_timeout:
             raise Stalled(
-                f"{shown(self.source.url)}: no byte for {self.limits.stall_timeout:g} s, with"
-                f" {sized(done)} of {sized(self.held.size)} here; they are kept, run again to go on from there"
+                f"{shown(self.source.url)}: no data for {self.limits.stall_timeout:g} s, with"
+                f" {sized(done)} of {sized(self.held.size)} downloaded; they are kept, run again to resume"
             )
 
     def _end(self, recorder: threading.Thread, threads: list[threading.Thread]) -> None:
-        """Stop, and keep what has come; a thread held by a silent socket is not waited for."""
+        """Stop and keep what was downloaded; do not wait for threads that are blocked on a socket."""
         self._queue.stop()
         end = time.monotonic() + _JOIN_SECONDS
         for thread in threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
-        # This one waits for nothing but the disk, and the kernel tells a write error once: to it, and not to the seal.
+        # This one waits only for the disk, and the kernel reports a write error once: to it, and not to seal().
         recorder.join()
         if isinstance(self.failure, OSError):
             raise self.failure
@@ -244,7 +244,7 @@ class _Download:
             while position < reached and not self._queue.stopped.is_set():
                 got = os.preadv(fd, [view[: reached - position]], position)
                 if got == 0:
-                    raise OSError(errno.EIO, "ended early while it was read back", self.held.path)
+                    raise OSError(errno.EIO, "the file is shorter than what was written", self.held.path)
                 sha.update(view[:got])
                 position += got
                 if position - flushed >= _FLUSH:
@@ -261,32 +261,32 @@ def fetch_blob(
     limits: Limits,
     report: Callable[[int], None],
 ) -> str:
-    """Bring a blob into folder; returns the path of a file that is proven and on disk."""
+    """Download a blob to folder; returns the path of the verified and flushed file."""
     held = Partial(disk, folder, digest, source.size)
     try:
         held.open()
         resumed = bool(held.done)
         found = "sha256:" + _Download(source, held, limits, report).run()
         if found != digest and resumed:
-            # What an earlier run left may have been lost in a power cut: once more, from nothing.
+            # What an earlier run left may have been damaged by a power cut: download it again.
             held.drop()
             held.open()
             found = "sha256:" + _Download(source, held, limits, report).run()
         if found != digest:
             held.drop()
             raise DigestMismatch(
-                f"{shown(source.url)} sent {source.size} bytes that hash to {found}; they were"
-                " dropped: the registry or something before it changes what it serves"
+                f"digest mismatch: {shown(source.url)} sent {source.size} bytes with digest {found}; they were"
+                " discarded: the registry or a proxy in between alters the data"
             )
         held.seal()
     except OSError as error:
-        # What the disk refused stays in memory as if it were written: the next run would take it for whole.
+        # After a failed write the page cache still has the data: the next run would take it as complete.
         held.drop()
         if not no_space(error):
             raise
         raise NoSpace(
-            f"the file system of {folder} ran full at blob {digest} ({sized(source.size)}); what had"
-            " come of it was removed, so make room and run again"
+            f"no space left in {folder} for blob {digest} ({sized(source.size)}); the partial"
+            " download was removed, free some space and run again"
         ) from error
     finally:
         held.close()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings a store from what it is to what is wanted, or says what that would take. Private to this collection."""
+"""Brings a store to the wanted state, or in check mode predicts how. Private to this collection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .types import Fact, Job, Outcome, Workshop
 
 
 def ensure_present(shop: Workshop, job: Job) -> Outcome:
-    """Every wanted model is in the store, whole; look first, write only what is wrong."""
+    """Make sure that every wanted model is in the store and intact; look first, write only what is wrong."""
     outcome = Outcome()
     states = look_at_all(shop.store, pinned(job), "size" if job.verify == "size" else "receipt", shop.receipts)
     if job.verify != "full" and all(is_settled(state, job.verify) for state in states):
@@ -40,7 +40,7 @@ def ensure_present(shop: Workshop, job: Job) -> Outcome:
 
 
 def is_settled(state: ModelState, verify: Verify) -> bool:
-    """Whether nothing needs doing, or looking at more closely."""
+    """Whether nothing has to be done or checked further."""
     readable = not any(problem.kind == "mode" for problem in state.problems)
     return state.cached and readable and (verify == "size" or state.intact is True)
 
@@ -56,7 +56,7 @@ def _install(shop: Workshop, job: Job, outcome: Outcome) -> None:
     proven: t.Mapping[str, FileKey] = {}
     if not job.check and any(one.changed or one.proof_is_new for one in plans):
         proven = carry_out(shop, plans)
-        # What a receipt proved keeps that one: with a fresh date its bytes would never be read again.
+        # Blobs verified by a receipt keep it: with a new date they would never be read again.
         trusted = {digest for one in plans for digest in one.trusted}
         keep_receipts(shop, {digest: key for digest, key in proven.items() if digest not in trusted}, outcome)
     after = look_at_all(shop.store, pinned(job), "receipt", shop.receipts)
@@ -70,7 +70,7 @@ def keep_receipts(shop: Workshop, proven: t.Mapping[str, FileKey], outcome: Outc
     try:
         shop.receipts.write(proven)
     except ReceiptsUnsafe as error:
-        outcome.warnings.append(f"no receipts were kept, so the next look hashes all again: {error}")
+        outcome.warnings.append(f"cannot write receipts, so the next run hashes all blobs again: {error}")
 
 
 def predict(one: Plan, verify: Verify) -> ModelState:
@@ -81,7 +81,7 @@ def predict(one: Plan, verify: Verify) -> ModelState:
 
 
 def with_proof(state: ModelState, proven: t.Mapping[str, FileKey]) -> ModelState:
-    """What was hashed a moment ago is proven, with a receipt or without."""
+    """Blobs that were just hashed are verified, with or without a receipt."""
     if state.intact is None and state.manifest and all(blob.digest in proven for blob in state.manifest.blobs):
         return replace(state, intact=True, unproven=())
     return state
@@ -107,9 +107,9 @@ def _tell(outcome: Outcome, state: ModelState, one: Plan | None) -> None:
 def what_happens(one: Plan | None) -> str:
     """One model's part of the message."""
     if one is None or not (one.changed or one.proof_is_new):
-        return "there, nothing to do"
+        return "already present"
     if not one.changed:
-        return "there, every byte hashed"
+        return "already present, all bytes hashed"
     verb = "repaired"
     if not one.present_before:
         verb = "installed"
@@ -120,10 +120,10 @@ def what_happens(one: Plan | None) -> str:
 
 
 def ensure_absent(shop: Workshop, job: Job) -> Outcome:
-    """None of these models is in the store, nor what only they used."""
+    """Make sure that none of these models is in the store, nor the blobs that only they used."""
     outcome = Outcome()
     store = shop.store
-    # Else what lies behind a link would pass for absent.
+    # Otherwise what is behind a link would count as absent.
     refuse_unsafe(store)
     if any(store.find_manifest(wish.name) for wish in job.wishes):
         with store_lock(shop, job):
@@ -134,7 +134,7 @@ def ensure_absent(shop: Workshop, job: Job) -> Outcome:
                     _remove(shop, job, plan_removal(store, name, path, going), outcome)
     else:
         going = set()
-        outcome.lines += [f"{wish.name}: not there" for wish in job.wishes]
+        outcome.lines += [f"{wish.name}: not present" for wish in job.wishes]
         outcome.models += [_absent(wish.name, []) for wish in job.wishes]
     if job.prune:
         prune(shop, job, outcome, going)
@@ -145,19 +145,19 @@ def _remove(shop: Workshop, job: Job, removal: Removal, outcome: Outcome) -> Non
     gone = [shop.store.blob_path(blob.digest) for blob in removal.blobs]
     outcome.models.append({**_absent(removal.name, gone), "changed": removal.manifest_path is not None})
     if removal.manifest_path is None:
-        outcome.lines.append(f"{removal.name}: not there")
+        outcome.lines.append(f"{removal.name}: not present")
         return
     outcome.changed = True
     outcome.before.append(f"manifest {removal.manifest_path}: {removal.digest or 'not readable'}")
     outcome.before += [f"{blob.role} {shop.store.blob_path(blob.digest)}: {sized(blob.size)}" for blob in removal.blobs]
     outcome.lines.append(f"{removal.name}: removed, {sized(removal.bytes)} freed")
     if removal.kept_because:
-        outcome.warnings.append(f"{removal.name}: its blobs stay, for {removal.kept_because}")
+        outcome.warnings.append(f"{removal.name}: blobs kept: {removal.kept_because}")
     if not job.check:
         try:
             remove(shop.store, shop.receipts, removal)
         except ReceiptsUnsafe as error:
-            outcome.warnings.append(f"the receipts of {removal.name} stay, though they prove nothing now: {error}")
+            outcome.warnings.append(f"stale receipts of {removal.name} could not be removed: {error}")
 
 
 def _absent(name: ModelName, removed: list[str]) -> Fact:
@@ -165,19 +165,19 @@ def _absent(name: ModelName, removed: list[str]) -> Fact:
 
 
 def plain_entry(state: ModelState) -> Fact:
-    """An entry of the module's `models` while nothing was done to it."""
+    """An entry of the module's `models` before any change."""
     return {**plain_model(state), "changed": False, "fetched": [], "replaced": []}
 
 
 def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] = ()) -> None:
-    """Remove what no model uses; a run that installed never does, what it replaced may still be wanted back."""
+    """Remove what no model uses; never in a run that installed, as what it replaced may still be needed."""
     survey = take_survey(shop.store, going)
     bad = ", ".join(map(printable, survey.bad_manifests))
     if bad and survey.unreferenced:
-        outcome.warnings.append(f"blobs no model seems to use were kept: {bad} cannot be read and may name them")
+        outcome.warnings.append(f"unreferenced blobs were kept: {bad} cannot be read and may refer to them")
     if not prunable(survey, shop.store, time.time()):
         return
-    # In check mode they are still there, and told with their model.
+    # In check mode they are still there, and reported with their model.
     removed = {path for model in outcome.models for path in model.get("removed", ())}
     with store_lock(shop, job):
         candidates = prunable(take_survey(shop.store, going), shop.store, time.time())
@@ -189,7 +189,7 @@ def prune(shop: Workshop, job: Job, outcome: Outcome, going: t.Collection[str] =
                 shop.store.disk.remove(leftover.path)
     if unused:
         outcome.changed = True
-        outcome.lines.append(f"{len(unused)} unused files of {sized(sum(one.bytes for one in unused))} removed")
+        outcome.lines.append(f"removed {len(unused)} unused files ({sized(sum(one.bytes for one in unused))})")
 
 
 def pinned(job: Job) -> list[tuple[ModelName, str | None]]:
@@ -198,14 +198,14 @@ def pinned(job: Job) -> list[tuple[ModelName, str | None]]:
 
 @contextlib.contextmanager
 def store_lock(shop: Workshop, job: Job) -> t.Iterator[None]:
-    """Be the only writer; check mode writes nothing, a lock included."""
+    """Hold the store lock; check mode writes nothing, so it takes none."""
     refuse_unsafe(shop.store)
     if job.check:
         yield
         return
     store, names = shop.store, ", ".join(wish.name.display for wish in job.wishes)
-    shop.progress.say(f"waiting for {who_holds(store.disk, store.lock_path) or 'another writer'} to leave the store")
+    shop.progress.say(f"waiting for the lock held by {who_holds(store.disk, store.lock_path) or 'another process'}")
     with hold_lock(store.disk, store.lock_path, shop.client.deadline.left(), f"ollama_model of {names}"):
-        shop.progress.say("looking at what is there")
+        shop.progress.say("checking the store")
         shop.receipts.read()
         yield

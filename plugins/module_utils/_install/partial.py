@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file that a blob grows in, and the record of which of its bytes are there. Private."""
+"""The partial file of a blob, and the record of its downloaded bytes. Private."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .ranges import Extent, add_extent
 
 # Every 64 MiB of a blob may have an extent of its own in its record.
 _RECORD_LIMIT = 4 * 1024 * 1024
-# What a file system needs besides the bytes: extent trees, the manifest, our records.
+# What a file system needs besides the data: extent trees, the manifest, our records.
 _MARGIN = 1024 * 1024
 
 
 def read_record(raw: bytes, digest: str, size: int, held: int, boot: str) -> list[Extent] | None:
-    """The extents a progress record vouches for in a file of held bytes; None when it is none.
+    """The extents that a progress record confirms in a file of held bytes; None if the record is invalid.
 
-    A killed process leaves its bytes to the kernel, a power cut only those that were synced.
+    After a kill all written bytes are there, after a power cut only those that were synced.
     """
     try:
         record: Any = json.loads(raw)
@@ -44,7 +44,7 @@ def read_record(raw: bytes, digest: str, size: int, held: int, boot: str) -> lis
 
 
 def partial_path(folder: str, digest: str) -> str:
-    """Where a blob grows: named as in the store, so that a survey can say what it is."""
+    """The partial file of a blob: named as in the store, so that a survey can say what it is."""
     return os.path.join(folder, digest.replace(":", "-"))
 
 
@@ -63,7 +63,7 @@ class Partial:
         self.fd = -1
 
     def open(self) -> None:
-        """Open or begin the file, and take over what its record vouches for."""
+        """Open or create the file, and keep what its record confirms."""
         self.fd = self.disk.take(self.path, 0o600)
         held = os.fstat(self.fd).st_size
         if held > self.size:
@@ -74,16 +74,16 @@ class Partial:
         except OSError:
             done = None
         if done is None:
-            # All there but nobody vouches for it: the hash will tell.
+            # The full size but no record: the hash will tell.
             done = [(0, self.size)] if held == self.size > 0 else []
         self.done = done
         if done:
-            # Else a power cut soon after a resume would lose what the earlier runs had.
+            # Otherwise a power cut soon after a resume would lose what earlier runs downloaded.
             os.fdatasync(self.fd)
             self._synced = done
 
     def save(self, done: list[Extent], sync: bool) -> None:
-        """Vouch for done, for this boot; with sync for what comes after a power cut too."""
+        """Record done for this boot; with sync also for after a power cut."""
         if sync:
             os.fdatasync(self.fd)
             self._synced = done
@@ -92,7 +92,7 @@ class Partial:
         self.disk.rename(f"{self.record_path}.new", self.record_path)
 
     def seal(self) -> None:
-        """Proven: on disk with its final mode; without a record the file vouches for itself."""
+        """Verified: flush it with its final mode and remove the record."""
         os.fchmod(self.fd, 0o644)
         os.fsync(self.fd)
         self._forget()
@@ -113,19 +113,19 @@ class Partial:
 
 
 def check_space(disk: Disk, folder: str, todo: int) -> None:
-    """Refuse to begin what cannot end: todo bytes must fit where folder is or will be, with a margin."""
+    """Refuse to start if todo bytes plus a margin do not fit on the file system of folder."""
     needed = todo + todo // 100 + _MARGIN
     status = disk.file_system(folder)
     free = status.f_bavail * status.f_frsize
     if free < needed:
         raise NoSpace(
-            f"{folder} has {sized(free)} free, {sized(needed)} are needed ({sized(todo)} to fetch and a margin);"
-            " nothing was fetched, so make room (`prune` removes what no model uses) and run again"
+            f"no space left in {folder}: {sized(free)} free, {sized(needed)} needed ({sized(todo)} plus a margin);"
+            " nothing was downloaded; free some space (`prune` removes unused files) and run again"
         )
 
 
 def held_bytes(disk: Disk, folder: str, digest: str) -> int:
-    """What a partial already occupies on disk, holes not counted."""
+    """What a partial file already occupies on disk, without holes."""
     status = disk.find(partial_path(folder, digest))
     return status.st_blocks * 512 if status is not None and stat.S_ISREG(status.st_mode) else 0
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What lies between a store as it is and as it is wanted: looked at, and nothing replaced. Private."""
+"""The differences between a store and its wanted state; changes nothing. Private."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .types import InstallError, Workshop
 
 @dataclass(frozen=True)
 class Plan:
-    """What lies between a model and its being here, whole."""
+    """What has to be done until a model is installed and intact."""
 
     name: ModelName
     manifest: Manifest
@@ -38,7 +38,7 @@ class Plan:
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """What the serving user could not read; fetched files come with the right mode."""
+        """What the server could not read; downloaded files get the right mode."""
         coming = {layer.digest for layer in self.fetch}
         wrong = [problem for problem in self.problems if problem.kind == "mode" and problem.blob not in coming]
         own = (problem for problem in wrong if problem.blob or problem.role == FOLDER or not self.write_manifest)
@@ -50,35 +50,35 @@ class Plan:
 
     @property
     def present_before(self) -> bool:
-        """Whether a server may have served this name: something lay where its manifest belongs."""
+        """Whether a server may have served this name: there was something at the path of its manifest."""
         return not any(problem.kind == "missing" and not problem.blob for problem in self.before.problems)
 
     @property
     def replaced(self) -> tuple[Problem, ...]:
-        """The bad files that give way to good ones."""
+        """The damaged files that are replaced."""
         kept = (*HARMLESS_TO_BYTES, "missing")
         return tuple(problem for problem in self.problems if problem.kind not in kept)
 
     @property
     def stale(self) -> bool:
-        """Whether a running server goes on with what it read before (resident weights, cached answers)."""
+        """Whether a running server may still use what it read before (weights in memory, cached responses)."""
         return bool(self.replaced) or (self.present_before and bool(self.fetch or self.write_manifest))
 
 
 def needs_manifest(before: ModelState, pinned: str | None) -> bool:
-    """Whether the manifest on disk, if any, is not the one to go by."""
+    """Whether there is no usable manifest on disk."""
     if before.manifest is None or not any(layer.role == WEIGHTS for layer in before.manifest.layers):
         return True
     return pinned is not None and before.manifest.digest != pinned
 
 
 def damaged(problems: t.Iterable[Problem]) -> set[str]:
-    """Digests of the blobs that must come again."""
+    """Digests of the blobs that must be downloaded again."""
     return {problem.blob for problem in problems if problem.blob and problem.kind not in HARMLESS_TO_BYTES}
 
 
 def plan(shop: Workshop, wish: Wish, verify: Verify, touch: bool) -> Plan:
-    """Look at what is here; ask the registry only for a manifest that is not. touch allows to fsync."""
+    """Check the store; ask the registry only for a missing manifest. touch allows fsync."""
     before = look_at(shop.store, wish.name, "size", wish.digest)
     manifest = before.manifest
     if manifest is None or needs_manifest(before, wish.digest):
@@ -90,7 +90,7 @@ def plan(shop: Workshop, wish: Wish, verify: Verify, touch: bool) -> Plan:
         if quick.intact:
             return _plan(wish, manifest, before, quick, proof_is_new=False)
     if touch:
-        # A receipt promises bytes that survive a power cut, so they go to disk before they are hashed.
+        # A receipt means that the bytes survive a power cut, so they are flushed before they are hashed.
         sync_blobs(shop.store, manifest)
     proof = prove_blobs(shop.store, wish.name, manifest, None if verify == "full" else shop.receipts)
     return _plan(wish, manifest, before, proof, proof_is_new=True)
@@ -114,25 +114,25 @@ def _plan(wish: Wish, manifest: Manifest, before: ModelState, proof: ModelState,
 
 
 def bytes_to_fetch(store: Store, plans: t.Iterable[Plan]) -> int:
-    """What must come over the network, what earlier runs left behind already taken off."""
+    """Bytes to download, without those that earlier runs already downloaded."""
     blobs = {blob.digest: blob.size for one in plans for blob in one.fetch}
     return sum(max(0, size - held_bytes(store.disk, store.partials_dir, digest)) for digest, size in blobs.items())
 
 
 def refuse_full_disk(store: Store, plans: t.Iterable[Plan]) -> None:
-    """Before the first byte: everything must fit, on the disk the store is or will be on."""
+    """Before the download starts: everything must fit on the disk of the store."""
     check_space(store.disk, store.partials_dir, bytes_to_fetch(store, plans))
 
 
 def refuse_unsafe(store: Store) -> None:
-    """Nothing is written where somebody else than root could have made what is there, or could change it."""
+    """Nothing is written where users other than root could have created or could change files."""
     unsafe = find_unsafe(store)
     if unsafe:
         raise InstallError("store", "; ".join(unsafe))
 
 
 def refuse_repair(plans: t.Iterable[Plan]) -> None:
-    """With `repair: false` a damaged model is reported, not mended."""
+    """With `repair: false` a damaged model is reported, not repaired."""
     bad = [
         problem.text
         for one in plans
@@ -141,7 +141,7 @@ def refuse_repair(plans: t.Iterable[Plan]) -> None:
         if problem.kind not in ("spelling", "pin")
     ]
     if bad:
-        raise InstallError("damaged", f"damaged, and `repair: false` forbids to mend it: {'; '.join(bad)}")
+        raise InstallError("damaged", f"model is damaged and `repair` is false: {'; '.join(bad)}")
 
 
 def sync_blobs(store: Store, manifest: Manifest) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a download is: written by the module on the host, told by the action plugin. Private."""
+"""Progress of a download: written by the module on the host, shown by the action plugin. Private."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WRITE_SECONDS = 0.5
 
 
 class Progress:
-    """Adds up what was fetched and keeps the record at path fresh; without a path it only adds."""
+    """Counts what was downloaded and updates the record at path, if there is one."""
 
     def __init__(self, path: str | None = None, clock: t.Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -32,7 +32,7 @@ class Progress:
         self._before = 0
 
     def expect(self, total: int) -> None:
-        """All bytes of this run, those an earlier run left behind included."""
+        """Set the total bytes of this run, including those that an earlier run left."""
         self.total = total
 
     def blob_done(self, size: int) -> None:
@@ -40,7 +40,7 @@ class Progress:
         self._recent.clear()
 
     def say(self, note: str) -> None:
-        """What goes on while there is nothing to count."""
+        """What happens while nothing is downloaded."""
         self._write({"pid": os.getpid(), "note": note})
 
     def update(self, model: str, done_of_blob: int) -> None:
@@ -58,7 +58,7 @@ class Progress:
         if self._path is None:
             return
         temporary = f"{self._path}.new"
-        # Only a courtesy to whoever watches: a full disk here must not fail the download.
+        # Progress is optional: a full disk here must not fail the download.
         with contextlib.suppress(OSError):
             with open(temporary, "w", encoding="utf-8") as file:
                 json.dump(record, file)
@@ -97,7 +97,7 @@ def progress_line(host: str, raw: str) -> str | None:
 
 
 def worker_pid(raw: str) -> int:
-    """The process that writes the record, 0 when it says none."""
+    """The process that writes the record, 0 if unknown."""
     try:
         return int(json.loads(raw)["pid"])
     except (ValueError, TypeError, KeyError):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fallback: Ollama's own pull in a one-off container like the stack's init, proven by us afterwards. Private."""
+"""The fallback: Ollama's own pull in a one-off container like the stack's init, verified afterwards. Private."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ for model in "$@"; do
   ollama pull "$model" >/tmp/pull.log 2>&1 || { tail -n 1 /tmp/pull.log; exit 1; }
 done
 """
-# What a container of the stack was told about the way to the registry.
+# Environment variables for the access to the registry.
 _INHERITED = ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _KINDS: tuple[tuple[InstallKind, str], ...] = (
     ("no_space", r"no space left on device"),
@@ -52,7 +52,7 @@ _KINDS: tuple[tuple[InstallKind, str], ...] = (
 
 
 def container_options(init: t.Mapping[str, t.Any], models_dir: str, names: t.Sequence[str]) -> dict[str, t.Any]:
-    """A container like the init service's, with its image, network and way out, that pulls these models."""
+    """A container like the init service's, with its image, network and proxy, that pulls these models."""
     config, host = init["Config"], init["HostConfig"]
     told = dict(entry.split("=", 1) for entry in config.get("Env") or [] if "=" in entry)
     environment = {
@@ -90,7 +90,7 @@ def container_options(init: t.Mapping[str, t.Any], models_dir: str, names: t.Seq
 
 
 def kind_of_failure(output: str) -> InstallKind:
-    """Ollama's words for what went wrong as one of ours."""
+    """Map Ollama's error message to one of our kinds."""
     for kind, pattern in _KINDS:
         if re.search(pattern, output, re.IGNORECASE):
             return kind
@@ -100,7 +100,7 @@ def kind_of_failure(output: str) -> InstallKind:
 def ensure_pulled(
     shop: Workshop, job: Job, connect: t.Callable[[], Engine], project: str, init_service: str
 ) -> Outcome:
-    """As ensure_present, but what is missing or damaged comes by `ollama pull`."""
+    """Like ensure_present, but with `ollama pull` for what is missing or damaged."""
     outcome = Outcome()
     with store_lock(shop, job):
         states = _prove(shop, job)
@@ -108,7 +108,7 @@ def ensure_pulled(
         closed = [state for state in states if state.intact and not is_settled(state, "full")]
         present = [state for state in (*todo, *closed) if state.digest is not None]
         if not job.repair and present:
-            raise InstallError("damaged", f"damaged, and `repair: false` forbids to mend it: {_words(present)}")
+            raise InstallError("damaged", f"model is damaged and `repair` is false: {_words(present)}")
         outcome.changed = bool(todo or closed)
         outcome.stale = any(state.digest is not None for state in todo)
         outcome.before = [one.text for state in (*todo, *closed) for one in state.problems]
@@ -129,7 +129,7 @@ def ensure_pulled(
     for state in states:
         kept = tuple(one for one in state.problems if one.kind != "mode")
         outcome.models.append({**plain_entry(replace(state, problems=kept)), "changed": state.name in verbs})
-        outcome.lines.append(f"{state.name}: {verbs.get(state.name, 'there, every byte hashed')}")
+        outcome.lines.append(f"{state.name}: {verbs.get(state.name, 'already present, all bytes hashed')}")
     if job.prune and not outcome.changed:
         prune(shop, job, outcome)
     return outcome
@@ -140,12 +140,12 @@ def _modes(states: t.Sequence[ModelState]) -> list[Problem]:
 
 
 def _predict(state: ModelState, pinned: str | None) -> ModelState:
-    """What a pull would leave; which manifest comes, only the registry knows."""
+    """The state after a pull; the digest of an unpinned model is unknown."""
     return ModelState(state.name, pinned or state.digest, True, True)
 
 
 def _prove(shop: Workshop, job: Job) -> list[ModelState]:
-    """Every byte hashed, after it is on disk: `pull` itself syncs nothing and trusts any file of the right name."""
+    """Flush and hash all blobs: `pull` itself syncs nothing and trusts any file with the right name."""
     if not job.check:
         for state in look_at_all(shop.store, pinned(job), "size"):
             if state.manifest is not None:
@@ -160,7 +160,7 @@ def _refuse_wrong(states: t.Sequence[ModelState]) -> None:
         kind: InstallKind = (
             "digest_mismatch" if any(one.kind == "pin" for state in wrong for one in state.problems) else "pull"
         )
-        raise InstallError(kind, f"`ollama pull` ended well, but what it left is not what is wanted: {_words(wrong)}")
+        raise InstallError(kind, f"`ollama pull` succeeded, but the result is wrong: {_words(wrong)}")
 
 
 def _words(states: t.Sequence[ModelState]) -> str:
@@ -192,7 +192,7 @@ def _pull(shop: Workshop, todo: t.Sequence[ModelState], engine: Engine, project:
 
 @contextlib.contextmanager
 def _damaged_aside(store: Store, todo: t.Sequence[ModelState]) -> t.Iterator[None]:
-    """Pull trusts what has the right name and stumbles over old partials; what it does not replace comes back."""
+    """Pull trusts any file with the right name and fails on old partials; what it does not replace is restored."""
     aside: dict[str, str] = {}
     for digest in sorted({digest for state in todo for digest in damaged(state.problems)}):
         path = store.blob_path(digest)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which bytes of a blob are here, and which are to come. Extents are half-open, sorted, and never touch. Private."""
+"""The downloaded and missing bytes of a blob. Extents are half-open, sorted, and never adjacent. Private."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def plan_ranges(done: list[Extent], size: int, part: int) -> list[Extent]:
 
 
 def prefix(done: list[Extent]) -> int:
-    """How many bytes from the start are there without a gap."""
+    """How many bytes from the start are complete."""
     return done[0][1] if done and done[0][0] == 0 else 0
 
 
@@ -57,20 +57,20 @@ def part_size(todo: int, connections: int) -> int:
 
 
 class RangeQueue:
-    """What of a blob is here and what is still to come, shared by the threads that fetch it, hash it and watch."""
+    """The downloaded and missing ranges of a blob, shared by the threads that download, hash and watch it."""
 
     def __init__(self, done: list[Extent], ranges: list[Extent], working: int) -> None:
-        # Replaced, never changed: whoever reads it without the lock sees it as it was or as it is.
+        # Replaced, never modified: a reader without the lock sees the old or the new list.
         self.done = done
         self.stopped = threading.Event()
         self.last_byte = time.monotonic()
         self._ranges = ranges
-        # How many fetch.
+        # The number of downloading threads.
         self._working = working
         self._changed = threading.Condition()
 
     def take(self) -> Extent | None:
-        """The next range in file order; None when there is none, and whoever asked is done."""
+        """The next range in file order; None if there is none, and the caller is done."""
         with self._changed:
             if self._ranges and not self.stopped.is_set():
                 return self._ranges.pop(0)
@@ -78,7 +78,7 @@ class RangeQueue:
             return None
 
     def give_back(self, start: int, end: int) -> bool:
-        """Leave a range to the others; False when there are none: some servers allow few at once."""
+        """Return a range to the others; False if there are none: some servers allow few connections."""
         with self._changed:
             if self._working <= 1:
                 return False
@@ -87,13 +87,13 @@ class RangeQueue:
             return True
 
     def publish(self, start: int, end: int) -> None:
-        """These bytes are in the file."""
+        """Mark these bytes as downloaded."""
         with self._changed:
             self.done = add_extent(self.done, start, end)
             self._changed.notify_all()
 
     def wait_beyond(self, position: int) -> int:
-        """The end of the contiguous bytes, once it lies beyond position, or when all stops."""
+        """The end of the contiguous bytes, once it is beyond position, or when the download stops."""
         with self._changed:
             while prefix(self.done) <= position and not self.stopped.is_set():
                 self._changed.wait()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the parts of an install hand to each other. Private."""
+"""The types shared by the parts of an installation. Private."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ InstallKind = t.Union[FailureKind, t.Literal["damaged", "load", "pull", "store"]
 
 
 class InstallError(Exception):
-    """A model could not be put in place; str() is a sentence for the operator."""
+    """A model could not be installed; str() is a sentence for the operator."""
 
     def __init__(self, kind: InstallKind, message: str, lacking: t.Sequence[Layer] = ()) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class InstallError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """How hard to pull, and when to give up."""
+    """Number of connections, and when to give up."""
 
     connections: int
     stall_timeout: float
@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass
 class Workshop:
-    """What installing needs at hand."""
+    """The objects that an installation needs."""
 
     store: Store
     receipts: Receipts
@@ -54,7 +54,7 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for; check is check mode."""
+    """The requested state; check is check mode."""
 
     wishes: tuple[Wish, ...]
     verify: Verify = "receipt"
@@ -74,6 +74,6 @@ class Outcome:
     after: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     download_bytes: int = 0
-    # A server that runs goes on with what it read before.
+    # A running server still uses what it read before.
     stale: bool = False
     pruned: list[str] = field(default_factory=list)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import struct
 import typing as t
 
-# What is read of a file: the largest vocabularies, merges included, take some 20 MB.
+# How much of a file is read: the largest vocabularies with merges take some 20 MB.
 HEADER_LIMIT = 32 * 1024 * 1024
-# Longer lists are vocabularies; what is told for each layer is shorter.
+# Longer lists are vocabularies; lists per layer are shorter.
 _LONGEST_LIST = 4096
 _SCALARS = {kind: struct.Struct("<" + form) for kind, form in zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd")}
 _TEXT, _LIST = 8, 9
 _COUNT, _KIND = struct.Struct("<Q"), struct.Struct("<I")
-# Those whose every layer keeps keys and values of the whole context. Of others nobody here knows how much they keep.
+# Families in which every layer keeps keys and values of the whole context. For others it is not known how much.
 _PLAIN = (
     "command-r",
     "granite",
@@ -50,7 +50,7 @@ def parse_metadata(raw: bytes) -> Metadata:
 
 
 class _Cursor:
-    """A place in the bytes of a header; every step moves it on, so that no count can keep it for ever."""
+    """A position in a header; every step advances it, so that no count can make it loop forever."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -89,7 +89,7 @@ class _Cursor:
 
     def _list(self, kind: int, count: int) -> list[object] | None:
         if kind == _TEXT:
-            # A vocabulary: hundreds of thousands of words to step over, and none that anybody asks for.
+            # A vocabulary: hundreds of thousands of words that are not needed, so skip them.
             raw, at = self._raw, self._at
             for _ in range(count):
                 (size,) = _COUNT.unpack_from(raw, at)
@@ -105,7 +105,7 @@ class _Cursor:
 
 
 def context_bytes(metadata: Metadata, context: int, parallel: int) -> int:
-    """Memory of the keys and values for requests of so many tokens; 0 where that is not known. Never too much."""
+    """Memory for the keys and values of this many tokens; 0 if unknown. Never an overestimate."""
     family = metadata.get("general.architecture")
     if family not in _PLAIN:
         return 0
@@ -116,7 +116,7 @@ def context_bytes(metadata: Metadata, context: int, parallel: int) -> int:
 
     heads, layers = number("attention.head_count"), number("block_count")
     shared = metadata.get(f"{family}.attention.head_count_kv")
-    # One number for all layers, or one for each; without it every head has its own.
+    # One number for all layers, or one per layer; without it every head has its own.
     stored = (
         sum(one for one in shared if isinstance(one, int))
         if isinstance(shared, list)
@@ -124,7 +124,7 @@ def context_bytes(metadata: Metadata, context: int, parallel: int) -> int:
     )
     width = number("embedding_length") // heads if heads else 0
     per_token = (number("attention.key_length") or width) + (number("attention.value_length") or width)
-    # Ollama gives no model more than it was trained with; a window may be all that is kept.
+    # Ollama never exceeds the trained context; some models only keep a sliding window.
     limits = [one for one in (context, number("context_length"), number("attention.sliding_window")) if one > 0]
     tokens = min(limits, default=0)
     return _F16 * stored * per_token * tokens * parallel

@@ -12,7 +12,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-# What registries cap a manifest at; anything larger in its place is not one.
+# The limit that registries have for manifests.
 MANIFEST_LIMIT = 4 * 1024 * 1024
 WEIGHTS = "weights"
 
@@ -27,7 +27,7 @@ _MANIFEST_TYPES = (
 
 
 class ManifestInvalid(ValueError):
-    """Not a manifest Ollama could use; str() says in a few words what it is instead."""
+    """Not a manifest that Ollama can use; str() says briefly what it is instead."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Manifest:
 
     @property
     def blobs(self) -> tuple[Layer, ...]:
-        """Each blob once, the largest first: whatever goes wrong goes wrong with the weights."""
+        """Each blob once, the largest first: problems are most likely with the weights."""
         unique = {blob.digest: blob for blob in (self.config, *self.layers)}
         return tuple(sorted(unique.values(), key=lambda blob: -blob.size))
 
@@ -69,7 +69,7 @@ class Manifest:
 
 
 def parse_manifest(raw: bytes) -> Manifest:
-    """Read a manifest's bytes; ManifestInvalid says what they are instead of one."""
+    """Parse a manifest; ManifestInvalid says what is wrong."""
     document = _decode(raw)
     if document.get("schemaVersion") != 2:
         raise ManifestInvalid(f"schemaVersion {document.get('schemaVersion')!r} instead of 2")
@@ -93,7 +93,7 @@ def _decode(raw: bytes) -> dict[str, t.Any]:
     if len(raw) > MANIFEST_LIMIT:
         raise ManifestInvalid(f"more than {MANIFEST_LIMIT} bytes")
     if not raw.strip(b"\0"):
-        raise ManifestInvalid("nothing but zero bytes")
+        raise ManifestInvalid("only zero bytes")
     try:
         document = json.loads(raw.decode("utf-8"), parse_int=_parse_int)
     except (ValueError, RecursionError) as error:
@@ -104,7 +104,7 @@ def _decode(raw: bytes) -> dict[str, t.Any]:
 
 
 def _parse_int(digits: str) -> int:
-    # Python turns a million digits into a number in quadratic time.
+    # Python parses a number of a million digits in quadratic time.
     if len(digits) > 19:
         raise ValueError("number too long")
     return int(digits)
@@ -116,7 +116,7 @@ def _parse_layer(where: str, value: object) -> Layer:
     media_type, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
     if not isinstance(media_type, str):
         raise ManifestInvalid(f"{where} has no media type")
-    # The digest becomes a file name: nothing but a digest may pass.
+    # The digest becomes a file name, so it must be valid.
     if not isinstance(digest, str) or DIGEST.fullmatch(digest) is None:
         raise ManifestInvalid(f"{where} has a malformed digest")
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:

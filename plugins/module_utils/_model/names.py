@@ -27,7 +27,7 @@ _DIGEST = re.compile(r"(?:sha256[:-])?([0-9a-fA-F]{64})")
 
 
 class NameInvalid(ValueError):
-    """A model name Ollama would not take; str() is a sentence for the operator."""
+    """A model name that Ollama does not accept; str() is a sentence for the operator."""
 
 
 class DigestInvalid(ValueError):
@@ -76,7 +76,7 @@ def parse_name(text: str) -> ModelName:
     paths = rest.split("/")
     if len(paths) > 3:
         raise NameInvalid(
-            f"model name {text!r} has {len(paths)} parts between slashes; Ollama knows at most host/namespace/model:tag"
+            f"model name {text!r} has {len(paths)} parts between slashes; use at most host/namespace/model:tag"
         )
     host, namespace, model = [DEFAULT_HOST, DEFAULT_NAMESPACE][: 3 - len(paths)] + paths
     name = ModelName(host, namespace, model, tag)
@@ -87,7 +87,7 @@ def parse_name(text: str) -> ModelName:
 
 
 def refuse_port(name: ModelName) -> None:
-    """NameInvalid for a port that no registry can have: Ollama takes it for a name, and fails as late as we would."""
+    """Raise NameInvalid for an invalid port, which Ollama would accept and only fail on later."""
     host, colon, port = name.host.partition(":")
     if colon and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
         raise NameInvalid(
@@ -108,7 +108,7 @@ def parse_digest(text: str) -> str:
 
 
 def same_model(one: str, other: str) -> bool:
-    """Whether two names mean one model; a name Ollama cannot parse equals nothing."""
+    """Whether two names mean the same model; a name that Ollama cannot parse equals nothing."""
     try:
         return parse_name(one).key == parse_name(other).key
     except NameInvalid:
@@ -117,16 +117,16 @@ def same_model(one: str, other: str) -> bool:
 
 def _refuse_look_alikes(text: str) -> None:
     if not text or text != text.strip():
-        raise NameInvalid(f"model name {text!r} is empty or has blanks around it; write model:tag")
+        raise NameInvalid(f"model name {text!r} is empty or has spaces around it; write model:tag")
     if "://" in text:
         raise NameInvalid(
             f"model name {text!r} begins with a URL scheme; write host/namespace/model:tag"
-            " (plain HTTP is an option of its own, never part of the name)"
+            " (plain HTTP is a separate option, not part of the name)"
         )
     if "@" in text:
         raise NameInvalid(
-            f"model name {_short(text)} carries an @; Ollama cannot pin a digest inside the name,"
-            " give it beside the name as {name: ..., digest: ...}"
+            f"model name {_short(text)} contains an @; Ollama cannot pin a digest in the name,"
+            " write {name: ..., digest: ...} instead"
         )
 
 
@@ -134,14 +134,14 @@ def _check_part(text: str, kind: Part, part: str) -> None:
     longest, allowed, described = _GRAMMAR[kind]
     if not 1 <= len(part) <= longest:
         raise NameInvalid(
-            f"model name {_short(text)}: its {kind} has {len(part)} characters, Ollama takes 1 to {longest}"
+            f"model name {_short(text)}: its {kind} has {len(part)} characters, Ollama allows 1 to {longest}"
         )
     if allowed.fullmatch(part) is None:
         hint = ""
         if kind == "namespace" and (":" in part or "." in part):
-            hint = "; a registry of your own needs all three parts, host/namespace/model:tag"
+            hint = "; your own registry needs all three parts, host/namespace/model:tag"
         raise NameInvalid(
-            f"model name {_short(text)}: its {kind} {_short(part)} may hold only {described}"
+            f"model name {_short(text)}: its {kind} {_short(part)} may contain only {described}"
             f" and must start with a letter, a digit or _{hint}"
         )
 
@@ -151,7 +151,7 @@ def _refuse_reserved_tag(text: str, name: ModelName) -> None:
     if tag in ("cloud", "local") or tag.endswith("-cloud"):
         raise NameInvalid(
             f"model name {text!r}: Ollama reserves the tags cloud, local and *-cloud for models it"
-            " runs elsewhere; name a model whose weights can be stored here"
+            " runs elsewhere; use a model whose weights can be downloaded"
         )
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How amounts of bytes are written for people. Pure and private."""
+"""Bytes in readable units. Pure and private."""
 
 from __future__ import annotations
 

@@ -27,9 +27,9 @@ def dotted(version: t.Sequence[int]) -> str:
 
 
 def is_too_old(version: str) -> str:
-    """Why this Ollama must not serve, "" when it may or nobody can tell."""
+    """Why this Ollama must not be used, "" if it may or the version is unknown."""
     numbers = parse_version(version)
-    # 0.0.0 is what a build without a version calls itself.
+    # A build without a version reports 0.0.0.
     if numbers is None or numbers >= OLLAMA_FLOOR or not any(numbers):
         return ""
-    return f"leaks its memory to whoever reaches it (CVE-2026-7482); take {dotted(OLLAMA_FLOOR)} or later"
+    return f"leaks memory to anyone who can reach it (CVE-2026-7482); use {dotted(OLLAMA_FLOOR)} or later"

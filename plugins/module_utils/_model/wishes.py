@@ -22,12 +22,12 @@ _KEYS = {"name", "digest", "warm"}
 
 
 class InputInvalid(ValueError):
-    """Options that cannot be meant; str() lists all that is wrong with them."""
+    """Invalid options; str() lists all mistakes."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted of one model while it serves."""
+    """What is wanted for one model."""
 
     name: ModelName
     digest: str | None = None
@@ -43,7 +43,7 @@ def read_wishes(entries: t.Sequence[object]) -> list[Wish]:
         except (InputInvalid, NameInvalid, DigestInvalid) as error:
             mistakes.append(f"models[{number}]: {error}")
     doubled = {wish.name.display for wish in wishes if sum(wish.name.key == one.name.key for one in wishes) > 1}
-    mistakes += [f"models: {name} is there more than once" for name in sorted(doubled)]
+    mistakes += [f"models: {name} is listed more than once" for name in sorted(doubled)]
     if not entries:
         mistakes.append("models: the list is empty; name at least one model")
     if mistakes:
@@ -58,10 +58,10 @@ def _read_wish(entry: object) -> Wish:
         raise InputInvalid(f"{entry!r} is neither a model name nor {{name: ..., digest: ...}}")
     unknown = sorted(str(key) for key in entry if key not in _KEYS)
     if unknown:
-        raise InputInvalid(f"{entry['name']} has unknown keys {', '.join(unknown)}; known are digest, name, warm")
+        raise InputInvalid(f"{entry['name']} has unknown keys {', '.join(unknown)}; valid keys are digest, name, warm")
     digest, warm = entry.get("digest"), entry.get("warm", True)
     if digest is not None and not isinstance(digest, str):
-        raise InputInvalid(f"{entry['name']} has digest {digest!r}; write it as text, sha256:...")
+        raise InputInvalid(f"{entry['name']} has digest {digest!r}; write it as a string, sha256:...")
     if not isinstance(warm, bool):
         raise InputInvalid(f"{entry['name']} has warm {warm!r}; write true or false")
     return Wish(_parse(entry["name"]), parse_digest(digest) if digest else None, warm)

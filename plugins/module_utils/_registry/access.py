@@ -14,7 +14,7 @@ from .logins import Login, read_logins
 
 @dataclass(frozen=True)
 class Access:
-    """How registries may be reached, and as whom."""
+    """How to reach registries, and with which logins."""
 
     mirror: str | None = None
     insecure: bool = False
@@ -25,7 +25,7 @@ class Access:
 
 
 def read_access(params: t.Mapping[str, t.Any]) -> Access:
-    """How they do, once rules.find_mistakes has nothing against them."""
+    """The options as Access, after rules.find_mistakes has found none."""
     return Access(
         mirror=params["mirror"],
         insecure=params["insecure"],

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who to be at a registry: what it asks for, and what it is told. Private."""
+"""Authentication at registries. Private."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Challenge:
 
 
 def read_challenge(header: str | None) -> Challenge | None:
-    """Parse WWW-Authenticate; None when it asks for nothing we can give."""
+    """Parse WWW-Authenticate; None if the scheme is not supported."""
     match = re.match(r"\s*(bearer|basic)\b(.*)", header or "", re.IGNORECASE | re.DOTALL)
     if match is None:
         return None
@@ -44,22 +44,22 @@ def read_challenge(header: str | None) -> Challenge | None:
 
 
 class Identity:
-    """What registries were found to want of us, by their origins; one registry's login goes to nobody else."""
+    """The Authorization headers of registries by their origins; a registry's login is sent to no other."""
 
     def __init__(self, logins: Sequence[Login], ask: Callable[[str, dict[str, str]], tuple[int, bytes]]) -> None:
         self._logins = logins
-        # One request to a token service: its status and, with 200, its body.
+        # One request to a token service: the status and, with 200, the body.
         self._ask = ask
         # Workers share it, and a dict item is replaced atomically.
         self._authorization: dict[tuple[str, str, int], str] = {}
 
     def headers(self, home: tuple[str, str, int]) -> dict[str, str]:
-        """What goes with a request to this origin."""
+        """The headers for a request to this origin."""
         known = self._authorization.get(home)
         return {"Authorization": known} if known else {}
 
     def learn(self, challenge: Challenge, url: str) -> bool:
-        """Find what to send to the origin of url; False when we have nothing it would take."""
+        """Get the credentials for the origin of url; False if there are none to try."""
         home = origin(url)
         if challenge.scheme == "bearer":
             self._authorization[home] = "Bearer " + self._token(challenge, url)
@@ -74,18 +74,18 @@ class Identity:
         return next((login for login in self._logins if is_at(login.host, url)), None)
 
     def _basic(self, registry: str, asking: str) -> str | None:
-        """What a registry's login says at the URL that asks; None where it must not be told."""
+        """The Authorization header for the URL that asks; None if the login must not be sent there."""
         login = self._login(registry)
         if login is None or not (is_at(login.host, asking) or is_at(login.token_host, asking)):
             return None
         return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
 
     def _token(self, challenge: Challenge, url: str) -> str:
-        """Ask the realm for a token: as whom the registry's login allows, else as nobody."""
+        """Request a token from the realm, with the registry's login if it may be sent there."""
         where = f"the token service of {shown(url)}"
         parts = split_url(challenge.realm)
         if parts is None or not parts.hostname or "@" in parts.netloc:
-            raise Unauthorized(f"{where} is no address: {challenge.realm[:100]!r}")
+            raise Unauthorized(f"{where} is not a valid URL: {challenge.realm[:100]!r}")
         if origin(challenge.realm) != origin(url) and parts.scheme != "https":
             raise Unauthorized(f"{where} is at {shown(challenge.realm)}, which is not https")
         basic = self._basic(url, challenge.realm)
@@ -96,14 +96,14 @@ class Identity:
             {"Authorization": basic} if basic else {},
         )
         if is_ill(status):
-            raise ServerError(f"{where} answers {status}; it is ill, try later")
+            raise ServerError(f"{where} returned HTTP {status}; try again later")
         if status != 200:
             raise Unauthorized(_no_token(where, status, parts.netloc, self._login(url), basic is not None))
         return read_token(raw, where)
 
 
 def read_token(raw: bytes, where: str) -> str:
-    """The token in a token service's answer."""
+    """The token in a token service's response."""
     try:
         answer: Any = json.loads(raw)
     except ValueError:
@@ -111,23 +111,23 @@ def read_token(raw: bytes, where: str) -> str:
     fields = answer if isinstance(answer, dict) else {}
     token = fields.get("token") or fields.get("access_token")
     if not isinstance(token, str) or re.fullmatch(r"[!-~]+", token) is None:
-        raise Unauthorized(f"{where} answered without a token")
+        raise Unauthorized(f"{where} returned no token")
     return token
 
 
 def _no_token(where: str, status: int, host: str, login: Login | None, told: bool) -> str:
     if told and login is not None:
         return (
-            f"{where} refuses the login of {login.host} ({status}); check its username and password in `registries`"
+            f"{where} rejected the login for {login.host} (HTTP {status}); check the password in `registries`"
             " (ollama_stack_registries)"
         )
     if login is not None:
         return (
-            f"{where} is at {host}, which was not shown the login of {login.host}, and gives no token without"
-            f" ({status}); if it is that registry's own, say so in `registries` (ollama_stack_registries):"
+            f"{where} is at {host}, which does not get the login for {login.host}, and returned no token without it"
+            f" (HTTP {status}); if it belongs to that registry, set in `registries` (ollama_stack_registries):"
             f" token_host: {host}"
         )
     return (
-        f"{where} gives no token without a login ({status}); give one in `registries` (ollama_stack_registries),"
-        f" with token_host: {host}, or check the name: some registries answer so for what they do not have"
+        f"{where} requires a login (HTTP {status}); add one to `registries` (ollama_stack_registries)"
+        f" with token_host: {host}, or check the name (some registries return this for models that do not exist)"
     )

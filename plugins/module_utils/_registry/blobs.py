@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One blob's bytes, in ranges, from the registry or from where it points. Private."""
+"""One blob's bytes, in ranges, from the registry or the target of its redirect. Private."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .transport import Response
 
 
 class BlobSource:
-    """Where one blob's bytes come from: the registry, or wherever it pointed us, found once."""
+    """Source of one blob: the registry or the target of its redirect, which is kept."""
 
     def __init__(self, client: RegistryClient, name: ModelName, digest: str, size: int) -> None:
         self.client = client
@@ -25,12 +25,12 @@ class BlobSource:
         self._final: str | None = None
 
     def open(self, start: int, end: int) -> tuple[Response, int]:
-        """Ask for bytes [start, end); also returns the offset at which the answer begins."""
+        """Request bytes [start, end); also returns the offset at which the response starts."""
         headers = {"Range": f"bytes={start}-{end - 1}"}
         response = None
         if self._final is not None:
             response = self.client.get(self._final, headers, origin(self.url))
-            # A signed address runs out in the middle of a long download: ask for a new one.
+            # A signed URL may expire during a long download: request a new one.
             if response.status not in (200, 206) and response.status < 500:
                 response.close()
                 response = None
@@ -46,8 +46,8 @@ class BlobSource:
         what = f"blob {self.url.rpartition('/')[2]}"
         if response.status == 416:
             raise SizeMismatch(
-                f"{shown(response.url)} says bytes {start} to {end} lie outside {what}, whose"
-                f" manifest promises {self.size}"
+                f"{shown(response.url)} rejected bytes {start} to {end} of {what} as out of range, although its"
+                f" manifest says {self.size} bytes"
             )
         judge_status(response.status, response.url, what)
         refuse_encoding(response, what)
@@ -70,4 +70,4 @@ class BlobSource:
 
 
 def _other_size(url: str, what: str, told: str, size: int) -> str:
-    return f"{shown(url)} has {what} with {told} bytes, its manifest promises {size}"
+    return f"size mismatch: {shown(url)} has {what} with {told} bytes, its manifest says {size}"

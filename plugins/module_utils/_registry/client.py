@@ -33,21 +33,21 @@ from .errors import (
 from .rules import base_url, next_hop, origin
 from .transport import Response, make_opener
 
-# What a registry may answer for a model: Ollama's own type, and what other registries store it as.
+# Media types for a model's manifest: Ollama's own, and that of other registries.
 MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
 )
 _TOKEN_LIMIT = 1024 * 1024
 _REDIRECTS = 5
-# Seconds between tries when a server answers 5xx or hangs up: 7 s in all, a restart of a registry.
+# Seconds between retries after HTTP 5xx or a closed connection: 7 s in total, enough for a restart of a registry.
 WAITS = (1.0, 2.0, 4.0)
 
 T = TypeVar("T")
 
 
 class Deadline:
-    """The moment at which everything must be over."""
+    """The time at which everything must be done."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
@@ -60,13 +60,13 @@ class Deadline:
     def check(self) -> None:
         if self.left() <= 0:
             raise DeadlineExceeded(
-                f"not done within {self.seconds:g} s; what was fetched is kept, so run again to go"
-                " on from there, or give more time with `timeout`"
+                f"timed out after {self.seconds:g} s; the partial download is kept, run again to"
+                " resume, or raise `timeout`"
             )
 
 
 class RegistryClient:
-    """One registry, spoken to under one deadline."""
+    """A client for one registry, with one deadline."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class RegistryClient:
     ) -> None:
         self.access = access
         self.deadline = deadline
-        # A silent connection is made anew at half time, before the whole counts as stalled.
+        # A silent connection is replaced after half the time, before the download counts as stalled.
         self.patience = stall_timeout / 2
         self.waits = WAITS
         self._identity = Identity(access.logins, self._ask_token)
@@ -104,12 +104,12 @@ class RegistryClient:
         found = "sha256:" + hashlib.sha256(raw).hexdigest()
         if told.startswith("sha256:") and told != found:
             raise DigestMismatch(
-                f"{what} from {shown(url)} hashes to {found} but was announced as {told}; it was changed on the way"
+                f"digest mismatch: {what} from {shown(url)} is {found}, announced as {told}; it was altered in transit"
             )
         return raw
 
     def read(self, response: Response, amount: int) -> bytes:
-        """What has arrived of a body, b"" at its end."""
+        """What has arrived of the body, b"" at its end."""
         try:
             return response.body.read1(amount)
         except (OSError, http.client.HTTPException) as error:
@@ -125,7 +125,7 @@ class RegistryClient:
             raise explain_failure(error, response.url, self.patience) from error
 
     def patiently(self, action: Callable[[], T]) -> T:
-        """Try again, a bounded number of times, after what may pass by itself."""
+        """Retry a limited number of times after temporary errors."""
         for wait in self.waits:
             try:
                 return action()
@@ -138,7 +138,7 @@ class RegistryClient:
         self.deadline.check()
 
     def follow(self, url: str, headers: dict[str, str]) -> tuple[Response, str]:
-        """Get a URL of the registry, going where it points; also returns where that was."""
+        """Get a URL of the registry and follow redirects; also returns the final URL."""
         home = origin(url)
         for _hop in range(_REDIRECTS + 1):
             response = self.get(url, headers, home)
@@ -146,10 +146,10 @@ class RegistryClient:
                 return response, url
             response.close()
             url = next_hop(url, response.headers.get("Location"))
-        raise BadAnswer(f"{shown(url)}: still a redirect after {_REDIRECTS}; the registry sends us in circles")
+        raise BadAnswer(f"{shown(url)}: too many redirects (more than {_REDIRECTS})")
 
     def get(self, url: str, headers: dict[str, str], home: tuple[str, str, int]) -> Response:
-        """One request; only the registry's own origin sees who we are."""
+        """One request; credentials go to the registry's own origin only."""
         if origin(url) != home:
             return self.exchange(url, headers)
         response = self.exchange(url, {**headers, **self._identity.headers(home)})
@@ -170,7 +170,7 @@ class RegistryClient:
         return response.status, raw
 
     def exchange(self, url: str, headers: dict[str, str]) -> Response:
-        """One request, one answer, whatever its status; never goes elsewhere by itself."""
+        """One request and its response, whatever the status; does not follow redirects."""
         self.deadline.check()
         patience = min(self.patience, self.deadline.left())
         try:
@@ -178,31 +178,31 @@ class RegistryClient:
             found = self._opener.open(urllib.request.Request(url, headers=told), timeout=patience)
         except urllib.error.HTTPError as error:
             return Response(url, error.code, error.headers, error)
-        # Python encodes the name of a host itself, before anybody looks it up.
+        # Python encodes the host name itself before resolving it.
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise explain_failure(error, url, patience, self.access.ca_path) from error
         return Response(url, found.status, found.headers, found)
 
 
 def refuse_encoding(response: Response, what: str) -> None:
-    """Bytes must arrive as they are stored: a digest is over those, and gzip can hide a bomb."""
+    """The body must not be compressed: the digest is that of the stored bytes, and gzip could be a bomb."""
     encoding = (response.headers.get("Content-Encoding") or "identity").lower()
     if encoding != "identity":
         raise BadAnswer(
-            f"{shown(response.url)} sent {what} with Content-Encoding {encoding[:20]}, though asked"
-            " for plain bytes; turn compression off in the proxy before it"
+            f"{shown(response.url)} sent {what} with Content-Encoding {encoding[:20]}, although plain"
+            " bytes were requested; turn off compression in the proxy in front of it"
         )
 
 
 def read_whole(client: RegistryClient, response: Response, limit: int, what: str) -> bytes:
-    """A small body, whole or not at all."""
+    """A small body, complete or an error."""
     refuse_encoding(response, what)
     raw = bytearray()
     until = time.monotonic() + 2 * client.patience
     while len(raw) <= limit:
         client.deadline.check()
         if time.monotonic() > until:
-            raise Stalled(f"{shown(response.url)} did not send {what} whole within {2 * client.patience:.3g} s")
+            raise Stalled(f"{shown(response.url)} did not send all of {what} within {2 * client.patience:.3g} s")
         piece = client.read(response, 65536)
         if not piece:
             break
@@ -211,5 +211,5 @@ def read_whole(client: RegistryClient, response: Response, limit: int, what: str
         raise BadAnswer(f"{shown(response.url)} sent more than {limit} bytes for {what}")
     told = response.headers.get("Content-Length")
     if told is not None and told.isdigit() and int(told) != len(raw):
-        raise Cut(f"{shown(response.url)} hung up after {len(raw)} of {told} bytes of {what}")
+        raise Cut(f"{shown(response.url)} closed the connection after {len(raw)} of {told} bytes of {what}")
     return bytes(raw)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can stand between us and a model, each with a sentence for the operator. Pure and private."""
+"""The errors of registries, each with a sentence for the operator. Pure and private."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ FailureKind = t.Literal[
 
 
 class RegistryError(Exception):
-    """What stood between us and a model; str() is a sentence for the operator."""
+    """A request to a registry failed; str() is a sentence for the operator."""
 
     kind: t.ClassVar[FailureKind] = "registry"
 
 
 class Offline(RegistryError):
-    """No conversation was possible: name, route, port or patience ran out."""
+    """No connection: name, route, port or timeout."""
 
     kind: t.ClassVar[FailureKind] = "offline"
 
 
 class Untrusted(RegistryError):
-    """The TLS certificate was not one we trust."""
+    """The TLS certificate is not trusted."""
 
     kind: t.ClassVar[FailureKind] = "untrusted"
 
@@ -65,19 +65,19 @@ class NeedsNewerOllama(RegistryError):
 
 
 class ServerError(RegistryError):
-    """5xx or 429, after the bounded tries."""
+    """5xx or 429, after the retries."""
 
     kind: t.ClassVar[FailureKind] = "server_error"
 
 
 class Cut(RegistryError):
-    """The other side hung up in the middle."""
+    """The server closed the connection early."""
 
     kind: t.ClassVar[FailureKind] = "cut"
 
 
 class BadAnswer(RegistryError):
-    """An answer that is not what the protocol promises."""
+    """A response that violates the protocol."""
 
     kind: t.ClassVar[FailureKind] = "bad_answer"
 
@@ -111,70 +111,69 @@ class NoSpace(RegistryError):
 
 
 def shown(url: str) -> str:
-    """A URL fit for people: what signs a request stays out of messages."""
+    """A URL for messages, without credentials or signatures."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-# What OpenSSL says where a certificate is not signed by anybody it was told of; all else is wrong in the certificate.
+# OpenSSL's codes for an unknown CA; for all others the certificate itself is wrong.
 _UNKNOWN_AUTHORITY = (2, 7, 18, 19, 20, 21)
 
 
 def explain_failure(error: Exception, url: str, patience: float, ca_path: str | None = None) -> RegistryError:
-    """Turn what urllib raises into one of our sentences."""
+    """Turn an exception of urllib into one of our errors."""
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     where = "{}://{}".format(*urlsplit(shown(url))[:2])
     if isinstance(reason, UnicodeError):
-        return NotFound(f"{where} can be no host, a part of its name is empty or too long; check the name")
+        return NotFound(f"{where} is not a valid host name, a part of it is empty or too long; check the name")
     if isinstance(reason, socket.gaierror):
         return Offline(
-            f"cannot look up the address of {where} ({reason.strerror}); check DNS and the"
-            " spelling, or give a reachable `mirror`"
+            f"cannot resolve {where} ({reason.strerror}); check DNS and the spelling, or set a reachable `mirror`"
         )
     if isinstance(reason, ssl.SSLCertVerificationError):
         return _explain_certificate(reason, where, ca_path)
     if isinstance(reason, ConnectionRefusedError):
-        return Offline(f"{where} refused the connection; is the registry running on that port?")
-    # OpenSSL has errors of its own for a connection that ends in the middle.
+        return Offline(f"connection to {where} refused; is the registry running on that port?")
+    # OpenSSL has its own errors for a connection that is closed early.
     if isinstance(reason, (http.client.HTTPException, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return Cut(f"{where} hung up before its answer was complete")
+        return Cut(f"{where} closed the connection before the response was complete")
     if isinstance(reason, ssl.SSLError):
-        return Untrusted(f"no TLS with {where} ({getattr(reason, 'reason', '') or reason}); does it speak https?")
+        return Untrusted(f"TLS with {where} failed ({getattr(reason, 'reason', '') or reason}); does it use https?")
     if isinstance(reason, (socket.timeout, TimeoutError)):
-        return Offline(f"{where} did not answer within {patience:.3g} s")
+        return Offline(f"connection to {where} timed out after {patience:.3g} s")
     if isinstance(reason, OSError) and reason.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return Offline(f"no route to {where} ({reason.strerror})")
-    return Offline(f"cannot speak with {where}: {reason}")
+    return Offline(f"cannot connect to {where}: {reason}")
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError, where: str, ca_path: str | None) -> Untrusted:
     said = f"the certificate of {where} is not trusted ({error.verify_message})"
     if error.verify_code not in _UNKNOWN_AUTHORITY:
-        return Untrusted(f"{said}; who runs it must have one made for that name and for today")
+        return Untrusted(f"{said}; the registry needs a valid certificate for this host name")
     if ca_path is None:
-        return Untrusted(f"{said}; give the authority that signed it as `ca_path` (ollama_stack_ca_file)")
-    return Untrusted(f"{said}; `ca_path` {ca_path} does not hold the authority that signed it")
+        return Untrusted(f"{said}; set `ca_path` to the certificate of the CA that signed it (ollama_stack_ca_file)")
+    return Untrusted(f"{said}; `ca_path` {ca_path} does not contain the CA that signed it")
 
 
 def judge_status(status: int, url: str, what: str) -> None:
-    """Raise unless the answer carries what was asked for."""
+    """Raise unless the response has the requested content."""
     where = shown(url)
     if status in (200, 206):
         return
     if status in (401, 403):
         raise Unauthorized(
-            f"{where} refuses {what} ({status}); check its login in `registries` (ollama_stack_registries),"
-            " and the name: some registries answer so for what they do not have"
+            f"{where} denied access to {what} (HTTP {status}); check `registries` (ollama_stack_registries)"
+            " and the name (some registries return this for models that do not exist)"
         )
     if status == 404:
-        raise NotFound(f"{where} has no {what} (404); check the name and the tag, or the `mirror`")
+        raise NotFound(f"{where} has no {what} (HTTP 404); check the name and the tag, or the `mirror`")
     if status == 412:
-        raise NeedsNewerOllama(f"{where} gives {what} only to a newer Ollama (412); raise the version of the image")
+        raise NeedsNewerOllama(f"{what} requires a newer Ollama ({where}: HTTP 412); upgrade ollama_stack_image")
     if is_ill(status):
-        raise ServerError(f"{where} answers {status} for {what}; the registry is ill, try later")
-    raise BadAnswer(f"{where} answers {status} for {what}, which no registry should")
+        raise ServerError(f"{where} returned HTTP {status} for {what}; try again later")
+    raise BadAnswer(f"{where} returned unexpected HTTP status {status} for {what}")
 
 
 def is_ill(status: int) -> bool:
-    """Whether the server may answer otherwise in a moment."""
+    """Whether a retry may succeed."""
     return status >= 500 or status == 429

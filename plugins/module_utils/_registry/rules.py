@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which addresses a registry may have, and who is told what: no request is made here. Private."""
+"""Rules for registry URLs and for where credentials are sent: no request is made here. Private."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .errors import BadAnswer, InsecureRedirect, shown
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """What two URLs must share for credentials to go to both."""
+    """Two URLs with the same origin may get the same credentials."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     return (parts.scheme, (parts.hostname or "").lower(), port)
@@ -30,9 +30,9 @@ def is_at(host: str, url: str) -> bool:
 
 
 def base_url(name: ModelName, access: Access) -> str:
-    """Where a model's registry answers; a mirror stands in for the default registry only."""
+    """Base URL of a model's registry; a mirror replaces the default registry only."""
     if name.host.lower() != DEFAULT_HOST:
-        # Where there is a mirror, it alone is meant to be insecure.
+        # With a mirror, insecure applies to the mirror only.
         return f"{'http' if access.insecure and access.mirror is None else 'https'}://{name.host}"
     if access.mirror is None:
         return f"https://{DEFAULT_HOST}"
@@ -41,26 +41,26 @@ def base_url(name: ModelName, access: Access) -> str:
 
 
 def check_mirror(url: str, insecure: bool) -> None:
-    """Refuse a mirror we could not, or should not, speak to."""
+    """Refuse an invalid or insecure mirror URL."""
     parts = split_url(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadAnswer(f"mirror {url.rpartition('@')[2]!r} is not a URL; write https://host[:port][/path]")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise BadAnswer(
-            f"mirror {shown(url)} carries credentials or a query; give its login in `registries`"
-            " (ollama_stack_registries) and the bare URL here"
+            f"mirror {shown(url)} contains credentials or a query; put its login into `registries`"
+            " (ollama_stack_registries) and only the URL here"
         )
     if parts.scheme == "http" and not insecure:
         raise BadAnswer(
-            f"mirror {shown(url)} is plain HTTP, which anyone on the way can change; use https, or say `insecure: true`"
+            f"mirror {shown(url)} is plain HTTP, which anyone in between can alter; use https, or set `insecure: true`"
             " (ollama_stack_mirror_insecure)"
         )
 
 
 def next_hop(url: str, location: str | None) -> str:
-    """Where a redirect leads, refused unless it is as safe as where we are."""
+    """The target of a redirect, refused if it is less secure."""
     if not location:
-        raise BadAnswer(f"{shown(url)} answered with a redirect that leads nowhere (no Location)")
+        raise BadAnswer(f"{shown(url)} returned a redirect without a Location header")
     try:
         target = urljoin(url, location)
     except ValueError:
@@ -68,18 +68,18 @@ def next_hop(url: str, location: str | None) -> str:
     parts = split_url(target)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise InsecureRedirect(
-            f"{shown(url)} redirects to {location.split(':', 1)[0][:20]!r}, which is no http or"
-            " https address; nothing was read from it, ask who runs this registry"
+            f"{shown(url)} redirects to {location.split(':', 1)[0][:20]!r}, which is not an http or"
+            " https URL; the redirect was refused, ask the registry's operator"
         )
     if parts.scheme == "http" and urlsplit(url).scheme == "https":
-        raise InsecureRedirect(f"{shown(url)} redirects from https to plain http at {parts.hostname}; this was refused")
+        raise InsecureRedirect(f"{shown(url)} redirects from https to plain http at {parts.hostname}; this is refused")
     if "@" in parts.netloc:
-        raise InsecureRedirect(f"{shown(url)} redirects to an address with a user name in it")
+        raise InsecureRedirect(f"{shown(url)} redirects to a URL with a user name in it; this is refused")
     return target
 
 
 def split_url(url: str) -> SplitResult | None:
-    """Split a URL, None when it is none: a bad port or bracket only shows when asked for."""
+    """Split a URL, None if it is invalid: a bad port or bracket only raises on access."""
     if re.fullmatch(r"[!-~]+", url) is None:
         return None
     try:
@@ -91,7 +91,7 @@ def split_url(url: str) -> SplitResult | None:
 
 
 def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
-    """Everything about mirror, insecure, ca_path, registries and ollama_version that cannot be."""
+    """All mistakes in mirror, insecure, ca_path, registries and ollama_version."""
     mistakes = [f"registries: {mistake}" for mistake in logins.find_mistakes(params["registries"])]
     if params["mirror"] is not None:
         try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP as registries are spoken to: no redirect is followed unasked, and an answer must begin in time. Private."""
+"""HTTP for registries: no automatic redirects, and a response must start in time. Private."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Response:
 
 
 class _Clocked(io.RawIOBase):
-    """What comes from a socket, none of it after a moment: the socket's own time-out starts anew with every byte."""
+    """Reads from a socket with a deadline: the socket's own timeout starts again with every byte."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock = sock
@@ -50,7 +50,7 @@ class _Clocked(io.RawIOBase):
         self._until = None if self._patience is None else time.monotonic() + self._patience
 
     def stop(self) -> None:
-        """From here on each read has the socket's time-out again."""
+        """From here on each read has the socket's own timeout."""
         self._until = None
 
     def readable(self) -> bool:
@@ -61,7 +61,7 @@ class _Clocked(io.RawIOBase):
             return self._raw.readinto(buffer)
         left = self._until - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the answer's head did not come whole")
+            raise TimeoutError("incomplete response headers")
         self._sock.settimeout(left)
         try:
             return self._raw.readinto(buffer)
@@ -74,7 +74,7 @@ class _Clocked(io.RawIOBase):
 
 
 class _HeadInTime(http.client.HTTPResponse):
-    """Its status and headers must come within one time-out, a proxy's included; its body goes by the reader's clock."""
+    """Status and headers, also those of a proxy, must arrive within one timeout; the body has the reader's limits."""
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
@@ -109,22 +109,22 @@ class _SecureHandler(urllib.request.HTTPSHandler):
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """Where an answer points is ours to judge."""
+    """Redirects are checked by next_hop."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def trusting(ca_path: str | None) -> ssl.SSLContext:
-    """The authorities of the host, and those of a file; to build it costs more than a request."""
+    """The CAs of the host and those of a file; building this costs more than a request."""
     context = ssl.create_default_context()
     if ca_path is not None:
-        # Added to the public ones, as a registry of one's own may point to blobs elsewhere.
+        # In addition to the public CAs, as a private registry may redirect to blobs elsewhere.
         try:
             context.load_verify_locations(cafile=ca_path)
         except (OSError, ssl.SSLError) as error:
-            raise Untrusted(f"ca_path {ca_path} holds no certificates that can be used: {error}") from error
-        # Python 3.13 asks of an authority what many a private one, which Docker and Ollama take, does not have.
+            raise Untrusted(f"ca_path {ca_path} contains no usable certificates: {error}") from error
+        # Python 3.13 requires extensions that many private CAs, which Docker and Ollama accept, do not have.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 

@@ -26,19 +26,19 @@ Exchange = t.Callable[[str, str, t.Optional[bytes], float], "tuple[int, bytes]"]
 
 
 class ApiError(Exception):
-    """Ollama did not answer as it should; str() says how, in words."""
+    """A request to Ollama failed; str() says how."""
 
 
 class ApiRefused(ApiError):
-    """Nothing listens there, or the connection broke."""
+    """Connection refused or broken."""
 
 
 class ApiTimeout(ApiError):
-    """No whole answer inside the deadline."""
+    """No complete response before the deadline."""
 
 
 class ApiNotJson(ApiError):
-    """An answer, but not Ollama's JSON."""
+    """A response that is not Ollama's JSON."""
 
 
 class ApiStatus(ApiError):
@@ -51,7 +51,7 @@ class ApiStatus(ApiError):
 
 
 class OllamaApi:
-    """Ollama at one address; exchange is how a request gets there."""
+    """Ollama at one address; exchange sends a request."""
 
     def __init__(self, exchange: Exchange, timeout: float = 10) -> None:
         self._exchange = exchange
@@ -61,11 +61,11 @@ class OllamaApi:
         """The server's version; touches neither the store nor the scheduler."""
         version = self._ask("GET", "/api/version").get("version")
         if not isinstance(version, str):
-            raise ApiNotJson("/api/version names no version")
+            raise ApiNotJson("/api/version returned no version")
         return version
 
     def tags(self) -> list[dict[str, t.Any]]:
-        """The models the server lists (their weights it never looked at)."""
+        """The models that the server lists (it does not check their weights)."""
         return self._models("/api/tags")
 
     def ps(self) -> list[dict[str, t.Any]]:
@@ -73,11 +73,11 @@ class OllamaApi:
         return self._models("/api/ps")
 
     def show(self, name: str) -> dict[str, t.Any]:
-        """What the server read from a model's header; fails on truncated or missing weights."""
+        """What the server reads from a model's header; fails on truncated or missing weights."""
         return self._ask("POST", "/api/show", {"model": name})
 
     def generate_one_token(self, name: str, within: float) -> float:
-        """Have one token generated; the seconds it took.
+        """Generate one token; returns the seconds it took.
 
         Sends num_predict, a sampling option, and nothing of the runner's: another num_ctx or a
         keep_alive would reload the resident model or change its pin.
@@ -94,7 +94,7 @@ class OllamaApi:
         if models is None:
             return []
         if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
-            raise ApiNotJson(f"{path} answers something else than a list of models")
+            raise ApiNotJson(f"{path} did not return a list of models")
         return models
 
     def _ask(self, method: str, path: str, body: object = None, within: float | None = None) -> dict[str, t.Any]:
@@ -108,7 +108,7 @@ class OllamaApi:
             said = answer.get("error") if isinstance(answer, dict) else None
             raise ApiStatus(status, _short(said if isinstance(said, str) else raw.decode(errors="replace")))
         if not isinstance(answer, dict):
-            raise ApiNotJson(f"{path} does not answer in JSON: {_short(raw.decode(errors='replace'))}")
+            raise ApiNotJson(f"{path} did not return JSON: {_short(raw.decode(errors='replace'))}")
         return answer
 
 
@@ -127,7 +127,7 @@ def over_http(base_url: str) -> Exchange:
                 return response.status, _whole_body(response)
         except (OSError, http.client.HTTPException) as error:
             if cut.fired or isinstance(error, socket.timeout):
-                raise ApiTimeout(f"{base_url}{path} gave no whole answer in {within:g} s") from error
+                raise ApiTimeout(f"{base_url}{path} timed out after {within:g} s") from error
             raise ApiRefused(f"{base_url}{path}: {error or type(error).__name__}") from error
         finally:
             cut.cancel()
@@ -137,7 +137,7 @@ def over_http(base_url: str) -> Exchange:
 
 
 class _Cut(threading.Timer):
-    """Cuts a connection at its deadline, whatever its other end is doing."""
+    """Closes a connection at its deadline, whatever the server does."""
 
     def __init__(self, connection: http.client.HTTPConnection, within: float) -> None:
         super().__init__(within, self._cut)
@@ -147,7 +147,7 @@ class _Cut(threading.Timer):
 
     def _cut(self) -> None:
         self.fired = True
-        # Gone already when the answer came in this very moment.
+        # The socket may already be closed if the response has just arrived.
         with contextlib.suppress(OSError, AttributeError):
             self._connection.sock.shutdown(socket.SHUT_RDWR)
 
@@ -155,7 +155,7 @@ class _Cut(threading.Timer):
 def _whole_body(response: http.client.HTTPResponse) -> bytes:
     body = response.read(_BODY_LIMIT + 1)
     if len(body) > _BODY_LIMIT:
-        raise http.client.HTTPException(f"an answer of more than {_BODY_LIMIT} bytes")
+        raise http.client.HTTPException(f"response larger than {_BODY_LIMIT} bytes")
     return body
 
 
@@ -175,9 +175,9 @@ def over_exec(execute: t.Callable[[t.Sequence[str]], tuple[int, bytes]]) -> Exch
         command = ["timeout", f"{within:g}", "bash", "-c", _BASH_REQUEST, "ask", str(PORT), request]
         code, output = execute(command)
         if code == 124:
-            raise ApiTimeout(f"{path} gave no whole answer inside the container in {within:g} s")
+            raise ApiTimeout(f"{path} timed out after {within:g} s inside the container")
         if code != 0:
-            raise ApiRefused(f"{path} cannot be asked inside the container (exit code {code})")
+            raise ApiRefused(f"request to {path} inside the container failed (exit code {code})")
         return parse_response(output)
 
     return exchange
@@ -188,7 +188,7 @@ def parse_response(raw: bytes) -> tuple[int, bytes]:
     head, _, body = raw.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-        raise ApiNotJson(f"not an HTTP answer: {_short(raw[:200].decode(errors='replace'))}")
+        raise ApiNotJson(f"not an HTTP response: {_short(raw[:200].decode(errors='replace'))}")
     return int(words[1]), body
 
 

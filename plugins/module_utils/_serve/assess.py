@@ -21,7 +21,7 @@ from .probe import probe
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that is known of the wanted models after one look."""
+    """The state of the wanted models after one look."""
 
     states: tuple[ModelState, ...]
     survey: Survey
@@ -40,12 +40,12 @@ def assess_models(
     gpu: bool | None = None,
     context_length: int | None = None,
 ) -> Assessment:
-    """What disk and server say of the wanted models; observe is how the server is asked, None not to."""
+    """The wanted models on disk and in the server; observe asks the server, None skips it."""
     store = Store(models_dir)
     states = look_at_all(store, [(wish.name, wish.digest) for wish in wishes], verify, receipts)
     healthy: Fact = {}
     if observe is not None:
-        # What serves must be what lies on the disk, wanted digest or not.
+        # The server must use what is on the disk, whether it is the wanted digest or not.
         served = [replace(wish, digest=state.digest) for wish, state in zip(wishes, states)]
         healthy = judge_health(observe(served), served, answer_within, gpu, context_length)
     return Assessment(tuple(states), take_survey(store), healthy, store.models_dir)
@@ -54,7 +54,7 @@ def assess_models(
 def observer(
     engine: Engine | None, why_no_engine: str, project: str, service: str, answer_within: float
 ) -> t.Callable[[t.Sequence[Wish]], Served]:
-    """How assess_models asks the server of one Compose service, an Engine that is away included."""
+    """How assess_models asks the server of one Compose service; also handles a missing Engine."""
 
     def observe(wishes: t.Sequence[Wish]) -> Served:
         if engine is None:

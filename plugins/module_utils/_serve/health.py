@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Served:
-    """Everything seen of a serving Ollama, before anybody judges it."""
+    """Everything observed about a running Ollama."""
 
     engine_error: str = ""
     container: Container | None = None
@@ -72,7 +72,7 @@ def judge_health(
     gpu: bool | None = None,
     context_length: int | None = None,
 ) -> Fact:
-    """The module's `healthy`: ok, the facts, what makes it unhealthy (problems), what is only odd (warnings).
+    """The module's `healthy`: ok, the facts, what makes it unhealthy (problems), other findings (warnings).
 
     gpu None means: expected when the container declares one.
     """
@@ -105,29 +105,29 @@ def judge_health(
 
 
 def problem(kind: HealthKind, subject: str, found: str, action: str) -> Fact:
-    """One reason, in the shape every reader of `healthy` knows."""
+    """One problem, in the format of `healthy`."""
     return {"kind": kind, "subject": subject, "found": found, "action": action}
 
 
 def _why_no_answer(seen: Served) -> Fact:
     if seen.engine_error:
-        return problem("engine", "Docker Engine", seen.engine_error, "make the Engine answer, then look again")
+        return problem("engine", "Docker Engine", seen.engine_error, "start Docker on the host, then try again")
     if seen.container is None:
         action = "run playbooks/deploy.yml"
         return problem("no_container", "ollama", "no container of this project and service", action)
     name, state = seen.container.name, seen.container.state
     if state != "running":
-        found = f"its state is {state} (exit code {seen.container.exit_code})"
-        return problem("not_running", name, found, f"read `docker logs {name}`, then run playbooks/deploy.yml")
-    return problem("api", name, seen.api_error, f"read `docker logs {name}`")
+        found = f"container is {state} (exit code {seen.container.exit_code})"
+        return problem("not_running", name, found, f"check `docker logs {name}`, then run playbooks/deploy.yml")
+    return problem("api", name, seen.api_error, f"check `docker logs {name}`")
 
 
 def _judge_state(container: Container) -> list[Fact]:
-    action = f"read `docker inspect -f '{{{{json .State.Health}}}}' {container.name}`"
+    action = f"check `docker inspect -f '{{{{json .State.Health}}}}' {container.name}`"
     if container.state != "running":
-        return [problem("not_running", container.name, f"its state is {container.state}", action)]
+        return [problem("not_running", container.name, f"container is {container.state}", action)]
     if container.health not in ("", "none", "healthy"):
-        return [problem("container_health", container.name, f"its health is {container.health}", action)]
+        return [problem("container_health", container.name, f"health is {container.health}", action)]
     return []
 
 
@@ -161,44 +161,44 @@ def _model_problems(
     name = fact["name"]
     if not fact["listed"]:
         action = "install it with playbooks/deploy.yml; restart the server if the model is on disk"
-        yield problem("not_listed", name, "/api/tags does not list it", action)
+        yield problem("not_listed", name, "not listed in /api/tags", action)
         return
     if not wish.warm:
         return
     if loaded is None:
         action = f"load it: ollama run --keepalive -1m {name} ''"
-        yield problem("not_loaded", name, "/api/ps does not list it: the next request pays the cold load", action)
+        yield problem("not_loaded", name, "not listed in /api/ps: the next request has to load it first", action)
         return
     if not fact["pinned"]:
         found = f"/api/ps says it expires at {loaded.get('expires_at')}"
         yield problem("not_pinned", name, found, 'set OLLAMA_KEEP_ALIVE to "-1" and load it again')
     if wish.digest and _digest(loaded) != wish.digest:
-        found = f"the server holds {_digest(loaded)}, the disk {wish.digest}"
+        found = f"the server uses {_digest(loaded)}, the disk has {wish.digest}"
         yield problem("stale", name, found, "restart the ollama service")
     if answer is not None and answer.error and not fact["busy"]:
         found = f"/api/generate: {answer.error}"
-        action = f"one token is due within {answer_within:g} s: read `docker logs`, restart the ollama service"
+        action = f"it must return a token within {answer_within:g} s: check `docker logs`, restart the ollama service"
         yield problem("no_answer", name, found, action)
 
 
 def _warn_of_container(container: Container, usage: Usage, warnings: list[Fact]) -> None:
     name = container.name
     if usage.oom_kills or container.oom_killed:
-        found = f"the kernel killed {usage.oom_kills or 'at least one'} of its processes for memory"
-        warnings.append(problem("oom_kills", name, found, "raise OLLAMA_MEM_LIMIT or take a smaller model"))
+        found = f"out of memory: the kernel killed {usage.oom_kills or 'at least one'} of its processes"
+        warnings.append(problem("oom_kills", name, found, "raise OLLAMA_MEM_LIMIT or use a smaller model"))
     if container.restarts:
         found = f"restarted {container.restarts} times since it was created"
-        warnings.append(problem("restarts", name, found, f"read `docker logs {name}`"))
+        warnings.append(problem("restarts", name, found, f"check `docker logs {name}`"))
     used, limit = usage.memory_used, container.memory
     if used and limit and used > limit * _NEARLY_FULL:
         found = f"{sized(used)} of {sized(limit)} of memory in use"
-        warnings.append(problem("memory", name, found, "raise OLLAMA_MEM_LIMIT or take a smaller model"))
+        warnings.append(problem("memory", name, found, "raise OLLAMA_MEM_LIMIT or use a smaller model"))
 
 
 def _warn_of_models(models: t.Sequence[Fact], gpu: bool, context_length: int | None, warnings: list[Fact]) -> None:
     for model in models:
         if gpu and model["processor"] == "cpu":
-            found = "it runs on the CPU alone although a GPU is declared"
+            found = "runs on the CPU only although a GPU is configured"
             warnings.append(
                 problem("cpu_fallback", model["name"], found, "check the GPU's driver inside the container")
             )
@@ -206,7 +206,7 @@ def _warn_of_models(models: t.Sequence[Fact], gpu: bool, context_length: int | N
         # Ollama never exceeds the length a model was trained with.
         wanted = min(context_length or 0, model["longest_context"] or context_length or 0)
         if wanted and actual and actual != wanted:
-            found = f"its context is {actual} tokens, wanted {wanted}"
+            found = f"context is {actual} tokens, expected {wanted}"
             action = "set OLLAMA_CONTEXT_LENGTH on the server; let no client send num_ctx"
             warnings.append(problem("context_length", model["name"], found, action))
 

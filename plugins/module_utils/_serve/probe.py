@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Asks a serving Ollama, its container and the kernel's counters. Private."""
+"""Asks a running Ollama, its container and the kernel's counters. Private."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .api import (
 )
 from .health import Answer, Served, find_entry
 
-# Below this share of one core a server that keeps a request waiting is stuck, not at work.
+# Below this share of one core a server that keeps a request waiting is stuck, not busy.
 _AT_WORK = 0.2
 _REACH_SECONDS = 5.0
 
@@ -62,8 +62,8 @@ def _ask(engine: Engine, seen: Served, wishes: t.Sequence[Wish], answer_within: 
 
 
 def reach(engine: Engine, container: Container) -> tuple[OllamaApi, str]:
-    """The API of a running container and its version: at an address of its own, else from inside."""
-    failure: Exception = ApiError("the container has no address of its own")
+    """The API of a running container and its version: at the container's address, else by exec."""
+    failure: Exception = ApiError("the container has no IP address")
     for address in container.addresses.values():
         api = OllamaApi(over_http(f"http://{address}:{PORT}"), _REACH_SECONDS)
         try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes a running server let go of weights that were replaced under it. Private to this collection."""
+"""Restarts a server whose files were replaced, and reloads its models. Private to this collection."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _POLL_SECONDS = 0.5
 
 
 def serving(engine: Engine, project: str, service: str, since: float) -> list[Container]:
-    """The containers that may hold in memory what was replaced on disk at the time since."""
+    """The containers that may still use files that were replaced at the time since."""
     found = engine.containers(project, service)
     return [one for one in found if one.state == "running" and started(one.raw["State"].get("StartedAt", "")) <= since]
 
 
 def started(moment: str) -> float:
-    """The Engine's time as seconds, to the second below; 0 when it is none."""
+    """The Engine's time in whole seconds; 0 if it is invalid."""
     try:
         return calendar.timegm(time.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S"))
     except ValueError:
@@ -35,7 +35,7 @@ def started(moment: str) -> float:
 
 
 def restart_and_load(engine: Engine, containers: t.Sequence[Container], wanted: t.Sequence[str], within: float) -> str:
-    """Restart what serves and load what it held, and what is wanted; returns what failed, "" when nothing did."""
+    """Restart the servers and load the wanted models and those that were loaded; returns what failed, or ""."""
     held = {container.id: _held(engine, container) for container in containers}
     for container in containers:
         engine.restart(container.id)
@@ -50,7 +50,7 @@ def _held(engine: Engine, container: Container) -> list[str]:
     try:
         return [str(model.get("name", "")) for model in reach(engine, container)[0].ps()]
     except (ApiError, EngineError):
-        # A server that does not answer holds nothing worth loading.
+        # A server that does not answer has no models to reload.
         return []
 
 
@@ -65,9 +65,9 @@ def _load(engine: Engine, container: Container, wanted: t.Sequence[str], held: t
             failure = str(error)
             time.sleep(_POLL_SECONDS)
     else:
-        return f"{container.name} was restarted and does not answer after {_START_SECONDS:g} s: {failure}"
+        return f"{container.name} was restarted but does not answer after {_START_SECONDS:g} s: {failure}"
     failure = _load_all(api, container, wanted, held, within)
-    # Its health check runs every few seconds; until it has, whoever asks next would be told it is starting.
+    # The health check runs every few seconds; until then the container would be reported as starting.
     while not failure and time.monotonic() < end and _again(engine, container).health == "starting":
         time.sleep(_POLL_SECONDS)
     return failure
@@ -79,7 +79,7 @@ def _again(engine: Engine, container: Container) -> Container:
     for now in engine.containers(project, container.service):
         if now.id == container.id:
             return now
-    raise EngineError(f"{container.name} is gone, though it was there a moment ago; run playbooks/deploy.yml")
+    raise EngineError(f"container {container.name} has disappeared; run playbooks/deploy.yml")
 
 
 def _load_all(
@@ -88,7 +88,7 @@ def _load_all(
     name = "its list of models"
     try:
         listed = [str(model.get("name", "")) for model in api.tags()]
-        # A model removed from the disk stays in memory until the restart: it is not to come back.
+        # A model that was removed from disk stays in memory until the restart, and is not loaded again.
         others = [one for one in held if _among(one, listed) and not _among(one, wanted)]
         for name in (*wanted, *others):
             api.generate_one_token(name, within)

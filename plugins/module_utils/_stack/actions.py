@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a deploy does about what a look found: which containers, networks and images it touches. Pure and private."""
+"""What a deploy does about the differences: which containers, networks and images it changes. Pure and private."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ def find_orphans(seen: Seen) -> list[str]:
 
 
 def find_foreign(seen: Seen) -> list[str]:
-    """What a person made and a first deploy would take over: files without our header, and
+    """What was created by hand and a first deploy would take over: files without our header, and
     containers of the project started from a file that is not ours."""
-    foreign = [f"{file.path} was not written by us" for file in seen.files if not file.ours]
+    foreign = [f"{file.path} is not managed by archiv.ollama" for file in seen.files if not file.ours]
     if not foreign and (not seen.files or seen.files[0].sha256):
         return []
     return foreign + [
-        f"container {container.name} runs service {container.service} of {container.config_files or 'an unknown file'}"
+        f"container {container.name} ({container.service}) is from {container.config_files or 'an unknown file'}"
         for container in seen.containers
         if foreign or seen.compose_file not in container.config_files.split(",")
     ]
 
 
 def find_adopted(seen: Seen) -> Container | None:
-    """The backend of a stack that a person made; None where there is none to take over."""
+    """The backend of a stack that was set up by hand; None if there is none to adopt."""
     foreign = bool(find_foreign(seen))
     return next((item for item in seen.containers if foreign and item.service == BACKEND), None)
 
 
 def find_wrong_networks(seen: Seen) -> list[str]:
-    """Networks that are there and internal though they must not be, or the other way round."""
+    """Networks that are internal although they must not be, or the other way round."""
     wanted = seen.wanted.networks
     return [name for name in wanted if name in seen.networks and seen.networks[name].internal != wanted[name].internal]
 
 
 def find_restarts(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
-    """Containers that only a restart mends; a problem of a model is one of its server."""
+    """Containers that must be restarted; a problem of a model is one of its server."""
     services = {
         reason.subject if reason.subject in seen.wanted.services else SERVER
         for reason in reasons
@@ -63,7 +63,7 @@ def find_restarts(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
 
 
 def find_suspects(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
-    """Containers whose last words may tell why they do not run as they should."""
+    """Containers whose logs may show why they do not run properly."""
     kinds = ("container_stopped", "container_restarting", "container_unhealthy", "one_shot_failed", "api", "no_answer")
     subjects = {reason.subject for reason in reasons if reason.kind in kinds}
     if any(reason.kind == "not_loaded" for reason in reasons):
@@ -72,7 +72,7 @@ def find_suspects(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
 
 
 def find_rebuilds(seen: Seen, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
-    """Networks to be made anew, and which of the project's containers hang on them."""
+    """Networks to be recreated, and the project's containers on them."""
     return [
         {
             "name": reason.subject,
@@ -90,7 +90,7 @@ def find_rebuilds(seen: Seen, reasons: t.Sequence[Reason]) -> list[dict[str, t.A
 
 
 def find_detached(seen: Seen, reasons: t.Sequence[Reason]) -> list[dict[str, t.Any]]:
-    """Running containers to be put on a network again: Compose (2.26.1) does not look after that."""
+    """Running containers to be reconnected to a network: Compose (2.26.1) does not do that."""
     services = {reason.subject for reason in reasons if reason.action == "connect"}
     return [
         {
@@ -111,9 +111,9 @@ def _names_on(network: str, container: Container, aliases: t.Mapping[str, tuple[
 
 
 def find_recreations(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
-    """Services that Compose is made to recreate: that it finds them changed as well is not assumed."""
+    """Services that Compose must recreate, whether it finds them changed or not."""
     services = {reason.subject for reason in reasons if reason.action == "recreate"}
-    # Compose starts these again with the others, but only where it was asked for both.
+    # Compose restarts these with the others, but only if both are given.
     while more := {item.name for item in seen.wanted.services.values() if services & {*item.restarts_with}} - services:
         services |= more
     return sorted(services)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a backend that a person set up would lose when the role takes it over. Pure and private to this collection."""
+"""What a backend that was set up by hand would lose by adoption. Pure and private to this collection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
 
 
 def parts_of(document: Document) -> dict[str, t.Any]:
-    """The parts of a compose file's backend as Compose reads it, each under the name an operator would call it by."""
+    """The settings of a compose file's backend as Compose reads it, each by a name that operators know."""
     parts: dict[str, t.Any] = {}
     for key, value in ((document.get("services") or {}).get(BACKEND) or {}).items():
         if key in _GIVEN or value in (None, [], {}):
@@ -38,38 +38,38 @@ def parts_of(document: Document) -> dict[str, t.Any]:
 
 
 def find_losses(old: Document, new: Document) -> list[str]:
-    """Names of what the old backend has and the new one lacks or has otherwise."""
+    """Names of the old backend's settings that the new one lacks or changes."""
     have = parts_of(new)
     return [name for name, value in parts_of(old).items() if name not in have or have[name] != value]
 
 
 def find_refusals(old: Document, new: Document, without: t.Sequence[str], where: str) -> list[str]:
-    """Why the new backend must not take the old one's place yet; values are never told, for they may be secrets."""
+    """Why the new backend must not replace the old one yet; values are never shown, as they may be secrets."""
     known = parts_of(old)
     lost = [name for name in find_losses(old, new) if name not in without]
     unknown = [name for name in without if name not in known]
     refusals = []
     if lost:
         refusals.append(
-            f"the backend of {where} has what the new one would lack or have otherwise: {', '.join(lost)}; put each"
-            " into the inventory (ollama_stack_backend_environment, ollama_stack_backend_secrets,"
-            " ollama_stack_backend_extra or the input of its own), or give it up by naming it in"
+            f"the backend in {where} has settings that the new one lacks or changes: {', '.join(lost)}; add each"
+            " to the inventory (ollama_stack_backend_environment, ollama_stack_backend_secrets,"
+            " ollama_stack_backend_extra or its own input), or drop it by listing it in"
             " ollama_stack_adopt_without"
         )
     if unknown:
         refusals.append(
-            f"ollama_stack_adopt_without names {', '.join(unknown)}, which the backend of {where} does not have: it has"
-            f" {', '.join(known) or 'nothing to lose'}"
+            f"ollama_stack_adopt_without lists {', '.join(unknown)}, which the backend in {where} does not have: it has"
+            f" {', '.join(known) or 'no settings'}"
         )
     return refusals
 
 
 def unreadable(where: str, why: str) -> str:
-    """The refusal of an old file that Compose does not read; what it quotes may be a secret and is left out."""
+    """The refusal if Compose cannot read the old file; quoted parts of its error may be secrets and are left out."""
     return (
-        f"nobody can tell what the backend of {where} would lose, because Compose does not read it"
-        f" ({_QUOTED.sub('...', why)}): mend it until `docker compose config` takes it, or take the old containers"
-        " down and the file away by hand, which keeps the volumes, and deploy anew"
+        f"cannot tell what the backend in {where} would lose: Compose cannot read the file"
+        f" ({_QUOTED.sub('...', why)}): fix it until `docker compose config` accepts it, or remove the old containers"
+        " and the file by hand (the volumes are kept), then deploy again"
     )
 
 
@@ -84,7 +84,7 @@ def _name(key: str, one: t.Any) -> str:
 
 
 def _plain(key: str, name: str, one: t.Any, document: Document) -> t.Any:
-    """A part without how it was written: the same volume, network or file under another key is the same."""
+    """A normalized setting: the same volume, network or file under another key is the same."""
     if key == "networks":
         return {**(one or {}), "name": _real_name(document, "networks", name)}
     if not isinstance(one, dict):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stack's own files on the host, secrets and logins among them, and which secrets its containers hold. Private."""
+"""The stack's own files on the host, including secrets and logins, and the secrets of its containers. Private."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .types import HEADER, File, Query
 
 # Where Compose mounts secrets.
 MOUNTED = "/run/secrets/"
-# How many bytes the mounts of a container may take to list.
+# The limit for the list of a container's mounts in bytes.
 MOUNTS_LIMIT = 1024 * 1024
 # Below the stack's folder.
 SECRETS = ".archiv/secrets"
@@ -27,9 +27,9 @@ PROCESSES = "/proc"
 
 
 def look_at_file(path: str, content: str, mode: str) -> File:
-    """The file at path beside what it should be."""
+    """The file at path compared with what it should be."""
     seen, raw = _read(File(path, hashlib.sha256(content.encode()).hexdigest(), mode))
-    # Only a file that is to carry the header can be told from a person's own.
+    # Only files with our header can be told from those written by hand.
     foreign = content.startswith(HEADER) and not raw.startswith(HEADER.encode())
     return replace(seen, ours=not (seen.sha256 and foreign))
 
@@ -45,7 +45,7 @@ def find_other_variant(directory: str, own: str) -> str:
 
 
 def look_at_secret(query: Query, name: str) -> File:
-    """The file of one secret; what it should hold is known by its digest alone."""
+    """The file of one secret; only the digest of its wanted content is known."""
     path = os.path.join(query.directory, SECRETS, name)
     return _read(File(path, query.secrets[name], "0400", wanted_owner=query.secrets_owner))[0]
 
@@ -58,16 +58,16 @@ def look_at_logins(query: Query) -> tuple[File, ...]:
 
 
 def find_outdated(pid: int, secrets: t.Sequence[File]) -> tuple[str, ...]:
-    """The secrets a running container has mounted that are not the wanted ones.
+    """The secrets that a running container has mounted with an old value.
 
-    It sees the file that was there when it was started, also once another was put in its place; one that was only
-    written to it sees as it is now. Which file that is the kernel tells: what lies in its tree may be anything.
+    It has the file from when it was started, even after that was replaced; it sees the new content of a file that was
+    only written to. The kernel's list of mounts shows which file it is; the container's own tree is not trusted.
     """
     try:
         table = read_kernel(f"{PROCESSES}/{pid}/mountinfo", MOUNTS_LIMIT) if pid and secrets else ""
     except OSError:
         return ()
-    # ID PARENT DEVICE ROOT MOUNT-POINT; of several at one point the last is on top.
+    # ID PARENT DEVICE ROOT MOUNT-POINT; with several at one mount point, the last is on top.
     mounts = [words[3:5] for words in map(str.split, table.splitlines()) if len(words) > 4]
     sources = {place.rpartition(MOUNTED)[2]: root for root, place in mounts if MOUNTED in place}
     names = {os.path.basename(file.path): file for file in secrets}
@@ -79,7 +79,7 @@ def find_outdated(pid: int, secrets: t.Sequence[File]) -> tuple[str, ...]:
 
 
 def _is_at(root: str, path: str) -> bool:
-    """Whether a mount's root, told from the top of its file system, lies at path still: neither removed nor moved."""
+    """Whether a mount's root, relative to its file system, is still the file at path: neither removed nor moved."""
     return path.endswith(root) or root.endswith(f"/{SECRETS}/{os.path.basename(path)}")
 
 

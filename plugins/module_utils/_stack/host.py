@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the preflight asks of a host: devices, disks, networks, versions, what its models need. Private."""
+"""What the preflight needs to know about a host: devices, disks, networks, versions, needs of models. Private."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from .files import MOUNTS_LIMIT, PROCESSES, find_other_variant
 from .look import VOLUME
 from .types import SERVER, Query, Seen
 
-# What Ollama's own installer sets up.
+# The unit of Ollama's own installer.
 NATIVE = "ollama.service"
 DEVICES = "/dev"
-# A container gets an NVIDIA GPU through one of them; Engine 26 knows the first alone.
+# A container gets an NVIDIA GPU through one of them; Engine 26 supports the first only.
 NVIDIA_HOOKS = ("nvidia-container-runtime-hook", "nvidia-cdi-hook")
-# Where containerd keeps everything unless it is told otherwise.
+# The default root of containerd.
 CONTAINERD_ROOT = "/var/lib/containerd"
 
 
 def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> preflight.Host:
-    """What the preflight asks of a host; only a host that is not clean is asked."""
+    """What the preflight needs to know about a host; only read if the host is not clean."""
     host = preflight.Host(
         root=os.geteuid() == 0,
         store_problem=seen.store_problem,
@@ -85,7 +85,7 @@ def advise(query: Query, failure: str) -> list[str]:
 
 
 def _look_at_networks(query: Query, seen: Seen) -> dict[str, tuple[str, ...]]:
-    """Who else hangs on a network that is to be made anew."""
+    """Containers of other projects on networks that must be recreated."""
     wrong = find_wrong_networks(seen)
     if not wrong:
         return {}
@@ -93,13 +93,13 @@ def _look_at_networks(query: Query, seen: Seen) -> dict[str, tuple[str, ...]]:
         engine = Engine(query.docker_host)
         users = {name: tuple(engine.strangers_on(name, query.project)) for name in wrong}
     except EngineError:
-        # A refusal of its own.
+        # This is a separate refusal.
         return {}
     return {name: found for name, found in users.items() if found}
 
 
 def find_native(root: str) -> bool:
-    """Whether the host's own ollama.service is at work in this folder."""
+    """Whether the host's own ollama.service uses this folder."""
     systemctl = shutil.which("systemctl")
     if not root or systemctl is None:
         return False
@@ -121,7 +121,7 @@ def images_root(info: t.Mapping[str, t.Any]) -> str:
     """Where this Engine keeps its images: with the containerd store below containerd's root, which is not its own."""
     driver = dict(info.get("DriverStatus") or ()).get("driver-type", "")
     address = (info.get("Containerd") or {}).get("Address", "")
-    # One that the Engine started itself lies below the Engine's root.
+    # A containerd that the Engine started itself is below the Engine's root.
     if "io.containerd.snapshotter" not in driver or "/docker/containerd/" in address:
         return str(info["DockerRootDir"])
     said = ""
@@ -145,9 +145,9 @@ def find_amd_devices() -> dict[str, int | None]:
 
 
 def has_nvidia(info: t.Mapping[str, t.Any]) -> bool:
-    """Whether anything says that this Engine can hand out NVIDIA's GPUs: it does not tell that itself."""
+    """Whether this Engine can probably give NVIDIA GPUs to containers: it has no such information itself."""
     told = [*(info.get("Runtimes") or {}), *(device.get("ID", "") for device in info.get("DiscoveredDevices") or [])]
-    # Where devices are described for it, /etc/cdi and /var/run/cdi.
+    # Device descriptions in /etc/cdi and /var/run/cdi.
     told += [os.path.basename(path) for folder in info.get("CDISpecDirs") or () for path in glob.glob(f"{folder}/*")]
     return any("nvidia" in word for word in told) or any(map(shutil.which, NVIDIA_HOOKS))
 
@@ -155,7 +155,7 @@ def has_nvidia(info: t.Mapping[str, t.Any]) -> bool:
 def _look_at_needs(
     query: Query, seen: Seen, inputs: t.Mapping[str, t.Any], host: preflight.Host
 ) -> tuple[preflight.Model, ...]:
-    # Loaded here, because a clean host needs neither it nor all it takes to speak with a registry.
+    # Imported here, because a clean host needs neither it nor the registry client.
     from . import needs
 
     try:
@@ -166,7 +166,7 @@ def _look_at_needs(
         wishes,
         seen.models,
         Store(seen.models_dir or query.models_dir or os.path.join(os.devnull, "models")),
-        # A CA that is missing is a refusal of its own.
+        # A missing CA file is a separate refusal.
         None if host.missing_files else query.registry,
         preflight.ollama_version(inputs, host),
         query.context_length,
@@ -175,7 +175,7 @@ def _look_at_needs(
 
 
 def future_models_dir(query: Query) -> str:
-    """Where the models will lie, in a folder or in a volume that is yet to be made; check mode looks there."""
+    """Where the models will be, in a folder or in a volume that does not exist yet; for check mode."""
     if query.models_dir:
         return query.models_dir
     root = "/var/lib/docker"
@@ -185,7 +185,7 @@ def future_models_dir(query: Query) -> str:
 
 
 def _version_of(image: str, seen: Seen) -> str:
-    """What the server says, where it runs the wanted image: a look starts no container to ask another one."""
+    """The server's version, if it runs the wanted image: a look starts no container to find out."""
     server = next((item for item in seen.containers if item.service == SERVER), None)
     if server is None or server.image not in seen.images.get(image, ()):
         return ""
@@ -210,7 +210,7 @@ def _has_locks(folder: str) -> bool:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except PermissionError:
-        # Nobody can tell, and that this is not root is a refusal of its own.
+        # Unknown; not being root is a separate refusal.
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -34,31 +34,31 @@ _IMAGE = re.compile(
     rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
 )
-# What command lines and Compose read as their own; in a folder that is mounted, only what the file's notation takes.
+# Characters with a meaning for shells and Compose; for mounted folders only those that Compose's notation uses.
 _UNFIT = {
-    "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "blanks, quotes, :, %, $ and \\"),
+    "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "whitespace, quotes, :, %, $ and \\"),
     "ollama_stack_models_dir": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
     "ollama_stack_ca_file": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
 }
-# What the compose file has already.
+# Names that the compose file already uses.
 OURS = {
     "ollama_stack_extra_services": ("backend", "ollama", "ollama-model-init", "ollama-warm"),
     "ollama_stack_extra_networks": ("archiv-net", "edge", "egress"),
 }
-# Less was never meant: a number without its unit.
+# Less than this is a mistake: a number without its unit.
 _LEAST_MEMORY = 1024**2
 Inputs = t.Mapping[str, t.Any]
 
 
 class Mistake(t.NamedTuple):
-    """What cannot be meant in one input, in a sentence that begins with its name."""
+    """A mistake in one input, as a sentence that starts with its name."""
 
     variable: str
     text: str
 
 
 def find_mistakes(inputs: Inputs) -> list[Mistake]:
-    """Everything that is wrong with the inputs, whatever the host is; what is not among them is not missed."""
+    """All mistakes in the inputs, independent of the host; missing inputs are not reported."""
     texts = [
         *_refuse_inputs(inputs),
         *_refuse_folders(inputs),
@@ -73,13 +73,13 @@ def find_mistakes(inputs: Inputs) -> list[Mistake]:
 
 
 def parse_size(text: str) -> int | None:
-    """Bytes of a number with k, m or g as Compose takes it; None when it is none."""
+    """Bytes of a size with k, m or g in Compose's notation; None if it is invalid."""
     match = _SIZE.fullmatch(text.strip())
     return int(float(match.group(1)) * _UNITS[match.group(2).lower()]) if match else None
 
 
 def split_image(image: str) -> tuple[str, str, str]:
-    """Repository, tag and digest of an image's name; what is not there is ""."""
+    """Repository, tag and digest of an image's name; missing parts are ""."""
     name, _, digest = image.partition("@")
     repository, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
@@ -88,7 +88,7 @@ def split_image(image: str) -> tuple[str, str, str]:
 
 
 def registry_of(image: str) -> str:
-    """The registry that an image's name leads to."""
+    """The registry of an image's name."""
     first, slash, _ = image.partition("/")
     return first if slash and (first == "localhost" or re.search("[.:]", first)) else "docker.io"
 
@@ -99,23 +99,23 @@ def refuse(variable: str, value: object, what: str) -> str:
 
 def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
     patterns = {
-        "ollama_stack_project": (_PROJECT, "Compose takes lower case letters, digits, - and _ only"),
+        "ollama_stack_project": (_PROJECT, "Compose allows only lower case letters, digits, - and _"),
         "ollama_stack_keep_alive": (
             _KEEP_ALIVE,
-            "Ollama would silently use 5m; write -1 (never unload), seconds, or a duration such as 30m",
+            "Ollama would silently use 5m; use -1 (never unload), seconds, or a duration such as 30m",
         ),
-        "ollama_stack_user": (USER, "write numbers as uid:gid, not those of root"),
+        "ollama_stack_user": (USER, "use a numeric uid:gid, not root's"),
     }
     for variable, (pattern, right) in patterns.items():
         if variable in inputs and not pattern.fullmatch(str(inputs[variable])):
             yield refuse(variable, inputs[variable], right)
     for name in inputs.get("ollama_stack_backend_secrets", ()):
         if not _SECRET.fullmatch(str(name)):
-            right = "it becomes a file name: take letters, digits, _ . -, and no . or - first"
+            right = "it becomes a file name: use only letters, digits, _ . -, and no . or - at the start"
             yield refuse("ollama_stack_backend_secrets", name, right)
     memory = parse_size(str(inputs.get("ollama_stack_mem_limit", "8g")))
     if memory is None or memory < _LEAST_MEMORY:
-        yield refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "write a size such as 8g or 6144m")
+        yield refuse("ollama_stack_mem_limit", inputs["ollama_stack_mem_limit"], "use a size such as 8g or 6144m")
 
 
 def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
@@ -124,35 +124,35 @@ def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
         clean = posixpath.normpath(path)
         if not path:
             if variable == "ollama_stack_dir" and variable in inputs:
-                yield refuse(variable, path, "name the stack's folder on the host, such as /opt/archiv")
+                yield refuse(variable, path, "set the stack's folder on the host, such as /opt/archiv")
         elif not path.startswith("/"):
-            yield refuse(variable, path, "give an absolute path on the host")
+            yield refuse(variable, path, "use an absolute path on the host")
         elif clean.strip("/") == "":
-            yield refuse(variable, path, "that is the whole host: give a folder of its own")
+            yield refuse(variable, path, "that is the root directory of the host: use a folder of its own")
         elif clean != path:
-            # Docker keeps it as it resolves it, and what is compared with that must be the same text.
-            yield refuse(variable, path, f"write it without .., . and needless /, as {clean}")
+            # Docker stores the normalized path, and it is compared as text.
+            yield refuse(variable, path, f"write it without .., . and extra /, as {clean}")
         elif unfit.search(path):
-            right = f"take a path without {named}, which command lines or Compose read as their own"
+            right = f"use a path without {named}, which have a special meaning to the shell or Compose"
             yield refuse(variable, path, right)
 
 
 def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
     proxy = str(inputs.get("ollama_stack_https_proxy") or "")
     if "@" in proxy:
-        # Not repeated in the message, which ends in logs.
-        yield "ollama_stack_https_proxy holds a password, which `docker inspect` would show: take a proxy without one"
+        # Not repeated in the message, which goes to logs.
+        yield "ollama_stack_https_proxy contains a password, which `docker inspect` would show: use a proxy without one"
     elif proxy and not _PROXY.fullmatch(proxy):
         yield refuse("ollama_stack_https_proxy", proxy, "write it as http://host:port")
     address = str(inputs.get("ollama_stack_backend_address") or "")
     if address:
-        # Imported where they are needed: a look that finds all as wanted is to be quick.
+        # Imported only where it is needed, to keep the look at a clean host fast.
         import ipaddress
 
         try:
             ipaddress.ip_address(address)
         except ValueError:
-            right = "give the IP address of the host that the port is bound to, or nothing for every address"
+            right = "use the IP address of the host to bind the port to, or leave it empty for all addresses"
             yield refuse("ollama_stack_backend_address", address, right)
     mirror = str(inputs.get("ollama_stack_mirror") or "")
     if mirror:
@@ -168,7 +168,7 @@ _LIMITS = {
     "ollama_stack_backend_port": (1, 65535),
     "ollama_stack_backend_container_port": (1, 65535),
     "ollama_stack_backend_timeout": (1, 86400),
-    # The last number is "nobody" to the kernel.
+    # The last number means "no user" to the kernel.
     "ollama_stack_backend_uid": (0, 2**32 - 2),
     "ollama_stack_cpus": (0, 4096),
     "ollama_stack_num_parallel": (1, 1024),
@@ -183,14 +183,14 @@ _LIMITS = {
 def _refuse_numbers(inputs: Inputs) -> t.Iterator[str]:
     for variable, (least, most) in _LIMITS.items():
         if variable in inputs and not least <= _number(inputs[variable]) <= most:
-            yield refuse(variable, inputs[variable], f"give a number from {least} to {most}")
+            yield refuse(variable, inputs[variable], f"use a number from {least} to {most}")
     groups = list(inputs.get("ollama_stack_gpu_groups", ()))
     if not all(0 <= _number(group) < 2**32 - 1 for group in groups):
-        yield refuse("ollama_stack_gpu_groups", groups, "give the numbers of groups, from 0 to 4294967294")
+        yield refuse("ollama_stack_gpu_groups", groups, "use numeric group ids from 0 to 4294967294")
 
 
 def _number(value: object) -> float:
-    """A number, or one that lies between no limits."""
+    """A number, or NaN, which is outside of all limits."""
     try:
         return float(str(value))
     except ValueError:
@@ -202,9 +202,9 @@ def _refuse_names(inputs: Inputs) -> t.Iterator[str]:
         for name in inputs.get(variable) or ():
             if name in ours:
                 instead = (
-                    "add to backend with ollama_stack_backend_extra"
+                    "change backend with ollama_stack_backend_extra instead"
                     if name == "backend"
-                    else "the compose file has one of its own by that name: take another"
+                    else "the compose file already uses this name: choose another"
                 )
                 yield refuse(variable, name, instead)
 
@@ -218,7 +218,7 @@ def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
     seen = set()
     for model in models:
         if not isinstance(model, dict) or not all(isinstance(model.get(key) or "", str) for key in ("name", "digest")):
-            yield refuse("ollama_stack_models", model, "write each as {name: ..., digest: ...}, both as text")
+            yield refuse("ollama_stack_models", model, "write each as {name: ..., digest: ...}, both as strings")
             continue
         try:
             name = parse_name(model.get("name", ""))
@@ -229,7 +229,7 @@ def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
             yield f"ollama_stack_models: {error}"
             continue
         if name.key in seen:
-            yield refuse("ollama_stack_models", model["name"], "it is there more than once")
+            yield refuse("ollama_stack_models", model["name"], "listed more than once")
         seen.add(name.key)
         if model["name"] not in (name.display, name.display.rpartition(":")[0]):
             # The keeper compares with what `ollama ps` prints.
@@ -243,16 +243,16 @@ def _refuse_pulls(inputs: Inputs) -> t.Iterator[str]:
         with contextlib.suppress(NameInvalid, TypeError, AttributeError, KeyError):
             host = parse_name(model["name"]).host.lower()
             if host in logins and inputs.get("ollama_stack_model_method") == "engine":
-                right = f"`ollama pull` cannot log in to {host}, where {model['name']} is: take registry"
+                right = f"`ollama pull` cannot log in to {host}, which hosts {model['name']}: use registry"
                 yield refuse("ollama_stack_model_method", "engine", right)
 
 
 def is_image(name: str) -> bool:
-    """Whether Docker can read it as the name of an image."""
+    """Whether this is a valid image name."""
     return _IMAGE.fullmatch(name) is not None
 
 
-NO_IMAGE = "Docker cannot read it as an image's name: write registry/name:tag in lower case"
+NO_IMAGE = "not a valid image name: write registry/name:tag in lower case"
 
 
 def trouble_with(image: str) -> str:
@@ -260,17 +260,17 @@ def trouble_with(image: str) -> str:
     if not is_image(image):
         return NO_IMAGE
     if not digest and tag in ("", "latest"):
-        return "it changes under a running archive; give an exact tag or a digest"
+        return "the image can change under a running archive; use an exact tag or a digest"
     return ""
 
 
 def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
     for variable in ("ollama_stack_image", "ollama_stack_backend_image"):
         image = str(inputs.get(variable, "x:1"))
-        # One that holds a variable is judged as Compose reads it.
+        # A name with a variable is checked as Compose resolves it.
         trouble = "" if "$" in image else trouble_with(image)
         if not image:
-            yield refuse(variable, image, "name the image and its tag; it has no default")
+            yield refuse(variable, image, "set the image and its tag; there is no default")
         elif trouble:
             yield refuse(variable, image, trouble)
     image = str(inputs.get("ollama_stack_image", ""))

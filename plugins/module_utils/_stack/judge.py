@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judges a stack: what Compose reads in its file against what the host shows. Pure and private."""
+"""Compares a stack as Compose reads it with the host. Pure and private."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .types import KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
 
 
 def judge_stack(seen: Seen) -> list[Reason]:
-    """Every reason why the host is not as wanted; none means clean."""
+    """Every difference from the inventory; none means clean."""
     reasons = _judge_files(seen)
     if seen.engine_missing:
         return [*reasons, Reason("engine_missing", "Docker", seen.engine_missing, "ask")]
@@ -29,7 +29,7 @@ def judge_stack(seen: Seen) -> list[Reason]:
         return [*reasons, Reason("compose_refused", "Compose", seen.compose_refused, "ask")]
     reasons += _judge_networks(seen)
     reasons += [
-        Reason("volume_missing", volume, "the volume does not exist", "create")
+        Reason("volume_missing", volume, "volume does not exist", "create")
         for volume in seen.wanted.volumes
         if volume not in seen.volumes
     ]
@@ -42,18 +42,18 @@ def judge_stack(seen: Seen) -> list[Reason]:
 
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
-    """Whether looking again makes sense; after a start also for what may yet come up by itself."""
+    """Whether to look again; after a start also for what may still come up."""
     passing = ("wait", "prove", "restart", "start") if after_start else ("wait", "prove")
     return all(reason.action in passing for reason in reasons)
 
 
 def is_clean(reasons: t.Sequence[Reason]) -> bool:
-    """Whether all is as wanted: bytes that nobody has hashed lately are no fault of theirs."""
+    """Whether everything matches: models that were not hashed recently do not count."""
     return all(reason.action == "prove" for reason in reasons)
 
 
 def age_of(seen: Seen, now: float) -> float:
-    """Seconds since a running container was started last; none that runs is as old as can be."""
+    """Seconds since the latest start of a running container; very large if none runs."""
     starts = [_moment(item.started) for item in seen.containers if item.state == "running"]
     return now - max(starts, default=0.0)
 
@@ -70,19 +70,19 @@ def _judge_files(seen: Seen) -> list[Reason]:
     reasons = []
     for file in seen.files:
         if not file.wanted_sha256:
-            reasons.append(Reason("file_unwanted", file.path, "nothing asks for it any more", "remove"))
+            reasons.append(Reason("file_unwanted", file.path, "no longer needed", "remove"))
         elif not file.sha256:
-            reasons.append(Reason("file_missing", file.path, "the file is missing", "write"))
+            reasons.append(Reason("file_missing", file.path, "file is missing", "write"))
         elif not file.ours:
-            reasons.append(Reason("file_foreign", file.path, "it was not written by us", "write"))
+            reasons.append(Reason("file_foreign", file.path, "not managed by archiv.ollama", "write"))
         elif file.sha256 != file.wanted_sha256:
-            why = "its content is not what the inventory says"
+            why = "content differs from the inventory"
             reasons.append(Reason("file_differs", file.path, why, "write"))
         elif file.mode != file.wanted_mode:
-            why = f"its mode is {file.mode}, not {file.wanted_mode}"
+            why = f"mode is {file.mode}, expected {file.wanted_mode}"
             reasons.append(Reason("file_mode", file.path, why, "write"))
         elif file.wanted_owner is not None and file.owner != file.wanted_owner:
-            why = f"it belongs to uid {file.owner}, not {file.wanted_owner}"
+            why = f"owner is uid {file.owner}, expected {file.wanted_owner}"
             reasons.append(Reason("file_owner", file.path, why, "write"))
     return reasons
 
@@ -91,11 +91,11 @@ def _judge_networks(seen: Seen) -> list[Reason]:
     reasons = []
     for name, network in seen.wanted.networks.items():
         if name not in seen.networks:
-            why = "the network does not exist"
+            why = "network does not exist"
             reasons.append(Reason("network_missing", name, why, "create"))
         elif name in find_wrong_networks(seen):
-            # Compose 2.26.1 leaves an existing network as it is and says nothing.
-            why = "it is not internal" if network.internal else "it is internal and must not be"
+            # Compose 2.26.1 silently keeps an existing network.
+            why = "network is not internal" if network.internal else "network is internal and must not be"
             action: Action = "rebuild" if network.plain else "ask"
             reasons.append(Reason("network_internal", name, why, action))
     return reasons
@@ -104,7 +104,7 @@ def _judge_networks(seen: Seen) -> list[Reason]:
 def _judge_service(service: Service, seen: Seen) -> list[Reason]:
     containers = [item for item in seen.containers if item.service == service.name]
     if not containers:
-        return [Reason("container_missing", service.name, "it has no container", "create")]
+        return [Reason("container_missing", service.name, "container does not exist", "create")]
     reasons = []
     for container in containers:
         reasons += _judge_configuration(service, container, seen)
@@ -120,30 +120,30 @@ def _judge_configuration(service: Service, container: Container, seen: Seen) -> 
         reasons.append(Reason(kind, service.name, why, "recreate"))
     image = seen.images.get(service.image)
     if image and container.image and container.image not in image:
-        why = f"the name {service.image} means another image than the one it runs"
+        why = f"tag {service.image} now points to a different image than the running container"
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
     if not reasons and container.memory != service.memory:
-        # `docker update` changes it behind Compose's back, and the hash stays.
-        why = f"its memory limit is {_limit(container.memory)}, not {_limit(service.memory)}"
+        # `docker update` changes it without Compose, and the hash stays the same.
+        why = f"memory limit is {_limit(container.memory)}, expected {_limit(service.memory)}"
         reasons.append(Reason("limit_changed", service.name, why, _renew(service)))
     recreated = any(reason.action == "recreate" for reason in reasons)
     if container.outdated and not recreated:
-        # A mount keeps the file it was made of, and Compose does not look into it.
-        why = f"it was started with another {', '.join(container.outdated)}"
+        # A mount keeps the file it was created from, and Compose does not compare its content.
+        why = f"still runs with the old value of secret {', '.join(container.outdated)}"
         reasons.append(Reason("secret_rotated", service.name, why, "restart" if service.name in STATELESS else "ask"))
     for network in service.networks:
         if container.state == "running" and network not in container.networks and not recreated:
             if network not in seen.networks and service.name in STATELESS:
-                # Compose makes the network, after which there is nobody left to connect.
-                why = f"the network {network} it is to be on is gone"
+                # Compose creates the network, but does not connect running containers.
+                why = f"network {network} was deleted"
                 reasons.append(Reason("network_gone", service.name, why, "recreate"))
                 continue
-            why = f"its container is not on {network}"
+            why = f"container is not connected to network {network}"
             reasons.append(Reason("network_detached", service.name, why, "connect"))
         elif container.state != "running" and _is_stale(container, network, seen):
-            # Compose (2.26.1) makes the network anew but starts the old container, which asks for the old one.
+            # Compose (2.26.1) recreates the network but starts the old container, which refers to the old one.
             action = _renew(service)
-            why = f"the network {network} it was made for is gone"
+            why = f"network {network} was deleted, so the container cannot start"
             reasons.append(Reason("network_gone", service.name, why, action))
     return reasons
 
@@ -162,9 +162,9 @@ def _name_change(service: Service, container: Container, seen: Seen) -> tuple[Re
     if _numbers(container.compose_version) != _numbers(seen.compose_version):
         return "compose_upgraded", (
             f"Compose was upgraded from {container.compose_version or 'an unknown version'}"
-            f" to {seen.compose_version} and counts its configuration as changed"
+            f" to {seen.compose_version} and treats the configuration as changed"
         )
-    return "config_changed", "its container runs with another configuration"
+    return "config_changed", "container runs with a different configuration"
 
 
 def _numbers(version: str) -> str:
@@ -174,12 +174,12 @@ def _numbers(version: str) -> str:
 
 def _judge_one_shot(service: Service, container: Container) -> list[Reason]:
     if container.state == "running":
-        return [Reason("container_starting", service.name, "it is still at work", "wait")]
+        return [Reason("container_starting", service.name, "still running", "wait")]
     if container.state != "exited":
-        why = f"its container is {container.state}"
+        why = f"container is {container.state}"
         return [Reason("container_stopped", service.name, why, "start")]
     if container.exit_code:
-        why = f"it ended with exit code {container.exit_code}"
+        why = f"exited with code {container.exit_code}"
         return [Reason("one_shot_failed", service.name, why, "start")]
     return []
 
@@ -187,19 +187,19 @@ def _judge_one_shot(service: Service, container: Container) -> list[Reason]:
 def _judge_running(service: Service, container: Container) -> list[Reason]:
     mend: Action = "restart" if service.name in STATELESS else "ask"
     if container.state == "paused":
-        return [Reason("container_paused", service.name, "its container is paused", mend)]
+        return [Reason("container_paused", service.name, "container is paused", mend)]
     if container.state == "restarting":
-        why = f"its container dies and is restarted again and again (exit code {container.exit_code})"
+        why = f"container keeps restarting, last exit code {container.exit_code}"
         return [Reason("container_restarting", service.name, why, "wait")]
     if container.state != "running":
-        why = f"its container is {container.state}"
+        why = f"container is {container.state}"
         return [Reason("container_stopped", service.name, why, "start")]
     if container.health == "starting":
-        return [Reason("container_starting", service.name, "it is not healthy yet", "wait")]
+        return [Reason("container_starting", service.name, "container is not healthy yet", "wait")]
     if container.health == "unhealthy":
-        # The keeper is unhealthy while a model is not loaded, and then it is at work.
+        # The keeper is unhealthy while it loads a model.
         action: Action = "wait" if service.name == KEEPER else mend
-        return [Reason("container_unhealthy", service.name, "it is unhealthy", action)]
+        return [Reason("container_unhealthy", service.name, "container is unhealthy", action)]
     return []
 
 
@@ -208,32 +208,32 @@ def _judge_model(model: ModelState) -> list[Reason]:
     told = "; ".join(problem.text for problem in model.problems)
     pins = [problem for problem in model.problems if problem.kind == "pin"]
     if pins and len(pins) == len(model.problems):
-        why = f"{pins[0].expected} is not what the store holds ({pins[0].found})"
+        why = f"the store has {pins[0].found}, expected {pins[0].expected}"
         return [Reason("model_other", name, why, "install")]
     if not model.cached and all(problem.kind == "missing" and not problem.blob for problem in model.problems):
-        return [Reason("model_missing", name, "it is not in the store", "install")]
+        return [Reason("model_missing", name, "not in the store", "install")]
     if model.problems:
         return [Reason("model_damaged", name, told, "install")]
     changed = [doubt for doubt in model.unproven if doubt.endswith(CHANGED)]
     if changed:
         return [Reason("model_changed", name, changed[0], "check")]
     if model.intact is None:
-        why = model.unproven[0] if model.unproven else "nobody looked"
-        size = f"its {sized(model.manifest.size)}" if model.manifest else "its bytes"
-        return [Reason("model_unproven", name, f"{size} are not proven ({why})", "prove")]
+        why = model.unproven[0] if model.unproven else "not checked"
+        size = sized(model.manifest.size) if model.manifest else "bytes"
+        return [Reason("model_unproven", name, f"{size} not verified; {why}", "prove")]
     return []
 
 
-# Health's problems that the containers' and models' own reasons tell already.
+# Problems of health that the reasons of containers and models already cover.
 _TOLD: tuple[HealthKind, ...] = ("engine", "no_container", "not_running", "container_health")
-# What mends the others; the keeper loads and pins by itself.
+# What is done about the others; the keeper loads and pins models.
 _CURES: dict[HealthKind, Action] = {"not_loaded": "wait", "not_pinned": "wait"}
 
 
 def _judge_health(seen: Seen, named: set[str]) -> list[Reason]:
     version = seen.healthy.get("version") or ""
     old = is_too_old(version)
-    # A tag that names no version is found out only once the server itself speaks.
+    # If the tag has no version, it is only known from the running server.
     reasons = [Reason("image_too_old", SERVER, f"Ollama {version} {old}", "ask")] if old else []
     return reasons + [
         Reason(problem["kind"], problem["subject"], problem["found"], _CURES.get(problem["kind"], "restart"))

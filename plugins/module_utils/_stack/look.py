@@ -37,7 +37,7 @@ VOLUME = "ollama-models"
 def observe(query: Query) -> tuple[Seen, Document]:
     """Look at everything once; also the compose file as Compose reads it, {} if it does not.
 
-    Compose starts to read while the disk and the Engine are asked: no question waits for another.
+    Compose runs in parallel with the look at the disk and the Engine.
     """
     seen = Seen(
         files=tuple(
@@ -56,7 +56,7 @@ def observe(query: Query) -> tuple[Seen, Document]:
         seen = _look_at_images(seen, engine)
         known = {service.config_hash for service in seen.wanted.services.values()}
         if not known.issuperset(container.config_hash for container in seen.containers):
-            # Only a difference makes the version worth one more start of the CLI.
+            # The version costs one more start of the CLI, so it is only read if something differs.
             seen = replace(seen, compose_version=compose_version(query.docker_host))
     except ComposeMissing as error:
         return replace(seen, engine_missing=seen.engine_missing or str(error)), {}
@@ -79,18 +79,18 @@ def _look_at_engine(seen: Seen, query: Query) -> tuple[Seen, Engine | None]:
         return _look_at_models(seen, query, engine), engine
     except EngineError as error:
         seen = replace(seen, engine_missing=str(error))
-        # A folder of the host needs no Engine to be read.
+        # A folder on the host can be read without an Engine.
         return _look_at_models(seen, query, None) if query.models_dir else seen, None
 
 
 def _look_at_containers(engine: Engine, project: str, secrets: t.Sequence[File]) -> tuple[Container, ...]:
-    """The containers of a project, those of `compose run` left out, and which of the secrets they hold outdated."""
+    """The containers of a project, without those of `compose run`, and which of their secrets are outdated."""
     return tuple(
         replace(
             item,
             outdated=find_outdated(item.pid, secrets),
             uid=find_uid(item.pid) if secrets else None,
-            # Compose writes the way it came, through links or not.
+            # Compose does not resolve links in these paths.
             config_files=",".join(map(os.path.realpath, filter(None, item.config_files.split(",")))),
         )
         for item in engine.containers(project)
@@ -98,7 +98,7 @@ def _look_at_containers(engine: Engine, project: str, secrets: t.Sequence[File])
 
 
 def _look_at_images(seen: Seen, engine: Engine | None) -> Seen:
-    """The images by the names that Compose read, which puts the variables in."""
+    """The images by the names that Compose returns, with variables resolved."""
     if engine is None:
         return seen
     try:
@@ -116,7 +116,7 @@ def _look_at_models(seen: Seen, query: Query, engine: Engine | None) -> Seen:
     if engine is not None and not models_dir:
         volume = engine.volume(query.project, VOLUME)
         if volume is None:
-            # Nothing can lie there, and the judgement says so for each model.
+            # An empty path, so that each model is reported as missing.
             return _assess(seen, query, engine, wishes, os.path.join(os.devnull, "models"))
         if not volume.path:
             return replace(seen, store_problem=f"volume {volume.name}: {volume.why_no_path}")
@@ -160,7 +160,7 @@ def _free(folder: str) -> int | None:
 
 
 def hash_models(query: Query, seen: Seen) -> Seen:
-    """The same with every byte of the models read, whatever their receipts say."""
+    """The same with all models hashed, whatever their receipts say."""
     if not seen.models_dir:
         return seen
     pairs = [(wish.name, wish.digest) for wish in read_wishes(query.models)]
@@ -168,8 +168,8 @@ def hash_models(query: Query, seen: Seen) -> Seen:
 
 
 def judge_adoption(query: Query, seen: Seen, document: Document, without: t.Sequence[str]) -> list[str]:
-    """What speaks against taking over a backend that a person made, as Compose reads it."""
-    # Loaded here, because only a stack of somebody else needs it.
+    """Why a backend that was set up by hand cannot be adopted."""
+    # Imported here, because only adoption needs it.
     from . import adopt
 
     container = find_adopted(seen)
@@ -188,7 +188,7 @@ def judge_adoption(query: Query, seen: Seen, document: Document, without: t.Sequ
 
 
 def read_logs(query: Query, containers: t.Iterable[str]) -> dict[str, list[str]]:
-    """The last words of containers that do not run as they should."""
+    """The last log lines of containers that do not run properly."""
     try:
         engine = Engine(query.docker_host)
         return {name: engine.log(name) for name in containers}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each wanted model will take of a host: told by the store, else by its registry's manifest alone. Private."""
+"""What each wanted model needs on a host: from the store, else from its registry's manifest. Private."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from .._store.paths import Store, StoreError
 from .._store.survey import take_survey
 from .preflight import MAY_PASS, Model
 
-# A look that somebody waits for: a registry that takes longer is left to the fetch, which has patience.
+# Short timeouts, as somebody waits for the look; a slow registry is left to the download.
 ASK_SECONDS = 15.0
 STALL_SECONDS = 10.0
-# What Ollama takes by itself without a GPU.
+# Ollama's default without a GPU.
 OWN_CONTEXT = 4096
 _PARAMETERS_LIMIT = 1024 * 1024
 
@@ -47,12 +47,12 @@ def measure(
     context: int,
     parallel: int,
 ) -> tuple[Model, ...]:
-    """Every wanted model of which something is known; registry is how registries are asked, None not to."""
+    """Every wanted model that is known; registry are the options for asking registries, None to ask none."""
     seen = {state.name.key: state for state in states}
     client = _connect(registry, ollama_version) if registry is not None else None
     silent: set[str] = set()
     held = _held_bytes(store)
-    # Until it is replaced a damaged blob keeps its room.
+    # A damaged blob occupies its space until it is replaced.
     bad = {problem.blob for state in states for problem in state.problems if problem.blob and problem.kind != "mode"}
     coming: set[str] = set()
     models = []
@@ -87,7 +87,7 @@ def measure(
 
 
 def _connect(access: Access, ollama_version: str) -> RegistryClient:
-    # No deadline reaches into a look-up of a name: without an answer each name server would take 10 s.
+    # DNS lookups have no deadline: without a reply each name server would take 10 s.
     os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")
     version = parse_version(ollama_version)
     access = replace(access, ollama_version=dotted(version) if version else None)
@@ -102,7 +102,7 @@ def _stored(wish: Wish, state: ModelState | None) -> Manifest | None:
 
 
 def _held_bytes(store: Store) -> dict[str, int]:
-    """What interrupted downloads, which the fetch goes on with, already occupy."""
+    """What interrupted downloads, which will be resumed, already occupy."""
     try:
         partials = take_survey(store).partials
     except StoreError:
@@ -111,7 +111,7 @@ def _held_bytes(store: Store) -> dict[str, int]:
 
 
 def _to_fetch(store: Store, blob: Layer, held: t.Mapping[str, int]) -> int:
-    """What is missing of a blob, in bytes of the disk."""
+    """The missing bytes of a blob on disk."""
     with contextlib.suppress(OSError):
         if store.disk.stat(store.blob_path(blob.digest)).st_size == blob.size:
             return 0
@@ -119,11 +119,11 @@ def _to_fetch(store: Store, blob: Layer, held: t.Mapping[str, int]) -> int:
 
 
 def _context(store: Store, manifest: Manifest, context: int, parallel: int) -> int:
-    """0 for a model that is yet to come: only its weights say how much a token takes."""
+    """0 for a model that is not in the store: the size per token is only in its weights."""
     paths = {layer.role: store.blob_path(layer.digest) for layer in reversed(manifest.layers)}
     try:
         if "parameters" in paths:
-            # The model's own wish goes before the server's.
+            # The model's own setting has precedence over the server's.
             context = _own_context(store.disk.read(paths["parameters"], _PARAMETERS_LIMIT)) or context
         return context_bytes(parse_metadata(store.disk.read(paths[WEIGHTS], HEADER_LIMIT)), context, parallel)
     except (OSError, KeyError, HeaderInvalid):

@@ -27,34 +27,34 @@ from .inputs import (
 # The oldest Engine tried; an older Compose cannot pull the missing images alone.
 ENGINE_FLOOR = (20, 10, 0)
 COMPOSE_FLOOR = (2, 22, 0)
-# What an image takes on disk when nobody knows: Ollama's own holds the CUDA libraries.
+# The assumed size of images: Ollama's own contains the CUDA libraries.
 OLLAMA_IMAGE_BYTES = 6 * 1024**3
 OTHER_IMAGE_BYTES = 1024**3
-# How a registry fails that may answer in a moment. All else it says of a model, it will say to the fetch as well.
+# Temporary errors of registries. All others would also fail the download.
 MAY_PASS = ("cut", "deadline", "offline", "server_error", "stalled")
 
 
 @dataclass(frozen=True)
 class Model:
-    """What one wanted model takes, as far as anybody could say."""
+    """What one wanted model needs, as far as known."""
 
     name: str
-    # Bytes of memory: its files, and what its context adds to them.
+    # Bytes of memory: for its files, and for its context.
     size: int = 0
     context: int = 0
-    # Bytes of the disk that are yet to come.
+    # Bytes on disk that are still to be downloaded.
     to_fetch: int = 0
     warm: bool = True
-    # The digests of its weights, which Ollama loads once for all names.
+    # The digests of its weights, which Ollama loads once for all names that share them.
     weights: str = ""
-    # How its registry failed to name its files, and the same in words.
+    # The kind of its registry's error, and the message.
     trouble: str = ""
     why: str = ""
 
 
 @dataclass(frozen=True)
 class Host:
-    """What a host brings along; None where nobody could say."""
+    """What is known about a host; None if unknown."""
 
     root: bool = True
     memory: int | None = None
@@ -77,33 +77,33 @@ class Host:
     missing_images: tuple[str, ...] = ()
     missing_files: tuple[str, ...] = ()
     models: tuple[Model, ...] = ()
-    # What the server that runs it said, where its tag does not.
+    # The version from the running server, if the tag has none.
     ollama_version: str = ""
     # The device nodes of AMD's GPUs, each with the group that alone may open it; None where everybody may.
     amd_devices: t.Mapping[str, int | None] = field(default_factory=dict)
-    # Whether the Engine gives containers other uids than they see (userns-remap).
+    # Whether the Engine maps container users to other uids (userns-remap).
     user_namespace: bool = False
-    # Whether the host's own ollama.service is at work in the models' folder.
+    # Whether the host's own ollama.service uses the models' folder.
     native: bool = False
-    # Whether the Engine can hand NVIDIA's GPUs to a container.
+    # Whether the Engine can give NVIDIA GPUs to a container.
     nvidia: bool | None = None
-    # Whether the Engine confines containers with SELinux.
+    # Whether the Engine runs containers under SELinux.
     selinux: bool = False
     # What a person made and a deploy would take over, in words.
     foreign: tuple[str, ...] = ()
     # The compose file of the other variant, where a deploy has put it into the same folder.
     other_variant: str = ""
-    # Containers of others by the network that is to be made anew under them.
+    # Containers of other projects, by the network that must be recreated.
     network_users: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Registries:
-    """What registries said of logins and images, each by its name; only refusals are told."""
+    """The registries' answers about logins and images, by name; only refusals."""
 
     logins: t.Mapping[str, str] = field(default_factory=dict)
     images: t.Mapping[str, str] = field(default_factory=dict)
-    # Whether root's own `docker login` counts.
+    # Whether root's own `docker login` is used.
     own: bool = True
 
 
@@ -111,9 +111,9 @@ Document = t.Mapping[str, t.Any]
 
 
 def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Registries = Registries()) -> list[str]:
-    """One sentence for each reason; document is the compose file as Compose reads it, {} if it does not.
+    """All refusals, one sentence each; document is the compose file as Compose reads it, {} if it cannot.
 
-    What only follows from an input that is wrong is no reason of its own.
+    What only follows from a wrong input is not reported separately.
     """
     mistakes = find_mistakes(inputs)
     wrong = {mistake.variable for mistake in mistakes}
@@ -140,12 +140,12 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
 
 
 def ollama_version(inputs: Inputs, host: Host) -> str:
-    """What the server of that image says, else its tag."""
+    """The version from the server of that image, else from its tag."""
     return host.ollama_version or split_image(str(inputs.get("ollama_stack_image", "")))[1]
 
 
 def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
-    """The names that only Compose knows: those of other services, and those of ours that hold a variable."""
+    """The image names that only Compose resolves: those of other services, and ours that contain a variable."""
     given = {
         variable: str(inputs.get(variable) or "") for variable in ("ollama_stack_image", "ollama_stack_backend_image")
     }
@@ -157,7 +157,7 @@ def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
             continue
         if name in OURS["ollama_stack_extra_services"] and "$" in given[ours]:
             trouble = trouble_with(image)
-            told.update([refuse(ours, given[ours], f"Compose reads {image}: {trouble}")] if trouble else [])
+            told.update([refuse(ours, given[ours], f"Compose reads it as {image}: {trouble}")] if trouble else [])
         elif not is_image(image):
             where = "ollama_stack_backend_extra" if name == "backend" else "ollama_stack_extra_services"
             told.add(f"{where}: the image of service {name} is {image!r}: {NO_IMAGE}")
@@ -165,7 +165,7 @@ def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
 
 
 def _refuse_version(inputs: Inputs, host: Host) -> t.Iterator[str]:
-    """Only its server says which Ollama an image is whose tag does not."""
+    """If the tag has no version, only the running server tells it."""
     old = is_too_old(host.ollama_version)
     if old and "ollama_stack_image" in inputs:
         yield refuse("ollama_stack_image", inputs["ollama_stack_image"], f"Ollama {host.ollama_version} {old}")
@@ -174,66 +174,66 @@ def _refuse_version(inputs: Inputs, host: Host) -> t.Iterator[str]:
 def _refuse_registries(registries: Registries) -> t.Iterator[str]:
     for host, why in registries.logins.items():
         yield (
-            f"ollama_stack_registries: {host} does not take the username and password given for it; correct them, or"
-            f" take them out where it needs none (it says: {why})"
+            f"ollama_stack_registries: {host} rejected the username and password; correct them, or"
+            f" remove them if it needs no login (it says: {why})"
         )
     for image, why in registries.images.items():
         host = registry_of(image)
         way = (
-            f"give a login for {host} in ollama_stack_registries, or `docker login {host}` as root on the host"
+            f"add a login for {host} to ollama_stack_registries, or run `docker login {host}` as root on the host"
             if registries.own
-            else f"see that ollama_stack_registries has a login for {host} that may read it"
+            else f"check that the login for {host} in ollama_stack_registries may pull it"
         )
-        yield f"the image {image} is not given out: {way}, and check the image's name (the registry says: {why})"
+        yield f"access to image {image} was denied: {way}, and check the image name (the registry says: {why})"
 
 
 def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
     if not host.root:
-        yield "the tasks run without root's rights, which Docker and the model store need: set become: true"
+        yield "the tasks do not run as root, which Docker and the model store require: set become: true"
     yield from filter(None, (host.engine_missing, host.compose_refused))
     for what, version, floor, why in (
-        ("Docker Engine", host.engine_version, ENGINE_FLOOR, "older ones were never tried"),
-        ("Docker Compose", host.compose_version, COMPOSE_FLOOR, "older ones cannot pull the missing images alone"),
+        ("Docker Engine", host.engine_version, ENGINE_FLOOR, "older versions were never tested"),
+        ("Docker Compose", host.compose_version, COMPOSE_FLOOR, "older versions cannot pull only the missing images"),
     ):
         found = parse_version(version)
         if found is not None and found < floor:
-            yield f"{what} on the host is {version}: {dotted(floor)} or later is needed, {why}"
+            yield f"{what} on the host is {version}: {dotted(floor)} or later is required, {why}"
     if not host.memory_limits:
         yield (
-            "the host's kernel has no memory control group, so no memory limit would hold:"
-            " enable it on the kernel's command line (cgroup_enable=memory)"
+            "the host's kernel has no memory cgroup, so memory limits have no effect:"
+            " enable it on the kernel command line (cgroup_enable=memory)"
         )
     if host.user_namespace:
         yield (
-            "the Docker Engine gives the users of containers other numbers on the host (userns-remap), so that what"
-            " root writes there is not root's own here: take userns-remap out of its daemon.json"
+            "the Docker Engine maps container users to other uids on the host (userns-remap), so files that"
+            " root writes in a container do not belong to root on the host: remove userns-remap from its daemon.json"
         )
     if host.native:
         yield refuse(
             "ollama_stack_models_dir",
             inputs.get("ollama_stack_models_dir"),
-            "ollama.service of this host works in it and would change models behind this stack: stop it with"
+            "ollama.service on this host also uses this folder and would change its models: stop it with"
             f" `systemctl disable --now ollama.service`, then chown -R root: {inputs.get('ollama_stack_models_dir')}",
         )
     if host.store_problem:
         yield f"the model store cannot be used: {host.store_problem}"
     if not host.store_locks:
         yield (
-            f"ollama_stack_models_dir: the filesystem of {host.store} knows no locks, so two writers could"
-            " damage a model: take a local filesystem"
+            f"ollama_stack_models_dir: the filesystem of {host.store} does not support file locks, so two writers could"
+            " damage a model: use a local filesystem"
         )
     for path in host.missing_files:
         yield refuse("ollama_stack_ca_file", path, "there is no such file on the host")
 
 
 def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:
-    """Docker labels its own volumes, not what is mounted from the host; none of it was ever tried."""
+    """Docker labels its own volumes, but not mounts from the host; this was never tested."""
     variables = ("ollama_stack_models_dir", "ollama_stack_ca_file", "ollama_stack_backend_secrets")
     mounted = [variable for variable in variables if inputs.get(variable)]
     if host.selinux and mounted:
         yield (
-            f"the host's Docker confines containers with SELinux, under which they could not read what"
-            f" {' and '.join(mounted)} mount{'s' if len(mounted) == 1 else ''} from the host: leave that out, or set"
+            f"Docker on the host runs containers under SELinux, which does not let them read what"
+            f" {' and '.join(mounted)} mount{'s' if len(mounted) == 1 else ''} from the host: remove that, or set"
             " selinux-enabled to false in /etc/docker/daemon.json and restart Docker"
         )
 
@@ -241,9 +241,9 @@ def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:
 def _refuse_networks(host: Host) -> t.Iterator[str]:
     for network, users in host.network_users.items():
         yield (
-            f"network {network} must be made anew, because Docker cannot change whether it is internal, and containers"
-            f" of others hang on it ({', '.join(users)}): take each off it with `docker network disconnect {network}"
-            f" {users[0]}`, and give it another network to reach the backend by, such as the stack's edge"
+            f"network {network} must be recreated, because Docker cannot change whether it is internal, but containers"
+            f" of other projects use it ({', '.join(users)}): disconnect each with `docker network disconnect {network}"
+            f" {users[0]}`, and connect it to another network of the backend, such as the stack's edge"
         )
 
 
@@ -251,8 +251,8 @@ def _refuse_gpu(inputs: Inputs, host: Host) -> t.Iterator[str]:
     kind = inputs.get("ollama_stack_gpu")
     if kind == "nvidia" and host.nvidia is False:
         right = (
-            "nothing on the host says that Docker can hand out such a GPU: install NVIDIA's driver and its container"
-            " toolkit there and restart Docker, or take none"
+            "found no NVIDIA runtime for Docker on the host: install the NVIDIA driver and its Container"
+            " Toolkit there and restart Docker, or use none"
         )
         yield refuse("ollama_stack_gpu", kind, right)
     elif kind == "amd":
@@ -260,7 +260,7 @@ def _refuse_gpu(inputs: Inputs, host: Host) -> t.Iterator[str]:
         missing = [node for node in nodes if not any(path.startswith(node) for path in host.amd_devices)]
         if missing:
             lacks = " and no ".join(missing).replace("renderD", "renderD*")
-            right = f"the host has no {lacks}, which the kernel's driver amdgpu makes: load it, or take none"
+            right = f"the host has no {lacks}, which the kernel driver amdgpu creates: load it, or use none"
             yield refuse("ollama_stack_gpu", kind, right)
         else:
             yield from _refuse_groups(inputs, host)
@@ -274,7 +274,7 @@ def _refuse_groups(inputs: Inputs, host: Host) -> t.Iterator[str]:
         owners = ", ".join(f"{path} to group {group}" for path, group in needed.items()).replace(
             " to", " belongs to", 1
         )
-        right = f"{owners}, and the server must be in each of them: write {sorted(set(needed.values()))} for this host"
+        right = f"{owners}, and the server must be in each of them: set {sorted(set(needed.values()))} for this host"
         yield refuse("ollama_stack_gpu_groups", list(inputs.get("ollama_stack_gpu_groups", ())), right)
 
 
@@ -286,7 +286,7 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
         if name == "backend" and "ollama" in (service.get("depends_on") or {}):
             yield (
                 "ollama_stack_backend_extra makes backend depend on ollama: without Ollama the archive would not start"
-                " (ADR-034 §1); leave it out"
+                " (ADR-034 §1); remove that dependency"
             )
         if name == "backend":
             yield from _refuse_cut_off(service)
@@ -295,12 +295,12 @@ def _refuse_services(document: Document) -> t.Iterator[str]:
         elif ports and own and all((networks.get(key) or {}).get("internal") for key in own):
             yield (
                 f"service {name} publishes a port but is on internal networks only ({', '.join(own)}), where Docker"
-                " drops the port without a word: add the network edge to it"
+                " silently ignores the port: add the network edge to it"
             )
 
 
 def _refuse_ports(document: Document) -> t.Iterator[str]:
-    """A port of the host that two services would have, of which Docker starts the first alone."""
+    """A host port that two services publish, of which Docker starts only the first."""
     taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name, service in (document.get("services") or {}).items():
         for port in service.get("ports") or []:
@@ -320,14 +320,14 @@ def _refuse_ports(document: Document) -> t.Iterator[str]:
 
 
 def _refuse_cpus(document: Document, host: Host) -> t.Iterator[str]:
-    """What the Engine says only once it is to make the container, when the old one is gone already."""
+    """The Engine only reports this when it creates the container, when the old one is already removed."""
     for name, service in (document.get("services") or {}).items():
         cpus = float(service.get("cpus") or 0)
         if host.cpus is not None and cpus > host.cpus:
             variable = " (ollama_stack_cpus)" if name == "ollama" else ""
             yield (
-                f"service {name} may use {cpus:g} CPUs{variable}, and the host has {host.cpus}: Docker makes no such"
-                f" container, so give at most {host.cpus}"
+                f"service {name} may use {cpus:g} CPUs{variable}, and the host has {host.cpus}: Docker refuses such a"
+                f" container, so set at most {host.cpus}"
             )
 
 
@@ -339,7 +339,7 @@ def _refuse_cut_off(backend: Document) -> t.Iterator[str]:
     ):
         if needed not in (backend.get(key) or {}):
             yield (
-                f"ollama_stack_backend_extra takes {needed} from backend's {key}, without which it finds no Ollama:"
+                f"ollama_stack_backend_extra removes {needed} from backend's {key}, so backend cannot find Ollama:"
                 f" write {key} as {form}"
             )
 
@@ -359,7 +359,7 @@ def _refuse_twins(host: Host) -> t.Iterator[str]:
             # Tried with 0.34.2: the second is answered, and `ollama ps` still shows the first alone.
             yield (
                 f"ollama_stack_models: {' and '.join(model.name for model in twins)} have the same weights, which"
-                " Ollama loads once and shows under one name, so the other would never be seen loaded: keep one of them"
+                " Ollama loads once and shows under one name, so the other never shows as loaded: keep one of them"
             )
 
 
@@ -375,34 +375,34 @@ def _refuse_memory(inputs: Inputs, document: Document, host: Host) -> t.Iterator
     limit = limits.get("ollama", 0)
     together = loaded_together(host.models)
     needed = sum(model.size + model.context for model in together)
-    # A GPU holds the weights in memory of its own, of which nothing is known here.
+    # With a GPU the weights are in its own memory, whose size is not known here.
     if limit and limit < needed and inputs.get("ollama_stack_gpu", "none") == "none":
         yield (
             f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: {_needs(together)} at every"
-            " load; raise the limit, or name fewer or smaller models"
+            " load; raise the limit, or use fewer or smaller models"
         )
     if host.memory is None or not limit:
         return
     if limit > host.memory:
         yield (
-            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: the host has"
-            f" {sized(host.memory)} of memory in all"
+            f"ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is {sized(limit)}: the host has only"
+            f" {sized(host.memory)} of memory"
         )
     elif sum(limits.values()) > host.memory:
         others = ", ".join(f"{name} {sized(size)}" for name, size in limits.items() if size)
-        yield f"the memory limits together ({others}) are more than the host's {sized(host.memory)}"
+        yield f"the memory limits ({others}) add up to more than the host's {sized(host.memory)}"
 
 
 def _needs(models: t.Sequence[Model]) -> str:
-    """Why it cannot fit, in words; a context that nobody could tell goes without saying."""
+    """Why it does not fit, as text; an unknown context is left out."""
     parts = [
         f"{model.name} ({sized(model.size)}" + (f" and {sized(model.context)} of context)" if model.context else ")")
         for model in models
     ]
     if len(parts) == 1:
-        return f"{parts[0]} alone needs more, so the kernel would kill it"
+        return f"{parts[0]} alone needs more, so it would run out of memory"
     total = sized(sum(model.size + model.context for model in models))
-    return f"{' and '.join(parts)} are loaded together and need {total}, so the kernel would kill one"
+    return f"{' and '.join(parts)} are loaded together and need {total}, so one would run out of memory"
 
 
 def _refuse_disk(host: Host) -> t.Iterator[str]:
@@ -418,13 +418,13 @@ def _refuse_disk(host: Host) -> t.Iterator[str]:
         if free is not None and free < size:
             folder = host.store if device == host.store_device else host.images
             what = ", ".join(sizes)
-            yield f"the disk of {folder} has {sized(free)} free, and about {sized(size)} are needed for {what}"
+            yield f"not enough disk space in {folder}: {sized(free)} free, about {sized(size)} needed for {what}"
 
 
 def _refuse_foreign(inputs: Inputs, host: Host) -> t.Iterator[str]:
     if host.foreign and not inputs.get("ollama_stack_adopt", True):
         yield (
-            "ollama_stack_adopt is false, and something is there that this role did not make:"
+            "ollama_stack_adopt is false, but the host has a stack that archiv.ollama does not manage:"
             f" {'; '.join(host.foreign)}. Put what must go on into the inventory, other services into"
             " ollama_stack_extra_services, then set ollama_stack_adopt to true; the old file is kept as a dated copy."
         )

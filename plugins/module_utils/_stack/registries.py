@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Has the Engine try what a deploy would need of registries. Private."""
+"""Lets the Engine try what a deploy needs from registries. Private."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .types import Query, Seen
 
 
 def try_registries(query: Query, seen: Seen, document: Document) -> preflight.Registries:
-    """Have the Engine try what a deploy would need of registries: logins that are not on the host yet, images."""
+    """Let the Engine try what a deploy needs from registries: new logins and missing images."""
     services = (document.get("services") or {}).values()
     built = {service.get("image", "") for service in services if service.get("build")}
     images = [name for name in find_missing_images(seen) if name not in built]
@@ -28,7 +28,7 @@ def try_registries(query: Query, seen: Seen, document: Document) -> preflight.Re
     except EngineError:
         return preflight.Registries()
     logins = {server_of(login.host): login for login in query.logins}
-    # What each registry said last; one that has refused or not answered is not asked again.
+    # The last answer of each registry; one that refused or did not answer is not asked again.
     told: dict[str, str | None] = {}
     if images or not on_host:
         told = {server: try_login(engine, server, one.username, one.password) for server, one in logins.items()}
@@ -40,7 +40,7 @@ def try_registries(query: Query, seen: Seen, document: Document) -> preflight.Re
             told[server] = try_image(engine, name, _credentials(logins.get(server)), own=not logins)
             if told[server]:
                 kept_back[name] = told[server] or ""
-                # Another image there may be given out.
+                # Other images of this registry may be accessible.
                 told[server] = ""
     return preflight.Registries(refused, kept_back, own=not logins)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a stack is judged by: the files, what was seen of the host, and reasons. Private."""
+"""The types of the judgement: files, observations of the host, and reasons. Private."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .._registry.logins import Login
 from .._serve.health import HealthKind
 from .._store.inspect import ModelState
 
-# A compose file that begins so was written by the role.
+# A compose file that starts with this was written by the role.
 HEADER = "# Managed by archiv.ollama"
-# Services whose container may be restarted to mend it: they hold no data. Any other is only reported.
+# Services whose containers may be restarted: they have no data. Others are only reported.
 STATELESS = ("backend", "ollama", "ollama-model-init", "ollama-warm")
 BACKEND = "backend"
 KEEPER = "ollama-warm"
@@ -76,28 +76,28 @@ ReasonKind = t.Union[
         "volume_missing",
     ],
 ]
-# What mends a reason, in words that are true of a run that only looks as well. With `wait` nothing is touched, with
+# What is done about a reason, in words that also fit a run that only looks. With `wait` nothing is changed, with
 # `prove` nothing is wrong.
 ACTIONS: dict[Action, str] = {
-    "write": "a deploy writes it",
-    "remove": "a deploy removes it",
-    "create": "a deploy creates it",
-    "recreate": "a deploy recreates its container",
-    "restart": "a deploy restarts its container",
-    "start": "a deploy starts it",
-    "rebuild": "a deploy makes the network anew and connects its containers again",
-    "connect": "a deploy connects it",
-    "install": "a deploy installs it",
-    "check": "a deploy hashes it, and installs it again where that shows damage",
-    "prove": "a deploy reads and compares them, as does verify.yml with -e verify=full",
-    "wait": "it may still come up by itself",
-    "ask": "it needs to be mended by hand",
+    "write": "deploy will write it",
+    "remove": "deploy will remove it",
+    "create": "deploy will create it",
+    "recreate": "deploy will recreate the container",
+    "restart": "deploy will restart the container",
+    "start": "deploy will start it",
+    "rebuild": "deploy will recreate the network and reconnect its containers",
+    "connect": "deploy will connect it",
+    "install": "deploy will install it",
+    "check": "deploy will hash it, and reinstall it if it is damaged",
+    "prove": "deploy will hash it, as does verify.yml with -e verify=full",
+    "wait": "may recover on its own",
+    "ask": "needs manual action",
 }
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that is not as wanted, why that is so, and what mends it."""
+    """One difference from the inventory, why, and what is done about it."""
 
     kind: ReasonKind
     subject: str
@@ -105,7 +105,7 @@ class Reason:
     action: Action
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.why}; {ACTIONS[self.action]}"
+        return f"{self.subject}: {self.why} ({ACTIONS[self.action]})"
 
 
 @dataclass(frozen=True)
@@ -118,17 +118,17 @@ class File:
     sha256: str = ""
     mode: str = ""
     ours: bool = True
-    # The uids; None where anybody may own it.
+    # The uids; None if any owner is fine.
     wanted_owner: int | None = None
     owner: int | None = None
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Everything one look at a host brought home."""
+    """Everything that one look at a host found."""
 
     files: tuple[File, ...] = ()
-    # Where the first of them, the compose file, really lies.
+    # The real path of the first of them, the compose file.
     compose_file: str = ""
     # Why there is no answer from the Engine or from Compose; "" where there is one.
     engine_missing: str = ""
@@ -136,28 +136,28 @@ class Seen:
     compose_version: str = ""
     wanted: ComposeFile = field(default_factory=ComposeFile)
     containers: tuple[Container, ...] = ()
-    # By name; an image or network that is not there is absent. An image is all that a container of it may run.
+    # By name; missing images and networks are absent. An image is the set of what its containers may run.
     images: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     networks: t.Mapping[str, HostNetwork] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
-    # Where the models lie on the host, or "" where nobody knows (yet).
+    # Where the models are on the host, or "" if unknown.
     models_dir: str = ""
     store_problem: str = ""
-    # What was planted in it and is left alone.
+    # Unexpected files in it, which are left alone.
     strange: tuple[str, ...] = ()
-    # Why the wanted models cannot be meant; the preflight says it in the inputs' own names.
+    # What is wrong with the wanted models; the preflight reports it with the names of the inputs.
     models_problem: str = ""
     models: tuple[ModelState, ...] = ()
-    # Bytes of blobs that no model uses, and bytes free where they lie; None where nobody could say.
+    # Bytes of blobs that no model uses, and free bytes on their file system; None if unknown.
     unreferenced: int | None = None
     free: int | None = None
-    # What judge_health said; {} when nobody could ask.
+    # The result of judge_health; {} if the server could not be asked.
     healthy: t.Mapping[str, t.Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Query:
-    """What one look is to be about."""
+    """The options of one look."""
 
     project: str
     directory: str
@@ -168,12 +168,12 @@ class Query:
     answer_within: float
     context_length: int
     docker_host: str = DEFAULT_HOST
-    # The sha256 of each secret by its name, and the uid that is to own their files.
+    # The sha256 of each secret by its name, and the uid that must own their files.
     secrets: t.Mapping[str, str] = field(default_factory=dict)
     secrets_owner: int = 0
-    # How registries are asked for what is not in the store; None not to.
+    # The options for asking registries about missing models; None to ask none.
     registry: Access | None = None
-    # The sha256 of the file with the logins for images, "" where there is to be none, and the logins themselves.
+    # The SHA-256 of the file with the logins for images, "" if there must be none, and the logins themselves.
     logins_file: str = ""
     logins: tuple[Login, ...] = ()
     # Whether each loaded model is asked for a token.

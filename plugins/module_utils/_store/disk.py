@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The only hands below a model store, its .archiv and the receipts: what opens, changes or removes by path. Private.
+"""All file access below a model store, its .archiv and the receipts: open, change and remove by path. Private.
 
-Whatever has the store mounted, or owns a part of it, may have planted anything there: links to the host's own files,
-devices, pipes. So a path is walked from its root folder a component at a time, by descriptors, and no link is followed
-on the way; only regular files are opened; and what is ours is written only where nobody but root could have put it.
-tests/sanity/code_smell.py keeps all other code of the store from doing the same by path.
+A container with the store mounted, or the owner of a part of it, may have put anything there: links to host files,
+devices, pipes. So a path is opened from its root folder one component at a time, by descriptors, and no link is
+followed; only regular files are opened; and our own files are only written in folders that only root can change.
+tests/sanity/code_smell.py prevents direct file access by path in all other code of the store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import shutil
 import stat
 import typing as t
 
-# O_PATH alone opens nothing: no pipe's other end wakes, no device does anything.
+# O_PATH does not really open the file: it does not wake up a pipe's writer or activate a device.
 _PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -29,27 +29,27 @@ class Unsafe(OSError):
 
 
 class Walk:
-    """The way to a path below one root folder. The way to the root is the operator's, and may lead over links."""
+    """Walks to paths below one root folder. The path to the root is set by the operator and may contain links."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.normpath(root)
         self._inside = self.root.rstrip("/") + "/"
 
     def why_foreign(self, path: str, found: os.stat_result) -> str:
-        """Why others than root can change what is in a folder, in a sentence; "" where nobody can."""
+        """A sentence if users other than root can change a folder's content; else ""."""
         if found.st_uid not in _trusted():
             return (
-                f"{path} belongs to {user_name(found.st_uid)}, who could change what root puts there: stop what of"
-                f" theirs still works in it, then chown -R root: {self.root}"
+                f"{path} belongs to {user_name(found.st_uid)}, who could change what root writes there: stop what"
+                f" still uses it as that user, then run chown -R root: {self.root}"
             )
         open_to_group = found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid())
         if (found.st_mode & stat.S_IWOTH or open_to_group) and not found.st_mode & stat.S_ISVTX:
-            return f"{path} can be written to by others than root: chmod go-w {path}"
+            return f"{path} is writable by users other than root: run chmod go-w {path}"
         return ""
 
     @contextlib.contextmanager
     def _at(self, path: str, changing: bool = False) -> t.Iterator[tuple[int, str]]:
-        """The folder that holds path, and its name there; changing wants each folder on the way to be root's own."""
+        """The parent folder of path, and its name there; with changing each folder on the way must be owned by root."""
         descriptor, shown = -1, self.root
         try:
             descriptor = os.open(self.root, _FOLDER | os.O_PATH)
@@ -67,7 +67,7 @@ class Walk:
         except Unsafe:
             raise
         except OSError as error:
-            # A name alone, relative to a descriptor, tells nobody where.
+            # Without this the error has only the name relative to the descriptor.
             error.filename = path
             raise
         finally:
@@ -91,7 +91,7 @@ class Walk:
             raise Unsafe(why)
 
     def _check_way(self, path: str) -> None:
-        """Unsafe where the folders on the way are what is wrong."""
+        """Raise Unsafe if a folder on the way is not safe."""
         with self._at(path, changing=True):
             pass
 
@@ -102,15 +102,15 @@ class Walk:
 
 
 class Reading(Walk):
-    """What lies there, as it is and in words; nothing is changed."""
+    """Read-only access below the root, and descriptions in words."""
 
     def stat(self, path: str) -> os.stat_result:
-        """What lies at path itself, be it a link."""
+        """The status of path itself, also if it is a link."""
         with self._at(path) as (folder, name):
             return os.stat(name, dir_fd=folder, follow_symlinks=name == ".")
 
     def find(self, path: str) -> os.stat_result | None:
-        """The same, or None where nothing lies there."""
+        """The same, or None if there is nothing."""
         try:
             return self.stat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -125,7 +125,7 @@ class Reading(Walk):
             os.close(descriptor)
 
     def open(self, path: str, flags: int = os.O_RDONLY) -> int:
-        """A descriptor of a regular file; anything else is Unsafe, and was never opened."""
+        """A descriptor of a regular file; anything else raises Unsafe and is not opened."""
         with self._at(path) as (folder, name):
             return _open_regular(folder, name, path, flags)
 
@@ -135,7 +135,7 @@ class Reading(Walk):
             return file.read(limit)
 
     def target(self, path: str) -> str:
-        """What a link names."""
+        """The target of a link."""
         with self._at(path) as (folder, name):
             return os.readlink(name, dir_fd=folder)
 
@@ -151,14 +151,11 @@ class Reading(Walk):
         return os.statvfs(nearest_folder(place))
 
     def why_no_folder(self, path: str, found: os.stat_result) -> str:
-        """That something else lies where a folder belongs, in a sentence."""
-        return (
-            f"{path} is in the way: it is {self.kind_of(path, found)} and should be a folder; look at what it is and"
-            " move it away"
-        )
+        """A sentence about something else at the path of a folder."""
+        return f"{path} is {self.kind_of(path, found)}, but should be a folder; check what it is and move it away"
 
     def kind_of(self, path: str, found: os.stat_result) -> str:
-        """What something is, in words; a link is told by its text, and not gone after."""
+        """The file type as text; links are not followed."""
         mode = found.st_mode
         if stat.S_ISLNK(mode):
             return f"a link to {printable(self.target(path))}"
@@ -172,7 +169,7 @@ class Reading(Walk):
         return self._open_folder(path) if stat.S_ISDIR(found.st_mode) else self.open(path)
 
     def _nearest(self, path: str) -> str:
-        """As nearest_folder, by descriptors: a link is no folder. Above the root it stops."""
+        """Like nearest_folder, by descriptors: a link is not a folder. Stops above the root."""
         while self._is_below(path):
             found = self.find(path)
             if found is not None and stat.S_ISDIR(found.st_mode):
@@ -182,26 +179,26 @@ class Reading(Walk):
 
 
 class Disk(Reading):
-    """What lies there, looked at and changed: the one that the code of a store is given."""
+    """Read and write access below the root: the class that the code of a store uses."""
 
     def own(self, path: str, mode: int) -> int:
-        """A read-write descriptor of a file that only root writes, made where it is missing."""
+        """A read-write descriptor of a file that only root can write, created if missing."""
         with self._at(path, changing=True) as (folder, name):
             while True:
                 with contextlib.suppress(FileNotFoundError):
                     return _open_own(folder, name, path, mode)
-                # Another writer may have been faster.
+                # Another process may have created it first.
                 with contextlib.suppress(FileExistsError):
                     return self.create(path, mode)
 
     def create(self, path: str, mode: int) -> int:
-        """A read-write descriptor of a file that is not there yet."""
+        """A read-write descriptor of a new file."""
         with self._at(path, changing=True) as (folder, name):
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             return os.open(name, flags, mode, dir_fd=folder)
 
     def take(self, path: str, mode: int) -> int:
-        """As own, but what is no file of ours there is removed first: the place is ours."""
+        """Like own, but anything else at this path is removed first."""
         try:
             return self.own(path, mode)
         except Unsafe:
@@ -210,12 +207,12 @@ class Disk(Reading):
             return self.create(path, mode)
 
     def write(self, path: str, data: bytes, mode: int, sync: bool = False) -> None:
-        """A file of ours with this content; with sync its bytes are on disk, its name not yet."""
+        """Write a file with this content; with sync its bytes are flushed, but not its name."""
         descriptor = self.take(path, mode)
         try:
             os.fchmod(descriptor, mode)
             os.ftruncate(descriptor, 0)
-            # Of an empty file that stays empty nothing else would move the time.
+            # Nothing else would update the mtime of a file that stays empty.
             os.utime(descriptor)
             write_all(descriptor, data, 0)
             if sync:
@@ -224,12 +221,12 @@ class Disk(Reading):
             os.close(descriptor)
 
     def rename(self, source: str, target: str) -> None:
-        """Give a file the place of another, whatever lies there but a folder."""
+        """Rename a file over another or a link, but not over a folder."""
         with self._at(source, changing=True) as (old, name), self._at(target, changing=True) as (new, new_name):
             os.replace(name, new_name, src_dir_fd=old, dst_dir_fd=new)
 
     def remove(self, path: str) -> None:
-        """Remove a name that is no folder, if it is there; of a link the link."""
+        """Remove a file or a link, if it exists."""
         with (
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
             self._at(path, changing=True) as (folder, name),
@@ -242,17 +239,17 @@ class Disk(Reading):
             os.rmdir(name, dir_fd=folder)
 
     def delete(self, path: str) -> None:
-        """Remove whatever lies there, a folder with all that is in it."""
+        """Remove a file, or a folder with its content."""
         found = self.find(path)
         if found is None or not stat.S_ISDIR(found.st_mode):
             self.remove(path)
             return
         with self._at(path, changing=True) as (folder, name):
-            # It follows no links below; the descriptor keeps it from following one above.
+            # rmtree does not follow links below; the descriptor prevents following one above.
             shutil.rmtree(f"/proc/self/fd/{folder}/{name}")
 
     def make_folder(self, path: str, mode: int) -> None:
-        """Make a folder and its parents (0755), whatever the umask, and make their names last."""
+        """Create a folder and its parents (0755), whatever the umask, and flush their names."""
         if not self._is_below(path):
             _make_root(path, mode)
             return
@@ -269,14 +266,14 @@ class Disk(Reading):
         self.sync(parent)
 
     def chmod(self, path: str, mode: int) -> None:
-        """Give a file or a folder a mode, on disk too; a file that has a second name somewhere stays as it is."""
+        """Change the mode of a file or a folder and flush it; a file with a second hard link is refused."""
         descriptor = self._open_any(path)
         try:
             found = os.fstat(descriptor)
             if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
                 raise Unsafe(
-                    f"{path} has another name elsewhere (a hard link), so its mode was not changed: replace it by a"
-                    f" copy, or have root run chmod {mode:04o} {path}"
+                    f"{path} has a second name (hard link), so its mode was not changed: replace it with a"
+                    f" copy, or run chmod {mode:04o} {path} as root"
                 )
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
@@ -284,7 +281,7 @@ class Disk(Reading):
             os.close(descriptor)
 
     def sync(self, path: str) -> None:
-        """Make a file's bytes, or the names in a folder, survive a power cut."""
+        """Flush a file, or the names in a folder."""
         descriptor = self._open_any(path)
         try:
             os.fsync(descriptor)
@@ -293,16 +290,14 @@ class Disk(Reading):
 
 
 def of_disk(error: OSError) -> str:
-    """An OSError alone is no sentence."""
-    where = f" at {error.filename}" if error.filename else ""
-    return (
-        f"the disk refused{where}: {error.strerror or error}; check that this runs as root and the file system is sound"
-    )
+    """An OSError as a sentence."""
+    where = error.filename or "a file"
+    return f"cannot access {where}: {error.strerror or error}; run as root (become: true) and check the file system"
 
 
 def nearest_folder(path: str) -> str:
-    """The folder itself, or the one that it will be made in."""
-    # Of a relative path nothing would be left in the end.
+    """The folder itself, or its nearest existing parent."""
+    # A relative path would become empty at the end.
     path = os.path.abspath(path)
     while not os.path.isdir(path):
         path = os.path.dirname(path)
@@ -310,7 +305,7 @@ def nearest_folder(path: str) -> str:
 
 
 def user_name(uid: int) -> str:
-    """A user as the host calls them."""
+    """The name of a user on the host."""
     try:
         return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
     except KeyError:
@@ -318,13 +313,13 @@ def user_name(uid: int) -> str:
 
 
 def printable(text: str) -> str:
-    """A name that somebody else chose, on one line and with no bytes that a terminal obeys."""
+    """An untrusted name on one line, without control characters."""
     shown = text.encode("utf-8", "backslashreplace").decode()
     return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in shown)
 
 
 def read_kernel(path: str, limit: int) -> str:
-    """A file of /proc, which nobody can plant."""
+    """Read a file of /proc, which users cannot forge."""
     with open(path, "rb") as file:
         return file.read(limit).decode(errors="replace")
 
@@ -339,7 +334,7 @@ def has_open(pid: int, status: os.stat_result) -> bool:
     folder = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            # Through the kernel's own link, which leads to the file that is open whatever its path means by now.
+            # The kernel's link leads to the open file itself, even if its path has changed.
             with contextlib.suppress(OSError):
                 if os.path.samestat(os.stat(os.path.join(folder, name)), status):
                     return True
@@ -347,7 +342,7 @@ def has_open(pid: int, status: os.stat_result) -> bool:
 
 
 def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
-    """pwrite may write less than it is given, when the disk runs full above all."""
+    """pwrite may write only a part, for example on a full disk."""
     written = os.pwrite(descriptor, data, offset)
     while written < len(data):
         written += os.pwrite(descriptor, data[written:], offset + written)
@@ -362,7 +357,7 @@ def _open_regular(folder: int, name: str, path: str, flags: int) -> int:
     try:
         if not stat.S_ISREG(os.fstat(place).st_mode):
             raise Unsafe(f"{path} is not a regular file")
-        # What was looked at is what is opened, whoever puts something else in its place meanwhile.
+        # Opens exactly the file that was checked, even if the path is replaced meanwhile.
         return os.open(f"/proc/self/fd/{place}", flags | os.O_CLOEXEC)
     finally:
         os.close(place)
@@ -373,9 +368,9 @@ def _open_own(folder: int, name: str, path: str, mode: int) -> int:
     try:
         found = os.fstat(descriptor)
         if found.st_uid not in _trusted():
-            raise Unsafe(f"{path} belongs to {user_name(found.st_uid)}, not to root: look at what it is and remove it")
+            raise Unsafe(f"{path} belongs to {user_name(found.st_uid)}, not to root: check what it is and remove it")
         if found.st_nlink > 1:
-            raise Unsafe(f"{path} has another name elsewhere (a hard link): look at what it is and remove it")
+            raise Unsafe(f"{path} has a second name (hard link): check what it is and remove it")
         if found.st_mode & 0o077 & ~mode:
             os.fchmod(descriptor, mode)
         return descriptor

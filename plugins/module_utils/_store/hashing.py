@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""sha256 of large files as fast as one core can, without ever holding one in memory. Private."""
+"""sha256 of large files at the speed of one core, without reading them into memory. Private."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SMALL = 1024 * 1024
 
 
 class Hashed(t.NamedTuple):
-    """A file's sha256 in hex, and the file it was true of."""
+    """A file's sha256 in hex, and the key of the file."""
 
     hex: str
     key: FileKey
@@ -40,7 +40,7 @@ def hash_with_key(disk: Disk, path: str) -> Hashed:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         digest = _hash(descriptor, before.st_size)
         if FileKey.of(os.fstat(descriptor)) != FileKey.of(before):
-            raise FileChanged(f"{path} was written to while it was being read")
+            raise FileChanged(f"{path} was modified while it was being read")
     finally:
         os.close(descriptor)
     return Hashed(digest, FileKey.of(before))
@@ -78,8 +78,8 @@ def _hash(descriptor: int, size: int) -> str:
         while chunk := os.read(descriptor, _SMALL):
             digest.update(chunk)
         return digest.hexdigest()
-    # A reader thread fills one buffer while this one hashes the other: both let go of the GIL.
-    # Not mmap: a disk error there is a SIGBUS, which kills the module without a word.
+    # A reader thread fills one buffer while this one hashes the other: both release the GIL.
+    # Not mmap: a disk error there is a SIGBUS, which kills the module without a message.
     reader = _Reader(descriptor)
     reader.start()
     try:

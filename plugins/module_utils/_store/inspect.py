@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a model on disk is whole, byte for byte, and if not, which file shows it. Private."""
+"""Whether a model on disk is intact, and if not, which file is damaged. Private."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .hashing import FileChanged, Hashed, hash_many
 from .paths import Store, StoreError
 from .receipts import FileKey, Receipts
 
-# The serving container runs as a uid that owns nothing here: everyone must be able to read.
+# The server runs as a uid that owns nothing here, so everybody must be able to read.
 _READABLE, _ENTERABLE = 0o444, 0o555
-# Of the folder that is mounted only the way through it.
+# The mounted folder only has to be passable.
 _PASSABLE = 0o111
 _ZEROES_LOOKED_AT = 4096
-# The role of what leads to a model without being a file of it.
+# The role of a folder on the way to a model.
 FOLDER = "folder"
 _REPAIR = "repair it with playbooks/deploy.yml, or archiv.ollama.ollama_model with repair: true"
-# How far bytes are looked at: all hashed, those that no receipt proves, or none beyond their size.
+# How bytes are verified: all hashed, those without a receipt, or by size only.
 Verify = t.Literal["full", "receipt", "size"]
 ProblemKind = t.Literal[
     "changed",
@@ -48,14 +48,14 @@ ProblemKind = t.Literal[
     "unreadable",
 ]
 _ACTIONS: dict[ProblemKind, str] = {
-    "changed": "look again once nothing writes to the store",
+    "changed": "try again when nothing writes to the store",
     "mode": "chmod {mode} {path}",
-    "no_weights": "name a model whose weights can be stored here",
+    "no_weights": "use a model whose weights can be downloaded",
     "not_a_file": "move it out of the way, then " + _REPAIR,
     "pin": "install the wanted digest with playbooks/deploy.yml, or correct the digest in the inventory",
-    "spelling": "remove one of the two: Ollama takes either at random",
+    "spelling": "remove one of the two: Ollama picks either at random",
 }
-# Problems that leave the bytes what they should be.
+# Problems that do not affect the content.
 HARMLESS_TO_BYTES: tuple[ProblemKind, ...] = ("mode", "spelling")
 
 
@@ -77,13 +77,13 @@ class Problem:
 
     @property
     def action(self) -> str:
-        """What heals it."""
+        """How to fix it."""
         return _ACTIONS.get(self.kind, _REPAIR).format(path=self.path, mode=self.expected.rpartition(" ")[2])
 
 
 @dataclass(frozen=True)
 class ModelState:
-    """What the bytes on disk say of one model; intact is None when nobody looked at every byte."""
+    """The state of one model on disk; intact is None if not all bytes were checked."""
 
     name: ModelName
     digest: str | None
@@ -91,11 +91,11 @@ class ModelState:
     intact: bool | None
     problems: tuple[Problem, ...] = ()
     manifest: Manifest | None = None
-    # Why bytes stay unproven, when they do.
+    # Why blobs are not verified, if they are not.
     unproven: tuple[str, ...] = ()
-    # Blobs whose bytes are proven, and the files that is true of: receipts are written from it.
+    # Verified blobs and their file keys: receipts are written from it.
     proven: t.Mapping[str, FileKey] = field(default_factory=dict)
-    # Those of them that were not read now: a receipt proved them.
+    # Those of them that were verified by a receipt, without reading them.
     trusted: frozenset[str] = frozenset()
 
 
@@ -149,7 +149,7 @@ def look_at_all(
 
 
 def prove_blobs(store: Store, name: ModelName, manifest: Manifest, receipts: Receipts | None) -> ModelState:
-    """Judge the blobs of a manifest, in the store or about to be: what no receipt proves is hashed."""
+    """Check the blobs of a manifest, in the store or to be installed: those without a receipt are hashed."""
     glance = _Glance(name, manifest)
     for blob in manifest.blobs:
         _glance_at_blob(glance, store, blob)
@@ -190,7 +190,7 @@ def _glance(store: Store, name: ModelName, pinned: str | None) -> _Glance:
         _note_spelling(glance, store, path)
         for folder, status in closed_folders(store, path).items():
             expected = f"mode {right_mode(store, folder, status):04o}"
-            found = f"mode {stat.S_IMODE(status.st_mode):04o}, the serving user cannot enter it"
+            found = f"mode {stat.S_IMODE(status.st_mode):04o}, not accessible to the server"
             glance.problems.append(Problem("mode", FOLDER, "", folder, expected, found))
         for blob in glance.manifest.blobs:
             _glance_at_blob(glance, store, blob)
@@ -237,8 +237,8 @@ def _glance_at_blob(glance: _Glance, store: Store, blob: Layer) -> None:
         glance.note("size", blob, path, size, f"{status.st_size} bytes")
         return
     if _is_endless(store, path, status):
-        # Its manifest was planted with it: to hash it would take days.
-        glance.note("size", blob, path, "a file that its file system can hold", f"{size}, nearly all of them holes")
+        # It was forged with its manifest: hashing it would take days.
+        glance.note("size", blob, path, "a file that fits on its file system", f"{size}, almost all of it sparse")
         return
     _note_mode(glance, blob, path, status)
     glance.whole[path] = (blob, FileKey.of(status))
@@ -246,7 +246,7 @@ def _glance_at_blob(glance: _Glance, store: Store, blob: Layer) -> None:
 
 def _note_mode(glance: _Glance, blob: Layer | None, path: str, status: os.stat_result) -> None:
     if status.st_mode & _READABLE != _READABLE:
-        found = f"mode {stat.S_IMODE(status.st_mode):04o}, the serving user cannot read it"
+        found = f"mode {stat.S_IMODE(status.st_mode):04o}, not readable by the server"
         glance.note("mode", blob, path, "mode 0644", found)
 
 
@@ -258,7 +258,7 @@ def _is_endless(store: Store, path: str, status: os.stat_result) -> bool:
 
 
 def closed_folders(store: Store, manifest: str) -> dict[str, os.stat_result]:
-    """Of the folders that lead to a manifest and to the blobs, those that not everybody may enter."""
+    """The folders on the way to a manifest and to the blobs that not everybody may enter."""
     folders = [store.blobs_dir, *folders_up(os.path.dirname(manifest), store.root)]
     found = {folder: store.disk.find(folder) for folder in folders}
     return {
@@ -271,7 +271,7 @@ def closed_folders(store: Store, manifest: str) -> dict[str, os.stat_result]:
 
 
 def right_mode(store: Store, path: str, status: os.stat_result) -> int:
-    """What lets the server in; the root folder, which may be the operator's own, is opened no further than that."""
+    """The mode that the server needs; the root folder, which may be the operator's own, only becomes passable."""
     if path == store.root:
         return stat.S_IMODE(status.st_mode) | _PASSABLE
     return 0o755 if stat.S_ISDIR(status.st_mode) else 0o644
@@ -314,7 +314,7 @@ def _judge(
             else:
                 glance.problems.append(problem)
             continue
-        doubt = "only its size was looked at"
+        doubt = "only its size was checked"
         if verify == "receipt":
             doubt = receipts.why_void(blob.digest, key) if receipts else "it has no receipt"
         if doubt:
@@ -340,7 +340,7 @@ def _kinds_of_damage(glance: _Glance) -> set[ProblemKind]:
 
 def _compare(store: Store, blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None:
     if isinstance(hashed, FileChanged):
-        found = "a file that was being written to"
+        found = "a file that is being modified"
         return Problem("changed", blob.role, blob.digest, path, blob.digest, found)
     if isinstance(hashed, OSError):
         return Problem("unreadable", blob.role, blob.digest, path, blob.digest, _reason(hashed))
@@ -351,12 +351,12 @@ def _compare(store: Store, blob: Layer, path: str, hashed: Hashed | OSError) -> 
 
 
 def _zeroes(store: Store, path: str) -> str:
-    """The signature of a power cut, worth telling apart from bit rot."""
+    """The pattern of a power cut, in contrast to bit rot."""
     try:
         head = store.disk.read(path, _ZEROES_LOOKED_AT)
     except OSError:
         return ""
-    return "" if head.strip(b"\0") else " (zeroed bytes, as a power cut leaves them)"
+    return "" if head.strip(b"\0") else " (only zero bytes, as after a power failure)"
 
 
 def _unfinished(store: Store, digest: str) -> str:
@@ -364,8 +364,8 @@ def _unfinished(store: Store, digest: str) -> str:
         started = store.pulls_of(digest)
     except StoreError:
         started = []
-    return "only an unfinished download" if started else "nothing"
+    return "only an incomplete download" if started else "nothing"
 
 
 def _reason(error: OSError) -> str:
-    return f"an error reading it ({error.strerror or error})"
+    return f"a read error ({error.strerror or error})"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One writer at a time on a model store, by a lock the kernel lets go of when its holder dies. Private."""
+"""One writer at a time on a model store, by a lock that the kernel releases when its holder dies. Private."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .disk import (
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _POLL_SECONDS = 0.1
-# Whoever can open the lock can hold it.
+# Anyone who can open the lock file can hold the lock.
 _FOLDER_MODE, _MODE = 0o700, 0o600
 # The kernel's list has a line for each lock on the host.
 _KERNEL_LIMIT = 1024 * 1024
 
 
 class LockError(Exception):
-    """The store's writer lock could not be had; str() is a sentence for the operator."""
+    """The store lock could not be taken; str() is a sentence for the operator."""
 
 
 class LockBusy(LockError):
@@ -40,12 +40,12 @@ class LockBusy(LockError):
 
 
 class LockUnsupported(LockError):
-    """The filesystem knows no locks, or cannot be written."""
+    """The filesystem does not support locks, or is not writable."""
 
 
 @contextlib.contextmanager
 def hold_lock(disk: Disk, path: str, timeout: float, purpose: str) -> t.Iterator[None]:
-    """Hold the lock file at path; the file itself stays, removing it would let two writers in."""
+    """Hold the lock at path; the file itself stays, as removing it would allow two writers."""
     descriptor = _open(disk, path)
     try:
         _acquire(descriptor, disk, path, timeout)
@@ -59,14 +59,14 @@ def hold_lock(disk: Disk, path: str, timeout: float, purpose: str) -> t.Iterator
 
 
 def who_holds(disk: Disk, path: str) -> str:
-    """The holder in words, or "" when nobody can be named."""
+    """A description of the holder, or "" if unknown."""
     try:
         status = disk.stat(path)
         signed = printable(disk.read(path, 200).decode(errors="replace").strip())
     except OSError:
         return ""
     pid = _locking_pid(status)
-    # A killed writer leaves its signature behind, a shell's `flock` signs nothing: ask the kernel.
+    # A killed writer leaves its signature, and a shell's `flock` writes none: ask the kernel.
     if not pid or f"process {pid} " in signed:
         return signed
     return f"process {pid} ({_command_of(pid)})"
@@ -98,22 +98,22 @@ def _acquire(descriptor: int, disk: Disk, path: str, timeout: float) -> None:
         except OSError as error:
             if error.errno in _NO_LOCKS:
                 raise LockUnsupported(
-                    f"the filesystem of {path} has no file locks ({error.strerror}), so two writers"
-                    " could damage the store; put it on a local filesystem"
+                    f"the filesystem of {path} does not support file locks ({error.strerror}), so two writers"
+                    " could damage the store; use a local filesystem"
                 ) from error
             if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR):
                 raise LockError(f"cannot lock {path}: {error.strerror}") from error
         if time.monotonic() >= deadline:
-            holder = who_holds(disk, path) or "a process that cannot be seen from here"
+            holder = who_holds(disk, path) or "an unknown process"
             raise LockBusy(
-                f"{holder} has held the model store's lock {path} for the {timeout:g} s this run"
-                " waited; let it finish or stop it, then run again"
+                f"timed out after {timeout:g} s: the store lock {path} is held by {holder};"
+                " wait until it finishes or stop it, then run again"
             )
         time.sleep(_POLL_SECONDS)
 
 
 def _sign(descriptor: int, text: str) -> None:
-    # Only a courtesy to whoever waits: a full disk must not fail the writer here.
+    # The signature is optional: a full disk must not fail the writer here.
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
@@ -140,5 +140,5 @@ def _command_of(pid: int) -> str:
     try:
         words = read_kernel(f"/proc/{pid}/cmdline", 200).replace("\0", " ").split()
     except OSError:
-        return "its command cannot be read"
+        return "unknown command"
     return printable(" ".join(words))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An Ollama model store on disk: where things lie. Private."""
+"""The paths of an Ollama model store on disk. Private."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Store:
 
     def __init__(self, models_dir: str) -> None:
         self.models_dir = os.path.abspath(models_dir)
-        # What containers mount; all below it may be planted.
+        # What containers mount; everything below is untrusted.
         self.root = os.path.dirname(self.models_dir)
         self.disk = Disk(self.root)
         self.blobs_dir = os.path.join(self.models_dir, "blobs")
@@ -53,16 +53,16 @@ class Store:
         return os.path.join(self.models_dir, "metadata", f"{digest.replace(':', '-')}.json")
 
     def pulls_of(self, digest: str) -> list[str]:
-        """What an unfinished pull of Ollama's own left of this blob."""
+        """What an incomplete pull by Ollama itself left of this blob."""
         start = f"{digest.replace(':', '-')}-partial"
         return [os.path.join(self.blobs_dir, name) for name in self.names(self.blobs_dir) if name.startswith(start)]
 
     def find_manifest(self, name: ModelName) -> str | None:
-        """The manifest file of this name in whatever spelling it has, the exact one first."""
+        """The manifest file of this name in any spelling, the exact one first."""
         return next(iter(self.find_manifests(name)), None)
 
     def find_manifests(self, name: ModelName) -> list[str]:
-        """The same with every spelling: Ollama should have made but one, others make more."""
+        """The same for all spellings: Ollama creates only one, others may create more."""
         folders = [self.manifests_dir]
         for part in name.path_parts:
             folders = [
@@ -118,4 +118,4 @@ def _spellings(entries: t.Iterable[str], part: str) -> list[str]:
 
 
 def _unreadable(path: str, error: OSError) -> StoreError:
-    return StoreError(f"cannot read {path}: {error.strerror or error}; read the store as root (become: true)")
+    return StoreError(f"cannot read {path}: {error.strerror or error}; run as root (become: true)")

@@ -4,7 +4,7 @@
 
 """Receipts: proof that a blob was hashed, good for as long as nothing could have changed it. Private.
 
-One file a store, replaced whole: reading it is one open whatever the number of blobs, and a cut
+One file per store, replaced atomically: reading it is one open whatever the number of blobs, and a cut
 of power leaves the old file or the new one.
 """
 
@@ -20,13 +20,13 @@ import typing as t
 from .disk import Disk, read_kernel
 
 DEFAULT_DIR = "/var/lib/archiv-ollama/receipts"
-# Bits rot; a proof older than this is taken again.
+# Bits rot; after this time a blob is hashed again.
 SCRUB_SECONDS = 7 * 24 * 3600
 # Coarsest timestamp of a common filesystem (FAT): a write this close to the receipt may not show.
 RACY_SECONDS = 2
 # A filesystem that keeps nanoseconds takes them from the kernel's clock, which ticks every 10 ms at worst.
 FINE_RACY_SECONDS = 0.05
-# The one doubt that a healthy store gives no cause for.
+# The one reason that does not occur in a healthy store.
 CHANGED = "the file was changed or replaced since it was hashed"
 _FORMAT = 1
 _FILE_LIMIT = 1024 * 1024
@@ -34,7 +34,7 @@ _KERNEL_LIMIT = 4096
 
 
 class FileKey(t.NamedTuple):
-    """What the kernel says of a file's identity; any write or replacement moves one of these."""
+    """A file's identity; any write or replacement changes one of these."""
 
     device: int
     inode: int
@@ -85,18 +85,18 @@ class Receipts:
         self.read()
 
     def read(self) -> None:
-        """Take what is there now: another writer may have been at it."""
+        """Read it again: another writer may have changed it."""
         self._entries, self.unusable = self._read()
 
     def why_void(self, digest: str, key: FileKey) -> str:
-        """Why nothing proves this file to be that blob; "" when a receipt does."""
+        """Why this file has no valid receipt for that blob; "" if it has."""
         entry = self._entries.get(digest)
         if entry is None:
             return self.unusable or "it was never hashed"
         return judge_receipt(entry, key, self._boot, self._clock(), self._scrub_seconds)
 
     def write(self, proven: t.Mapping[str, FileKey], sleep: t.Callable[[float], None] = time.sleep) -> None:
-        """Keep proof of these blobs, whose bytes, manifest and folders are already fsynced.
+        """Write receipts for these blobs, whose bytes, manifest and folders are already fsynced.
 
         Entries of other blobs that still hold are kept. Waits out the racy window (at most two
         seconds after an install), else the receipts would be void from the start.
@@ -141,7 +141,7 @@ class Receipts:
         try:
             self._disk.make_folder(self.folder, 0o700)
             self._refuse_unsafe(self.folder, stat.S_ISDIR)
-            # One fixed name, under the writer's lock: a killed run leaves at most this, for the next to replace.
+            # One fixed name, under the store lock: a killed run leaves at most this file, which the next one replaces.
             temporary = self.path + ".new"
             self._disk.write(temporary, json.dumps(document).encode(), 0o600, sync=True)
             self._disk.rename(temporary, self.path)
@@ -149,7 +149,7 @@ class Receipts:
         except OSError as error:
             raise ReceiptsUnsafe(
                 f"cannot write receipts in {self.folder}: {error.strerror or error}; run as root"
-                " (become: true) with room on that filesystem"
+                " (become: true) and check the free space there"
             ) from error
 
     def _refuse_unsafe(self, path: str, right_type: t.Callable[[int], bool]) -> None:
@@ -157,32 +157,32 @@ class Receipts:
         mine = status.st_uid in (0, os.geteuid())
         if not right_type(status.st_mode) or not mine or status.st_mode & 0o022:
             raise ReceiptsUnsafe(
-                f"{path} could be written by others than root, so what it says proves nothing;"
-                f" make it root's own: chown root {path} && chmod go-w {path}"
+                f"{path} is writable by users other than root, so it cannot be trusted;"
+                f" run chown root {path} && chmod go-w {path}"
             )
 
 
 def judge_receipt(entry: t.Mapping[str, t.Any], key: FileKey, boot: str, now: float, scrub_seconds: float) -> str:
-    """Why this receipt proves nothing about that file today; "" when it does."""
+    """Why this receipt is not valid for that file now; "" if it is."""
     made, kept_key = entry.get("made"), entry.get("key")
     if not isinstance(made, (int, float)) or not isinstance(kept_key, list):
-        return "its receipt is malformed"
+        return "its receipt is invalid"
     if kept_key != list(key):
         return CHANGED
     if entry.get("boot") != boot:
-        # Un-fsynced neighbours aside, a crash can leave size and times right and bytes wrong.
-        return "the host was started again since it was hashed"
+        # A crash can leave the right size and times with wrong bytes.
+        return "the host was rebooted since it was hashed"
     if made > now:
-        return "its receipt is from the future, the clock went back"
+        return "its receipt is from the future (was the clock set back?)"
     if now - made > scrub_seconds:
         return f"it was hashed more than {scrub_seconds / 86400:g} days ago"
     if settled_at(key) >= made:
-        return "it was written too close to the moment it was hashed"
+        return "it was modified too close to the time it was hashed"
     return ""
 
 
 def settled_at(key: FileKey) -> float:
-    """From when on a further write would show in the file's times."""
+    """The time after which another write would change the file's times."""
     window = FINE_RACY_SECONDS if key.ctime_ns % 1_000_000_000 else RACY_SECONDS
     return max(key.mtime_ns, key.ctime_ns) / 1e9 + window
 
@@ -191,7 +191,7 @@ def _entries_of(document: object, models_dir: str) -> tuple[dict[str, dict[str, 
     known = isinstance(document, dict) and document.get("format") == _FORMAT
     blobs = document.get("blobs") if isinstance(document, dict) else None
     if not known or not isinstance(blobs, dict) or not isinstance(document, dict):
-        return {}, "the receipts are of a format this version does not know"
+        return {}, "the receipts have an unknown format"
     if document.get("store") != models_dir:
-        return {}, "the receipts are those of another store"
+        return {}, "the receipts belong to another store"
     return {digest: entry for digest, entry in blobs.items() if isinstance(entry, dict)}, ""

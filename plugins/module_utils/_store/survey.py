@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What lies in a model store: who may change it, what is left over, what does not belong there. Private."""
+"""The content of a model store: who may change it, what is left over, what does not belong there. Private."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .paths import Store
 
 _BLOB_FILE = re.compile(r"sha256-([0-9a-f]{64})")
 _PARTIAL_FILE = re.compile(r"sha256-([0-9a-f]{64})-partial(?:-[0-9]+)?")
-# All that is ever made in .archiv/partials: blobs that come, their records, what was replaced.
+# All files in .archiv/partials: partial blobs, their records, replaced files.
 _OWN_FILE = re.compile(r"(?:sha256-[0-9a-f]{64}|manifest)(?:\.[a-z.]+)?")
 
-# Whoever can plant one thing can plant thousands.
+# An attacker who can create one file can create thousands.
 _MOST_TOLD = 20
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A file no manifest asks for."""
+    """A file that no manifest refers to."""
 
     path: str
     bytes: int
@@ -37,12 +37,12 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Survey:
-    """What lies in a store besides whole models."""
+    """What is in a store besides complete models."""
 
     partials: tuple[Leftover, ...]
     unreferenced: tuple[Leftover, ...]
     bad_manifests: tuple[str, ...]
-    # Why nothing may be written, and what does not belong here at all, a sentence each.
+    # Why nothing may be written, and what does not belong here, one sentence each.
     unsafe: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
 
@@ -61,12 +61,12 @@ def find_unsafe(store: Store) -> list[str]:
     found = store.find(store.lock_path)
     if found is not None and not stat.S_ISREG(found.st_mode):
         told.append(f"{store.lock_path} is {store.disk.kind_of(store.lock_path, found)}, not a file: remove it")
-    # One cure mends the whole tree.
+    # One command fixes the whole tree.
     return [*told, *[why for why in foreign if why][:1]]
 
 
 def take_survey(store: Store, going: t.Collection[str] = ()) -> Survey:
-    """Partial downloads and blobs nobody refers to, with the role they had where known; as if without going."""
+    """Partial downloads and unreferenced blobs, with their role if known; manifests in going are ignored."""
     roles: dict[str, str] = {}
     bad = []
     for path in (path for path in store.manifest_files().values() if path not in going):
@@ -88,25 +88,25 @@ def take_survey(store: Store, going: t.Collection[str] = ()) -> Survey:
             unreferenced.append(leftover)
     partials += [_leftover(path, found, roles) for path, found in _lying_in(store, store.partials_dir, strange)]
     strange += [
-        f"{count} files in {store.blobs_dir} belong to {user_name(uid)}, who could change them: chown -R root:"
+        f"{count} files in {store.blobs_dir} belong to {user_name(uid)}, who could change them: run chown -R root:"
         f" {store.root}"
         for uid, count in owners.items()
         if uid not in (0, os.geteuid())
     ]
     if len(strange) > _MOST_TOLD:
-        strange[_MOST_TOLD:] = [f"{len(strange) - _MOST_TOLD} more things do not belong into {store.root}"]
+        strange[_MOST_TOLD:] = [f"{len(strange) - _MOST_TOLD} more entries do not belong in {store.root}"]
     return Survey(tuple(partials), tuple(unreferenced), tuple(sorted(bad)), tuple(find_unsafe(store)), tuple(strange))
 
 
 def is_ours(store: Store, leftover: Leftover) -> bool:
-    """Whether its name is one that Ollama or this collection gives, so that it may be pruned."""
+    """Whether Ollama or this collection uses such a name, so that it may be pruned."""
     folder, name = os.path.split(leftover.path)
     pattern = _OWN_FILE if folder == store.partials_dir else _BLOB_FILE
     return bool(pattern.fullmatch(name) or _PARTIAL_FILE.fullmatch(name))
 
 
 def _lying_in(store: Store, folder: str, strange: list[str]) -> t.Iterator[tuple[str, os.stat_result]]:
-    """The regular files of a folder; what else lies there is told as strange."""
+    """The regular files of a folder; everything else is added to strange."""
     for name in store.names(folder):
         path = os.path.join(folder, name)
         found = store.find(path)
@@ -117,7 +117,7 @@ def _lying_in(store: Store, folder: str, strange: list[str]) -> t.Iterator[tuple
 
 
 def _strange_ways(store: Store) -> list[str]:
-    """What lies where the folders of manifests, or our own few files, belong."""
+    """Unexpected entries among the folders of manifests and our own files."""
     ways = [os.path.join(store.private_dir, name) for name in store.names(store.private_dir)]
     allowed = {store.partials_dir, store.lock_path}
     found = {path: store.find(path) for path in ways if path not in allowed}
@@ -133,19 +133,19 @@ def _strange_ways(store: Store) -> list[str]:
 
 def _strange(store: Store, path: str, found: os.stat_result) -> str:
     what = store.disk.kind_of(path, found)
-    return f"{printable(path)} is {what}, which nothing here reads or removes: look at what it is and remove it"
+    return f"{printable(path)} is {what}, which is never read or removed: check what it is and remove it"
 
 
 def _leftover(path: str, found: os.stat_result, roles: t.Mapping[str, str]) -> Leftover:
     name = os.path.basename(path)
     match = _BLOB_FILE.fullmatch(name) or _PARTIAL_FILE.fullmatch(name)
     digest = "sha256:" + match.group(1) if match else ""
-    # A partial is a sparse file of the full size: count what it really occupies.
+    # A partial is a sparse file of the full size: count what it occupies on disk.
     return Leftover(path, min(found.st_size, found.st_blocks * 512), digest, roles.get(digest, ""))
 
 
 def plain_survey(survey: Survey, models_dir: str) -> dict[str, t.Any]:
-    """A module's `store`: what lies there beside whole models."""
+    """A module's `store`: what is there besides complete models."""
     return {
         "models_dir": models_dir,
         "partials": [{"path": printable(one.path), "bytes": one.bytes, "role": one.role} for one in survey.partials],

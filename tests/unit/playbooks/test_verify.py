@@ -14,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ["qwen2.5:7b-instruct-q4_K_M", "llama3.2:1b"]
-BOOTED = "weights: the host was started again since it was hashed"
+BOOTED = "weights: the host was rebooted since it was hashed"
 
 
 def verdict(minutes: int, **other: Any) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def test_models_are_told_for_each_host(shown: list[str]) -> None:
 
 def test_bytes_that_are_not_proven_are_a_note_beneath_their_row(shown: list[str]) -> None:
     [row] = [n for n, line in enumerate(shown) if "production-1" in line and "?" in line]
-    assert " ".join(cells(shown[row + 1])) == "? the host was started again since it was hashed"
+    assert " ".join(cells(shown[row + 1])) == "? the host was rebooted since it was hashed"
     assert "-e verify=full" in shown[-1]
 
 

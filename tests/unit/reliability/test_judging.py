@@ -137,10 +137,10 @@ def test_table_counts_per_target_and_moment() -> None:
 
 
 def test_full_disk_is_answered_by_one_sentence_and_the_old_model() -> None:
-    result = {"kind": "no_space", "msg": "/store has 1 bytes free, 2 are needed; make room and run again"}
+    result = {"kind": "no_space", "msg": "/store has 1 bytes free, 2 needed; free some space and run again"}
     assert space_complaints(result, "whole", True, ()) == []
     assert space_complaints({"changed": True, "msg": "installed"}, "whole", True, ())
-    assert space_complaints({**result, "msg": "Traceback ...\nmake room"}, "whole", True, ())
+    assert space_complaints({**result, "msg": "Traceback ...\nfree some space"}, "whole", True, ())
     assert space_complaints(result, "bad", False, ())
     assert space_complaints(result, "whole", None, ())
     assert "/store/partial" in space_complaints(result, "whole", True, ("/store/partial",))[0]

@@ -49,7 +49,7 @@ def test_every_role_has_a_contract() -> None:
 
 @every_role
 def test_every_entry_checks_the_same_inputs(role: Path) -> None:
-    said = [path for path in role.glob("tasks/*.yml") if path.read_text().startswith("# An entry of its own")]
+    said = [path for path in role.glob("tasks/*.yml") if path.read_text().startswith("# An entry point")]
     assert set(entries_of(role)) == {"main"} | {path.stem for path in said}
     assert [name for name, entry in entries_of(role).items() if entry["options"] != options_of(role)] == []
 

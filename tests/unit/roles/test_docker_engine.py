@@ -138,12 +138,12 @@ def test_running_engine_is_never_exchanged(there: list[str], inputs: dict[str, A
 
 def test_engine_of_unknown_origin_is_refused() -> None:
     [sentence] = Plan(UBUNTU_24, "running")["refusals"]
-    assert sentence.startswith("An Engine listens on /run/docker.sock")
+    assert sentence.startswith("An Engine from neither docker.io nor docker-ce")
 
 
 def test_distribution_without_compose_is_refused() -> None:
     [sentence] = Plan(DEBIAN_12, docker_engine_source="distribution")["refusals"]
-    assert sentence.startswith("Debian 12 has no Compose v2 of its own: name a package file")
+    assert sentence.startswith("Debian 12 has no Compose v2 of its own: add a package file")
     assert "remove docker.io" not in sentence
 
 
@@ -217,8 +217,8 @@ def test_restart_waits_while_the_file_is_newer(check_mode: bool, changed: bool, 
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ({"backup_file": "/etc/docker/daemon.json.1~"}, "the file from before was put back, and the Engine runs"),
-        ({}, "daemon.json: it is down until"),
+        ({"backup_file": "/etc/docker/daemon.json.1~"}, "The previous file was restored, and the Engine runs"),
+        ({}, "daemon.json. It is stopped. Fix"),
     ],
     ids=["replaced", "first"],
 )

@@ -84,4 +84,4 @@ def test_digest_that_is_empty_leaves_the_model_locked(answers: Answers) -> None:
 @pytest.mark.parametrize("host", ["conflict", "mapping", "short", "nameless", "hashes"])
 def test_file_in_another_form_is_refused_by_its_path(answers: Answers, host: str) -> None:
     told = json.dumps(answers[host])
-    assert f"locks0/{host} is not as playbooks/lock.yml writes it" in told
+    assert f"locks0/{host} is not in the format of playbooks/lock.yml" in told

@@ -59,12 +59,12 @@ def test_failed_fetch_says_why_in_its_last_words_and_that_nothing_was_changed(tm
         {**pulling, "vars": {"__ollama_stack_verdict": {"pull": ["db:16"]}}},
     )
     whys = {name: answer["msg"] for name, answer in told.items()}
-    starts = "The images db:16 could not be fetched: "
+    starts = "The images db:16 could not be pulled: "
     for name, why in {
         "refused": "manifest unknown",
         "said": "model-init: no such",
         "gone": "it ended on the host without a result",
-        "silent": "it did not say why",
+        "silent": "no reason given",
     }.items():
         assert whys[name].startswith(f"{starts}{why}. Nothing was changed: the compose file and the containers")
 
@@ -76,10 +76,10 @@ def test_failure_after_the_switch_says_what_is_old_and_what_is_new(tmp_path: Pat
     lines = f"lookup('ansible.builtin.template', '{AFTERMATH}').splitlines()"
     [told] = run(tmp_path, {"one": variables}, {"ansible.builtin.debug": {"msg": f"{{{{ {lines} }}}}"}}).values()
     assert told["msg"] == [
-        "/opt/archiv/docker-compose.prod.yml is the new one",
-        "archiv-ollama-model-init-1 is new, or was started anew: running",
-        "archiv-ollama-1 is as before: running",
-        "archiv-backend-1 is gone",
+        "/opt/archiv/docker-compose.prod.yml is the new version",
+        "archiv-ollama-model-init-1 was recreated or restarted: running",
+        "archiv-ollama-1 is unchanged: running",
+        "archiv-backend-1 was removed",
     ]
 
 

@@ -23,7 +23,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 OLD, TODAY = "compose_2.26.1", "compose_5.6.0"
 FILE = File("/opt/archiv/docker-compose.prod.yml", "aa", "0644", "aa", "0644")
 WHOLE = ModelState(parse_name("qwen2.5:7b-instruct-q4_K_M"), "sha256:" + "1" * 64, True, True)
-UNPROVEN = replace(WHOLE, intact=None, unproven=("weights: the host was started again since it was hashed",))
+UNPROVEN = replace(WHOLE, intact=None, unproven=("weights: the host was rebooted since it was hashed",))
 
 
 def recorded(name: str, by: str = OLD) -> Any:

@@ -54,10 +54,8 @@ def test_play_that_changed_something_is_told_from_one_that_did_not() -> None:
 
 
 def test_last_task_tells_how_far_a_play_came() -> None:
-    output = (
-        "TASK [archiv.ollama.ollama_stack : models | Have every model in the store] ****\nfatal: [vm-1]: UNREACHABLE!"
-    )
-    assert played("TASK [first] ***\n" + output).last_task == "models | Have every model in the store"
+    output = "TASK [archiv.ollama.ollama_stack : models | Install the models] ****\nfatal: [vm-1]: UNREACHABLE!"
+    assert played("TASK [first] ***\n" + output).last_task == "models | Install the models"
     assert played(NOBODY).last_task == ""
 
 

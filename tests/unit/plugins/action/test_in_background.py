@@ -53,7 +53,7 @@ def test_result_is_the_modules_own(results: Results) -> None:
 def test_module_that_is_no_more_is_not_waited_for(results: Results) -> None:
     killed = results["killed"]
     assert (killed["failed"], killed["kind"]) == (True, "gone")
-    assert "Deploy again" in killed["msg"]
+    assert "deploy again" in killed["msg"]
 
 
 def test_dead_host_is_given_up_long_before_the_task_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,4 +101,4 @@ def test_what_nobody_expected_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     plugin: Any = action.ActionModule.__new__(action.ActionModule)
     plugin._act = stumble
     result = plugin.run()
-    assert result["failed"] is True and result["msg"].startswith("KeyError at test_in_background.py:")
+    assert result["failed"] is True and result["msg"].startswith("unexpected KeyError at test_in_background.py:")

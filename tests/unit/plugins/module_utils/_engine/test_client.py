@@ -119,7 +119,7 @@ def test_volume_that_is_mounted_now_is_read_there() -> None:
 
 def test_missing_sdk_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "docker", None)
-    with pytest.raises(EngineError, match=f"{sys.executable}, has no docker SDK.*install python3-docker"):
+    with pytest.raises(EngineError, match=f"missing in {sys.executable}, .*install python3-docker"):
         Engine()
 
 
@@ -162,5 +162,5 @@ def test_missing_permission_is_a_sentence(fake: FakeEngine, tmp_path: Path) -> N
 @pytest.mark.parametrize("answer", [(500, {"message": "kaputt"}), (200, b"<html>"), (200, [])])
 def test_engine_that_answers_nonsense_is_a_sentence(fake: FakeEngine, answer: tuple[int, Any]) -> None:
     fake.answers["/version"] = answer
-    with pytest.raises(EngineError, match="did not answer as it should"):
+    with pytest.raises(EngineError, match=r"the request to the Docker Engine .* failed"):
         Engine(fake.host)

@@ -26,9 +26,9 @@ def test_unproven_bytes_are_told_beside_the_verdict() -> None:
     verdict = write_verdict("archiv", seen, judge_stack(seen), {}, [])
     assert (verdict["clean"], verdict["reasons"], verdict["prove"]) == (True, [], [WHOLE.name.display])
     assert verdict["report"] == [
-        "archiv is as wanted",
-        f"- {WHOLE.name.display}: its bytes are not proven (weights: the host was started again since it was hashed);"
-        " a deploy reads and compares them, as does verify.yml with -e verify=full",
+        "archiv matches the inventory",
+        f"- {WHOLE.name.display}: bytes not verified; weights: the host was rebooted since it was hashed"
+        " (deploy will hash it, as does verify.yml with -e verify=full)",
     ]
     assert verdict["models"][0]["unproven"] == list(UNPROVEN.unproven)
     assert verdict["store"] == {"unreferenced_bytes": 7, "free_bytes": 8}
@@ -37,7 +37,7 @@ def test_unproven_bytes_are_told_beside_the_verdict() -> None:
 @pytest.mark.parametrize("action", list(ACTIONS))
 def test_report_is_true_of_a_run_that_only_looks(action: Action) -> None:
     told = str(Reason("input", "ollama", "why", action))
-    assert told.startswith("ollama: why; ")
+    assert told.startswith("ollama: why (")
     assert not [word for word in (" is started", " is created", "are read", " is made", "ed again") if word in told]
 
 
@@ -45,7 +45,7 @@ def test_deploy_that_did_not_bring_something_about_promises_none() -> None:
     seen = change("ollama", state="exited")
     reasons = judge_stack(seen)
     after = write_verdict("archiv", seen, reasons, {}, [], after_start=True)
-    assert after["report"] == ["archiv is not as wanted:", "- ollama: its container is exited"]
+    assert after["report"] == ["archiv differs from the inventory:", "- ollama: container is exited"]
 
 
 def test_report_shows_reasons_and_logs_and_notes_stand_beside() -> None:
@@ -54,8 +54,8 @@ def test_report_shows_reasons_and_logs_and_notes_stand_beside() -> None:
     reasons = judge_stack(seen)
     verdict = write_verdict("archiv", seen, reasons, {"archiv-ollama-1": ["out of memory"]}, ["no"])
     assert verdict["report"] == [
-        "archiv is not as wanted:",
-        "- ollama: its container is exited; a deploy starts it",
+        "archiv differs from the inventory:",
+        "- ollama: container is exited (deploy will start it)",
         "archiv-ollama-1 | out of memory",
     ]
     assert find_notes(seen) == ["archiv-ollama-1: 2 kills; raise"]

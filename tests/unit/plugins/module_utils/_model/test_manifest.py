@@ -64,7 +64,7 @@ def test_layer_role_names_its_use(kind: str, role: str) -> None:
     ("raw", "reason"),
     [
         pytest.param(b"", "an empty file", id="empty"),
-        pytest.param(bytes(500), "nothing but zero bytes", id="zeroed"),
+        pytest.param(bytes(500), "only zero bytes", id="zeroed"),
         pytest.param(b"<html>502</html>", "not JSON", id="garbage"),
         pytest.param(tiny_model().manifest[:-40], "not JSON", id="cut short"),
         pytest.param(tiny_model().manifest + b"\0\0", "not JSON", id="zeroes behind"),

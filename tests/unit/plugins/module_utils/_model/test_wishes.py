@@ -24,9 +24,9 @@ def test_wishes_are_names_or_dictionaries() -> None:
         (None, "None is neither"),
         ({}, "neither a model name"),
         ({"name": 7}, "neither a model name"),
-        ("a b", "may hold only letters"),
+        ("a b", "may contain only letters"),
         ({"name": "a", "digest": "short"}, "64 hexadecimal digits"),
-        ({"name": "a", "digest": 7}, "write it as text"),
+        ({"name": "a", "digest": 7}, "write it as a string"),
         ({"name": "a", "warm": "no"}, "write true or false"),
         ({"name": "a", "tag": "x", "sha": "y"}, "unknown keys sha, tag"),
     ],
@@ -39,7 +39,7 @@ def test_mistake_in_an_entry_is_named_with_its_place(entry: object, reason: str)
 def test_all_mistakes_come_in_one_message() -> None:
     with pytest.raises(InputInvalid) as caught:
         read_wishes(["a b", {"name": "c", "digest": "d"}, "m", "M:LATEST"])
-    assert all(part in str(caught.value) for part in ("models[0]", "models[1]", "m:latest is there more than once"))
+    assert all(part in str(caught.value) for part in ("models[0]", "models[1]", "m:latest is listed more than once"))
 
 
 def test_no_models_is_a_mistake() -> None:

@@ -97,7 +97,7 @@ def test_redirect_is_http_or_refused(location: str) -> None:
 
 
 def test_redirect_without_location_is_refused() -> None:
-    with pytest.raises(BadAnswer, match="no Location"):
+    with pytest.raises(BadAnswer, match="without a Location"):
         next_hop(HERE, None)
 
 

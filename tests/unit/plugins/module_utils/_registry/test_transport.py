@@ -44,7 +44,7 @@ def test_authority_that_nobody_told_of_is_not(
     authority: Authority, other: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(other.path))
-    with pytest.raises(Untrusted, match="give the authority that signed it as `ca_path`"):
+    with pytest.raises(Untrusted, match="set `ca_path` to the certificate of the CA that signed it"):
         fetch(authority, None)
 
 

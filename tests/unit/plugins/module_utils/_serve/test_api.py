@@ -231,7 +231,7 @@ def test_exec_where_nothing_listens_is_refused(ollama: FakeOllama) -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"hello", b"HTTP/1.0", b"HTTP/1.0 two hundred\r\n\r\n", b"FTP/1.0 200\r\n\r\n"])
 def test_parse_response_refuses_what_is_not_http(raw: bytes) -> None:
-    with pytest.raises(ApiNotJson, match="not an HTTP answer"):
+    with pytest.raises(ApiNotJson, match="not an HTTP response"):
         parse_response(raw)
 
 

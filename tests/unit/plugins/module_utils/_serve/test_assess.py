@@ -29,7 +29,7 @@ def test_store_is_that_of_the_projects_volume(tmp_path: Path) -> None:
 def test_missing_store_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NoStore, match="not an absolute path"):
         find_models_dir(None, "models", "archiv", "ollama-models", "")
-    with pytest.raises(NoStore, match="no Engine; or give the models folder"):
+    with pytest.raises(NoStore, match="no Engine; or set store to the models folder"):
         find_models_dir(None, None, "archiv", "ollama-models", "no Engine")
     with serve_engine(tmp_path) as fake:
         engine = Engine(fake.host)
@@ -93,8 +93,8 @@ def test_expecting_only_what_holds_hides_what_was_not_asked(models: Path) -> Non
 def test_unproven_is_not_intact_and_says_how_to_know(models: Path) -> None:
     tiny_model().install(models)
     (line,) = unmet_expectations(assess(models, "receipt"), ["cached", "intact"])
-    assert "is not known to be intact" in line
-    assert line.endswith("look with verify: full")
+    assert "is not verified" in line
+    assert line.endswith("run with verify: full")
 
 
 def test_pinned_that_nobody_can_tell_is_unmet(models: Path) -> None:

@@ -85,7 +85,7 @@ def test_server_that_stays_silent_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(_serving, "_START_SECONDS", 0.01)
     monkeypatch.setattr(server, "restart", lambda identity: setattr(server, "silent", 10**9))
     failure = restart_and_load(server.engine, [server.container], [], 5)
-    assert "archiv-one was restarted and does not answer" in failure and "connection refused" in failure
+    assert "archiv-one was restarted but does not answer" in failure and "connection refused" in failure
 
 
 def test_model_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def test_first_contact_with_a_stack_of_a_person_is_foreign() -> None:
     missing = replace(FILE, sha256="")
     seen = replace(change("backend", config_files="/srv/archive/docker-compose.yml"), files=(missing,))
     seen = replace(seen, compose_file=FILE.path)
-    assert find_foreign(seen) == ["container archiv-backend-1 runs service backend of /srv/archive/docker-compose.yml"]
+    assert find_foreign(seen) == ["container archiv-backend-1 (backend) is from /srv/archive/docker-compose.yml"]
     adopted = find_adopted(seen)
     assert adopted is not None and adopted.name == "archiv-backend-1"
     assert find_adopted(replace(seen, files=(FILE,))) is None

@@ -75,7 +75,7 @@ def test_what_the_new_one_lacks_or_has_otherwise_is_named_and_what_it_has_is_not
 @pytest.mark.parametrize("by", BOTH)
 def test_refusal_names_all_and_tells_no_value(by: str) -> None:
     [refusal] = _adopt.find_refusals(old(by), new(by), ["environment.PRICE"], WHERE)
-    assert refusal.startswith(f"the backend of {WHERE} has what the new one would lack or have otherwise: ")
+    assert refusal.startswith(f"the backend in {WHERE} has settings that the new one lacks or changes: ")
     assert "environment.DB_URL" in refusal and "ollama_stack_adopt_without" in refusal
     assert "environment.PRICE" not in refusal and "canary" not in refusal and "192.0.2.1" not in refusal
     assert _adopt.find_refusals(old(by), new(by), sorted(PARTS), WHERE) == []
@@ -84,7 +84,7 @@ def test_refusal_names_all_and_tells_no_value(by: str) -> None:
 def test_name_that_the_old_backend_does_not_have_is_refused() -> None:
     by = BOTH[0]
     [refusal] = _adopt.find_refusals(old(by), new(by), [*PARTS, "environment.DB_URI"], WHERE)
-    assert refusal.startswith("ollama_stack_adopt_without names environment.DB_URI, which")
+    assert refusal.startswith("ollama_stack_adopt_without lists environment.DB_URI, which")
     assert "environment.DB_URL" in refusal and "canary" not in refusal
 
 

@@ -15,20 +15,20 @@ from tests.unit.support.deploys import GIB, HOST, document, inputs, of, refusals
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("ollama_stack_image", "ollama/ollama:latest", "changes under a running archive"),
-        ("ollama_stack_image", "ollama/ollama", "changes under a running archive"),
-        ("ollama_stack_image", "registry:5000/ollama", "changes under a running archive"),
+        ("ollama_stack_image", "ollama/ollama:latest", "can change under a running archive"),
+        ("ollama_stack_image", "ollama/ollama", "can change under a running archive"),
+        ("ollama_stack_image", "registry:5000/ollama", "can change under a running archive"),
         ("ollama_stack_image", "ollama/ollama:0.17.0", "CVE-2026-7482"),
         ("ollama_stack_image", "ollama/ollama:0.9.99-rocm", "CVE-2026-7482"),
-        ("ollama_stack_backend_image", "", "it has no default"),
-        ("ollama_stack_backend_image", "archiv:latest", "changes under a running archive"),
+        ("ollama_stack_backend_image", "", "there is no default"),
+        ("ollama_stack_backend_image", "archiv:latest", "can change under a running archive"),
         ("ollama_stack_project", "Archiv", "lower case"),
         ("ollama_stack_keep_alive", "for ever", "silently use 5m"),
-        ("ollama_stack_user", "0:0", "not those of root"),
-        ("ollama_stack_user", "ollama", "numbers"),
+        ("ollama_stack_user", "0:0", "not root's"),
+        ("ollama_stack_user", "ollama", "numeric"),
         ("ollama_stack_dir", "opt/archiv", "absolute path"),
-        ("ollama_stack_dir", "/opt/the archive", "without blanks"),
-        ("ollama_stack_dir", "/opt/100%", "without blanks"),
+        ("ollama_stack_dir", "/opt/the archive", "without whitespace"),
+        ("ollama_stack_dir", "/opt/100%", "without whitespace"),
         ("ollama_stack_models_dir", "models", "absolute path"),
         ("ollama_stack_gpu_groups", [109, -1], "from 0 to 4294967294"),
         ("ollama_stack_mem_limit", "eight", "size such as 8g"),
@@ -43,16 +43,16 @@ from tests.unit.support.deploys import GIB, HOST, document, inputs, of, refusals
         ("ollama_stack_models", [{"name": "reg.example:99999/a/x:1"}], "port '99999' after reg.example"),
         ("ollama_stack_models", [{"name": 5}], "write each as"),
         ("ollama_stack_models", ["x:1"], "write each as"),
-        ("ollama_stack_image", "Ollama/Ollama:0.34.2", "Docker cannot read it"),
-        ("ollama_stack_backend_image", "Archiv/Backend:1.0", "Docker cannot read it"),
-        ("ollama_stack_backend_image", "archiv/backend:1.0@sha256:abc", "Docker cannot read it"),
-        ("ollama_stack_backend_image", "archiv/backend:1 0", "Docker cannot read it"),
-        ("ollama_stack_dir", "", "name the stack's folder"),
-        ("ollama_stack_dir", "/", "the whole host"),
-        ("ollama_stack_dir", "//", "the whole host"),
+        ("ollama_stack_image", "Ollama/Ollama:0.34.2", "not a valid image name"),
+        ("ollama_stack_backend_image", "Archiv/Backend:1.0", "not a valid image name"),
+        ("ollama_stack_backend_image", "archiv/backend:1.0@sha256:abc", "not a valid image name"),
+        ("ollama_stack_backend_image", "archiv/backend:1 0", "not a valid image name"),
+        ("ollama_stack_dir", "", "set the stack's folder"),
+        ("ollama_stack_dir", "/", "the root directory of the host"),
+        ("ollama_stack_dir", "//", "the root directory of the host"),
         ("ollama_stack_dir", "/opt/../etc", "as /etc"),
         ("ollama_stack_dir", "/opt/archiv/", "as /opt/archiv"),
-        ("ollama_stack_models_dir", "/", "the whole host"),
+        ("ollama_stack_models_dir", "/", "the root directory of the host"),
         ("ollama_stack_models_dir", "/srv/./llm", "as /srv/llm"),
         ("ollama_stack_models_dir", "/srv/llm:ro", "without double quotes"),
         ("ollama_stack_ca_file", "ca.pem", "absolute path"),
@@ -62,13 +62,13 @@ from tests.unit.support.deploys import GIB, HOST, document, inputs, of, refusals
         ("ollama_stack_health_timeout", -5, "from 0 to"),
         ("ollama_stack_start_timeout", 0, "from 1 to"),
         ("ollama_stack_cpus", float("nan"), "from 0 to"),
-        ("ollama_stack_backend_address", "localhost", "give the IP address"),
+        ("ollama_stack_backend_address", "localhost", "use the IP address"),
         ("ollama_stack_https_proxy", "proxy.example:3128", "write it as http://host:port"),
         ("ollama_stack_mirror", "mirror.example", "is not a URL"),
         ("ollama_stack_mirror", "http://mirror.example", "plain HTTP"),
         ("ollama_stack_extra_services", ["backend"], "ollama_stack_backend_extra"),
-        ("ollama_stack_extra_services", ["db", "ollama"], "take another"),
-        ("ollama_stack_extra_networks", ["edge"], "take another"),
+        ("ollama_stack_extra_services", ["db", "ollama"], "choose another"),
+        ("ollama_stack_extra_networks", ["edge"], "choose another"),
     ],
 )
 def test_bad_input_is_refused_by_name_and_value(variable: str, value: Any, says: str) -> None:
@@ -165,8 +165,8 @@ def service(**keys: Any) -> list[str]:
 
 def test_name_that_docker_cannot_read_is_refused_where_it_stands() -> None:
     assert service(image="postgres:${PGV:-17}") == [
-        "ollama_stack_extra_services: the image of service db is 'postgres:${PGV:-17}': Docker cannot read it as an"
-        " image's name: write registry/name:tag in lower case"
+        "ollama_stack_extra_services: the image of service db is 'postgres:${PGV:-17}': not a valid image"
+        " name: write registry/name:tag in lower case"
     ]
     assert service() == []
 
@@ -175,8 +175,8 @@ def test_name_that_docker_cannot_read_is_refused_where_it_stands() -> None:
     ("read", "says"),
     [
         ("archiv/backend:1.4", []),
-        ("archiv/backend:latest", ["changes under a running archive"]),
-        ("archiv/backend:", ["Docker cannot read it"]),
+        ("archiv/backend:latest", ["can change under a running archive"]),
+        ("archiv/backend:", ["not a valid image name"]),
     ],
 )
 def test_image_with_a_variable_is_judged_as_compose_reads_it(read: str, says: list[str]) -> None:
@@ -184,7 +184,7 @@ def test_image_with_a_variable_is_judged_as_compose_reads_it(read: str, says: li
     changed = document()
     changed["services"]["backend"]["image"] = read
     told = _preflight.find_refusals(inputs(ollama_stack_backend_image=given), changed, HOST)
-    assert [one.startswith(f"ollama_stack_backend_image is {given!r}: Compose reads {read}") for one in told] == [
+    assert [one.startswith(f"ollama_stack_backend_image is {given!r}: Compose reads it as {read}") for one in told] == [
         True for _ in says
     ]
     assert all(part in one for part, one in zip(says, told, strict=True))

@@ -86,7 +86,7 @@ def test_container_that_differs_is_named(seen: Seen, expected: tuple[str, str, s
 @pytest.mark.parametrize(("memory", "words"), [(16 << 20, "16.0 MiB"), (0, "none")])
 def test_other_memory_limit_is_told_in_an_operators_units(memory: int, words: str) -> None:
     (reason,) = judge_stack(change("ollama", memory=memory))
-    assert reason.why.startswith(f"its memory limit is {words}, not ")
+    assert reason.why.startswith(f"memory limit is {words}, expected ")
     assert " bytes" not in reason.why
 
 

@@ -35,17 +35,17 @@ def test_image_whose_tag_says_nothing_is_judged_by_its_own_version() -> None:
         (replace(HOST, root=False), "become: true"),
         (replace(HOST, engine_version="19.3.1"), "Docker Engine on the host is 19.3.1"),
         (replace(HOST, compose_version="v2.17.3"), "Docker Compose on the host is v2.17.3"),
-        (replace(HOST, memory_limits=False), "memory control group"),
-        (replace(HOST, memory=4 * GIB), "the host has 4.0 GiB of memory in all"),
-        (replace(HOST, memory=8 * GIB), "together"),
-        (replace(HOST, store_locks=False), "knows no locks"),
+        (replace(HOST, memory_limits=False), "memory cgroup"),
+        (replace(HOST, memory=4 * GIB), "the host has only 4.0 GiB of memory"),
+        (replace(HOST, memory=8 * GIB), "add up to more"),
+        (replace(HOST, store_locks=False), "does not support file locks"),
         (replace(HOST, store_problem="volume x: nfs"), "volume x: nfs"),
         (replace(HOST, user_namespace=True), "userns-remap"),
         (replace(HOST, native=True), "systemctl disable --now ollama.service"),
         (replace(HOST, missing_files=("/etc/ca.pem",)), "/etc/ca.pem"),
-        (replace(HOST, models=(_preflight.Model("big:70b", 40 * GIB),)), "kill it at every load"),
-        (replace(HOST, free={1: GIB, 2: 100 * GIB}), "5.0 GiB are needed"),
-        (replace(HOST, free={1: 100 * GIB, 2: GIB}, missing_images=("ollama/ollama:0.34.2",)), "6.0 GiB are needed"),
+        (replace(HOST, models=(_preflight.Model("big:70b", 40 * GIB),)), "out of memory at every load"),
+        (replace(HOST, free={1: GIB, 2: 100 * GIB}), "5.0 GiB needed"),
+        (replace(HOST, free={1: 100 * GIB, 2: GIB}, missing_images=("ollama/ollama:0.34.2",)), "6.0 GiB needed"),
     ],
 )
 def test_host_that_cannot_carry_it_is_refused(host: _preflight.Host, says: str) -> None:
@@ -61,7 +61,7 @@ AMD = {"/dev/kfd": 993, "/dev/dri/renderD128": 992, "/dev/dri/renderD129": None}
     [
         ("amd", HOST, "is 'amd': the host has no /dev/kfd and no /dev/dri/renderD*"),
         ("amd", replace(HOST, amd_devices={"/dev/kfd": 993}), "is 'amd': the host has no /dev/dri/renderD*"),
-        ("nvidia", replace(HOST, nvidia=False), "is 'nvidia': nothing on the host"),
+        ("nvidia", replace(HOST, nvidia=False), "is 'nvidia': found no NVIDIA runtime"),
     ],
 )
 def test_gpu_that_is_not_there_is_refused(kind: str, host: _preflight.Host, says: str) -> None:
@@ -74,7 +74,7 @@ def test_groups_that_may_not_open_the_gpu_are_refused_with_the_right_ones(groups
     [refusal] = refusals(replace(HOST, amd_devices=AMD), ollama_stack_gpu="amd", ollama_stack_gpu_groups=groups)
     assert refusal.startswith(f"ollama_stack_gpu_groups is {groups}: ")
     assert "/dev/kfd belongs to group 993, /dev/dri/renderD128 to group 992" in refusal
-    assert refusal.endswith("write [992, 993] for this host")
+    assert refusal.endswith("set [992, 993] for this host")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_two_models_that_stay_loaded_and_do_not_fit_together_are_refused_by_name
     [refusal] = refusals(of(4, 5))
     assert refusal == (
         "ollama_stack_mem_limit (or OLLAMA_MEM_LIMIT in .env) is 8.0 GiB: m0:1 (4.0 GiB) and m1:1 (5.0 GiB) are loaded"
-        " together and need 9.0 GiB, so the kernel would kill one at every load; raise the limit, or name fewer or"
+        " together and need 9.0 GiB, so one would run out of memory at every load; raise the limit, or use fewer or"
         " smaller models"
     )
 
@@ -176,16 +176,16 @@ def test_registry_that_does_not_answer_refuses_nothing(trouble: str) -> None:
 def test_models_and_images_on_one_disk_share_its_room() -> None:
     host = replace(HOST, free={1: 8 * GIB}, images_device=1, missing_images=("ollama/ollama:0.34.2",))
     [refusal] = refusals(host)
-    assert "11.0 GiB are needed" in refusal
+    assert "11.0 GiB needed" in refusal
 
 
 def test_disk_that_is_too_small_is_named_with_what_it_lacks_room_for() -> None:
     free = {1: GIB, 2: GIB // 2}
     host = replace(HOST, free=free, images="/var/lib/containerd", missing_images=("archiv/backend:1",))
     models, images = refusals(host)
-    assert models.startswith("the disk of /var/lib/docker has 1.0 GiB free") and "archiv/backend" not in models
+    assert models.startswith("not enough disk space in /var/lib/docker: 1.0 GiB") and "archiv/backend" not in models
     assert images == (
-        "the disk of /var/lib/containerd has 512.0 MiB free, and about 1.0 GiB are needed for archiv/backend:1"
+        "not enough disk space in /var/lib/containerd: 512.0 MiB free, about 1.0 GiB needed for archiv/backend:1"
     )
 
 
@@ -194,8 +194,8 @@ def test_disk_that_is_too_small_is_named_with_what_it_lacks_room_for() -> None:
     [
         ("ollama", "ports", [{"target": 11434}], "Ollama has no authentication"),
         ("backend", "networks", {"archiv-net": None}, "internal networks only"),
-        ("backend", "networks", {"edge": None, "db": {"aliases": ["archive"]}}, "takes archiv-net from"),
-        ("backend", "environment", {"TZ": "UTC"}, "takes APP_OLLAMA_BASEURL from"),
+        ("backend", "networks", {"edge": None, "db": {"aliases": ["archive"]}}, "removes archiv-net from"),
+        ("backend", "environment", {"TZ": "UTC"}, "removes APP_OLLAMA_BASEURL from"),
         ("backend", "depends_on", {"ollama": {"condition": "service_started"}}, "ADR-034 §1"),
         ("ollama", "cpus", 8.5, "service ollama may use 8.5 CPUs (ollama_stack_cpus), and the host has 8"),
         ("backend", "cpus", 16, "service backend may use 16 CPUs, and the host has 8"),
@@ -229,9 +229,13 @@ def test_all_reasons_come_at_once() -> None:
 
 
 def test_what_a_person_made_is_refused_until_it_may_be_taken_over() -> None:
-    host = replace(HOST, foreign=("docker-compose.prod.yml was not written by us", "container archiv-db-1 runs db"))
+    host = replace(
+        HOST, foreign=("docker-compose.prod.yml is not managed by archiv.ollama", "container archiv-db-1 runs db")
+    )
     [told] = refusals(host)
-    assert told.startswith("ollama_stack_adopt is false, and something is there that this role did not make: docker-")
+    assert told.startswith(
+        "ollama_stack_adopt is false, but the host has a stack that archiv.ollama does not manage: docker-"
+    )
     assert "us; container archiv-db-1 runs db. Put" in told
     assert refusals(host, ollama_stack_adopt=True) == []
     # Of what the caller does not tell nothing is missed.
@@ -252,6 +256,6 @@ def test_advice_is_for_the_one_who_holds_the_port() -> None:
     )
     assert _actions.find_taken_port(taken) == "8080"
     assert _actions.find_taken_port("no such image") == ""
-    assert _actions.advise_on_port("8080", ["web-1"]).startswith("Port 8080 belongs to the container web-1:")
+    assert _actions.advise_on_port("8080", ["web-1"]).startswith("Port 8080 is used by container web-1:")
     kept = _actions.advise_on_port("8080", [])
-    assert kept.startswith("No container has port 8080:") and "`systemctl restart docker`" in kept
+    assert kept.startswith("No container uses port 8080:") and "`systemctl restart docker`" in kept

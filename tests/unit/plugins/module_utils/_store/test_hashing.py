@@ -67,7 +67,7 @@ def test_hash_with_key_refuses_a_file_written_meanwhile(tmp_path: Path, monkeypa
         return read(descriptor, buffers)
 
     monkeypatch.setattr(os, "readv", read_and_touch)
-    with pytest.raises(FileChanged, match="written to while"):
+    with pytest.raises(FileChanged, match="modified while"):
         hashed(blob)
 
 

@@ -87,7 +87,7 @@ def partial_only(blob: Path) -> None:
 
 GONE: dict[Callable[[Path], None], tuple[str, str]] = {
     missing: ("missing", "nothing"),
-    partial_only: ("missing", "only an unfinished download"),
+    partial_only: ("missing", "only an incomplete download"),
     truncated: ("size", "bytes"),
     grown: ("size", "bytes"),
     emptied: ("size", "0 bytes"),
@@ -97,9 +97,9 @@ GONE: dict[Callable[[Path], None], tuple[str, str]] = {
     pipe: ("not_a_file", "a pipe"),
 }
 WRONG_BYTES: dict[Callable[[Path], None], tuple[str, str]] = {
-    zeroed: ("content", "zeroed bytes"),
+    zeroed: ("content", "only zero bytes"),
     flipped: ("content", "sha256:"),
-    replaced: ("content", "zeroed bytes"),
+    replaced: ("content", "only zero bytes"),
 }
 
 
@@ -169,7 +169,7 @@ def test_blob_of_wrong_bytes_is_cached_but_not_intact(models: Path, damage: Call
     ("content", "kind", "found"),
     [
         (b"", "empty", "an empty file"),
-        (bytes(400), "invalid", "nothing but zero bytes"),
+        (bytes(400), "invalid", "only zero bytes"),
         (b"\x7fELF garbage", "invalid", "not JSON"),
         (b'{"schemaVersion": 2}', "invalid", "no list of layers"),
     ],

@@ -177,4 +177,4 @@ def test_store_split_over_file_systems_is_refused(host: Host, monkeypatch: pytes
 def test_file_where_a_folder_belongs_is_named(host: Host) -> None:
     host.models.mkdir(parents=True)
     (host.models / "manifests").write_text("oops")
-    assert "in the way" in host.fails("store")
+    assert "should be a folder" in host.fails("store")

@@ -149,7 +149,7 @@ def test_wrong_bytes_left_by_an_earlier_run_are_dropped(host: Host, upstream: Fa
 def test_stall_is_noticed_in_time(host: Host, upstream: FakeRegistry) -> None:
     upstream.twist = weights_only(lambda reply: replace(reply, stall=0))
     begun = time.monotonic()
-    assert "no byte for 0.6 s" in host.fails("stalled", stall_timeout=0.6)
+    assert "no data for 0.6 s" in host.fails("stalled", stall_timeout=0.6)
     assert time.monotonic() - begun < 4
 
 

@@ -105,8 +105,8 @@ def test_token_service_elsewhere_is_shown_the_login_where_it_is_named(host: Host
 def test_token_service_that_refuses_the_login_is_told_as_such(host: Host, upstream: FakeRegistry) -> None:
     guard = expects("Bearer t0ken", f'Bearer realm="{upstream.url}/token"')
     upstream.twist = lambda seen, reply: Reply(401) if seen.path == "/token" else guard(seen, reply)
-    assert f"refuses the login of {upstream.host}" in host.fails("unauthorized", registries=[login(upstream)])
-    assert "give one in `registries`" in host.fails("unauthorized")
+    assert f"rejected the login for {upstream.host}" in host.fails("unauthorized", registries=[login(upstream)])
+    assert "add one to `registries`" in host.fails("unauthorized")
 
 
 def test_each_registry_of_a_list_sees_its_own_login_alone(host: Host, upstream: FakeRegistry) -> None:
@@ -131,7 +131,7 @@ def test_each_registry_of_a_list_sees_its_own_login_alone(host: Host, upstream: 
         ({"host": f"me:{CANARY}@reg.example"}, "host 'reg.example'"),
         ({"token_host": "reg.example/token"}, "token_host 'reg.example/token'"),
         ({"token_host": "reg.example:70000"}, "token_host 'reg.example:70000'"),
-        ({"username": "a:b"}, "username of reg.example has a colon"),
+        ({"username": "a:b"}, "username of reg.example contains a colon"),
         ({"password": ""}, "password of reg.example is empty"),
     ],
 )
@@ -144,7 +144,7 @@ def test_login_that_cannot_be_meant_is_refused(host: Host, wrong: dict[str, str]
 
 def test_registry_that_is_given_two_logins_is_refused(host: Host) -> None:
     twice = [{"host": name, "username": "me", "password": CANARY} for name in ("reg.example", "REG.example")]
-    assert "host 'reg.example' is there more than once" in host.fails("input", registries=twice)
+    assert "host 'reg.example' is listed more than once" in host.fails("input", registries=twice)
 
 
 def test_blob_host_is_found_once_and_never_sees_credentials(host: Host, upstream: FakeRegistry) -> None:

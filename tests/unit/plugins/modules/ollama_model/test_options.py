@@ -82,12 +82,12 @@ def test_what_nobody_expected_is_one_sentence(host: Host, monkeypatch: pytest.Mo
         raise IndexError("pop from an empty list")
 
     monkeypatch.setattr(ollama_model, "run", stumble)
-    assert host.fails("defect").startswith("IndexError at test_options.py:")
+    assert host.fails("defect").startswith("unexpected IndexError at test_options.py:")
 
 
 def test_run_that_hangs_ends_by_itself(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ollama_model, "GRACE_SECONDS", 0)
     monkeypatch.setattr(ollama_model, "run", lambda *_: time.sleep(30))
     began = time.monotonic()
-    assert host.fails("deadline", timeout=0.2, load_timeout=0.1).startswith("not done within 0 s")
+    assert host.fails("deadline", timeout=0.2, load_timeout=0.1).startswith("timed out after 0 s")
     assert time.monotonic() - began < 10

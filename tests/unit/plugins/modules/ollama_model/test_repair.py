@@ -120,7 +120,7 @@ def test_damage_is_seen_past_a_kept_receipt_with_verify_full(host: Host) -> None
     assert not host.ok()["changed"] and not host.holds()
     assert host.ok(verify="full")["changed"] and host.holds()
     again = host.ok(verify="full")
-    assert not again["changed"] and again["msg"].endswith("every byte hashed")
+    assert not again["changed"] and again["msg"].endswith("all bytes hashed")
 
 
 def test_bytes_that_were_not_read_again_keep_the_age_of_their_proof(host: Host, upstream: FakeRegistry) -> None:
@@ -170,7 +170,7 @@ def test_blob_the_server_cannot_read_becomes_readable(host: Host, upstream: Fake
 def test_folder_the_server_cannot_enter_is_opened(host: Host, upstream: FakeRegistry, folder: str) -> None:
     host.ok()
     (host.models / folder).chmod(0o700)
-    assert host.ok(check=True)["changed"] and "repair: false" in host.fails("damaged", repair=False)
+    assert host.ok(check=True)["changed"] and "`repair` is false" in host.fails("damaged", repair=False)
     upstream.seen.clear()
     assert host.ok()["changed"] and stat.S_IMODE((host.models / folder).stat().st_mode) == 0o755
     assert upstream.seen == [] and not host.ok()["changed"]

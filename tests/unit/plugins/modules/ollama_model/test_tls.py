@@ -43,9 +43,9 @@ def test_authority_that_only_python_would_not_take_is_trusted(
 def test_authority_that_did_not_sign_is_told_apart_from_none(host: Host, authority: Authority, tmp_path: Path) -> None:
     other = Authority(tmp_path)
     with registry(authority.server_context()) as secure:
-        assert "give the authority that signed it as `ca_path`" in host.fails("untrusted", mirror=secure.url)
+        assert "set `ca_path` to the certificate of the CA that signed it" in host.fails("untrusted", mirror=secure.url)
         told = host.fails("untrusted", mirror=secure.url, ca_path=str(other.path))
-        assert f"`ca_path` {other.path} does not hold the authority that signed it" in told
+        assert f"`ca_path` {other.path} does not contain the CA that signed it" in told
 
 
 def test_insecure_does_not_turn_off_the_check_of_a_certificate(host: Host, authority: Authority) -> None:

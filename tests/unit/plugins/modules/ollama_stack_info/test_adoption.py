@@ -17,7 +17,7 @@ from tests.unit.support.stack_host import (
     write,
 )
 
-OTHER = "containers of others hang on it (monitoring-1, proxy)"
+OTHER = "containers of other projects use it (monitoring-1, proxy)"
 
 
 def test_network_that_others_use_is_not_made_anew_under_them(run: Run, cli: Path, engine: FakeEngine) -> None:
@@ -65,13 +65,13 @@ def theirs(cli: Path, engine: FakeEngine, tmp_path: Path) -> Path:
     return folder
 
 
-LOST = "what the new one would lack or have otherwise: "
+LOST = "settings that the new one lacks or changes: "
 
 
 def test_backend_of_a_person_loses_nothing_unsaid(run: Run, cli: Path, engine: FakeEngine, theirs: Path) -> None:
     verdict = run(docker_host=engine.host)
     [refusal] = [refusal for refusal in verdict["refusals"] if LOST in refusal]
-    assert f"the backend of {theirs}/compose.yml,{theirs}/more.yml has" in refusal
+    assert f"the backend in {theirs}/compose.yml,{theirs}/more.yml has" in refusal
     assert "environment.DB_URL" in refusal and "environment.APP_OLLAMA_BASEURL" not in refusal
     assert "canary" not in json.dumps(verdict)
     # Read as it was started: its own project, folder, settings and files.
@@ -80,9 +80,9 @@ def test_backend_of_a_person_loses_nothing_unsaid(run: Run, cli: Path, engine: F
     assert f"--env-file {theirs}/prod.env" in asked
     names = [name.strip() for name in refusal.partition(LOST)[2].partition(";")[0].split(",")]
     told = run(docker_host=engine.host, inputs={"ollama_stack_adopt_without": names})["refusals"]
-    assert not [refusal for refusal in told if "the backend of" in refusal]
+    assert not [refusal for refusal in told if "the backend in" in refusal]
     told = run(docker_host=engine.host, inputs={"ollama_stack_adopt_without": [*names, "environment.NONE"]})["refusals"]
-    assert [refusal for refusal in told if refusal.startswith("ollama_stack_adopt_without names environment.NONE")]
+    assert [refusal for refusal in told if refusal.startswith("ollama_stack_adopt_without lists environment.NONE")]
 
 
 def test_file_of_a_person_without_containers_is_compared_as_well(
@@ -91,7 +91,7 @@ def test_file_of_a_person_without_containers_is_compared_as_well(
     engine.answers["/containers/json"] = (200, [])
     files = [{"path": "compose.yml", "content": CONTENT}]
     refusals = run(docker_host=engine.host, dir=str(theirs), files=files)["refusals"]
-    assert [refusal for refusal in refusals if f"the backend of {theirs}/compose.yml has {LOST}" in refusal]
+    assert [refusal for refusal in refusals if f"the backend in {theirs}/compose.yml has {LOST}" in refusal]
     assert (cli / "old").read_text().startswith(f"compose -f {theirs}/compose.yml config")
 
 
@@ -101,7 +101,7 @@ def test_file_of_a_person_that_compose_does_not_read_is_refused(
     command = (cli / "docker").read_text()
     (cli / "docker").write_text(command.replace(f"cat {cli}/old.json", "echo 'bad \"canary\"' >&2; exit 1"))
     verdict = run(docker_host=engine.host)
-    [refusal] = [refusal for refusal in verdict["refusals"] if "nobody can tell what the backend of" in refusal]
+    [refusal] = [refusal for refusal in verdict["refusals"] if "cannot tell what the backend in" in refusal]
     assert "(bad ...)" in refusal and "canary" not in json.dumps(verdict)
 
 
@@ -109,7 +109,7 @@ def test_file_of_a_person_that_compose_does_not_read_is_refused(
 def test_stack_of_ours_is_compared_with_no_old_one(run: Run, cli: Path, engine: FakeEngine, tmp_path: Path) -> None:
     write(tmp_path)
     verdict = run(docker_host=engine.host, inputs={"ollama_stack_adopt_without": ["environment.LONG_AGO"]})
-    assert not [refusal for refusal in verdict["refusals"] if "adopt" in refusal or "the backend of" in refusal]
+    assert not [refusal for refusal in verdict["refusals"] if "adopt" in refusal or "the backend in" in refusal]
     assert not (cli / "old").exists()
 
 

@@ -60,7 +60,7 @@ def test_hosts_own_reasons_are_told_beside_a_mistake(run: Run, cli: Path, engine
     told = [one for one in verdict["refusals"] if "become: true" not in one]
     assert ["archiv:latest" in told[0], "ollama_stack_gpu is 'nvidia'" in told[1], "4 CPUs" in told[2]] == [True] * 3
     assert "1024.0 GiB" in told[3] and len(told) == 4
-    assert verdict["foreign"][0] == f"{tmp_path}/stack/docker-compose.prod.yml was not written by us"
+    assert verdict["foreign"][0] == f"{tmp_path}/stack/docker-compose.prod.yml is not managed by archiv.ollama"
     # What Compose has against the file would be the mistake once more.
     (cli / "docker").write_text('#!/bin/sh\necho "invalid reference format" >&2\nexit 1\n')
     told = [one for one in run(docker_host=engine.host, inputs=inputs)["refusals"] if "become: true" not in one]
@@ -102,7 +102,7 @@ def test_folder_of_models_is_read_without_an_engine(run: Run, cli: Path, model: 
 
 def test_no_files_are_refused_in_a_sentence(run: Run) -> None:
     result = run(files=[])
-    assert result["failed"] is True and result["msg"].startswith("files is []: name the compose file")
+    assert result["failed"] is True and result["msg"].startswith("files is []: the first entry")
 
 
 def test_what_nobody_expected_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_what_nobody_expected_is_one_sentence(run: Run, monkeypatch: pytest.Monk
     monkeypatch.setattr(stack, "observe", stumble)
     result = run()
     assert result["failed"] is True and result["kind"] == "defect"
-    assert result["msg"].startswith("KeyError at test_inputs.py:")
+    assert result["msg"].startswith("unexpected KeyError at test_inputs.py:")
     assert "'NetworkSettings'" in result["msg"] and "report it" in result["msg"]
     assert "exception" not in result
 
@@ -123,7 +123,7 @@ def test_look_that_hangs_ends_by_itself(run: Run, monkeypatch: pytest.MonkeyPatc
     began = time.monotonic()
     result = run()
     assert time.monotonic() - began < 10
-    assert result["kind"] == "deadline" and result["msg"].startswith("not done within 0 s")
+    assert result["kind"] == "deadline" and result["msg"].startswith("timed out after 0 s")
 
 
 def test_waiting_for_a_container_asks_no_model(

@@ -144,7 +144,7 @@ def test_store_that_may_not_be_read_is_a_reason_among_others(
 
     monkeypatch.setattr(look, "assess_models", closed)
     verdict = run(docker_host=engine.host)
-    assert any("the disk refused at /srv/models" in one for one in verdict["refusals"])
+    assert any("cannot access /srv/models" in one for one in verdict["refusals"])
     assert len(verdict["reasons"]) > 1
 
 

@@ -80,7 +80,7 @@ def of_registries(verdict: dict[str, Any]) -> list[str]:
 def test_image_that_asks_for_a_login_is_refused_in_a_sentence(run: Run, engine: FakeEngine, missing: str) -> None:
     engine.answers[f"/distribution/{missing}/json"] = REFUSED
     [refusal] = of_registries(run(docker_host=engine.host))
-    assert refusal.startswith(f"the image {missing} is not given out: give a login for reg.example in")
+    assert refusal.startswith(f"access to image {missing} was denied: add a login for reg.example to")
     assert "unauthorized: authentication required" in refusal
     assert engine.posted == []
 
@@ -90,7 +90,7 @@ def test_wrong_password_is_refused_in_a_sentence(run: Run, engine: FakeEngine, m
     engine.answers[f"/distribution/{missing}/json"] = REFUSED
     verdict = run(docker_host=engine.host, registries=[login("reg.example")], logins=digest("x"))
     [refusal] = of_registries(verdict)
-    assert refusal.startswith("ollama_stack_registries: reg.example does not take the username and password given")
+    assert refusal.startswith("ollama_stack_registries: reg.example rejected the username and password")
     assert "canary" not in json.dumps(verdict)
     assert [(one["serveraddress"], one["password"]) for one in engine.posted] == [("reg.example", "canary-password")]
 
@@ -135,7 +135,7 @@ def test_login_is_found_by_its_registry_however_that_is_written(
 
 def test_dockers_own_registry_under_two_names_is_refused(run: Run, bare: None) -> None:
     refusals = run(registries=[login("docker.io"), login("Index.docker.io")])["refusals"]
-    assert [one for one in refusals if "host 'index.docker.io' is there more than once" in one]
+    assert [one for one in refusals if "host 'index.docker.io' is listed more than once" in one]
 
 
 def test_image_that_compose_builds_is_asked_of_nobody(run: Run, engine: FakeEngine, missing: str, cli: Path) -> None:
@@ -156,9 +156,9 @@ def test_password_that_is_a_word_of_the_verdict_is_refused(run: Run, engine: Fak
     word = {**login("reg.example"), "password": "archiv"}
     verdict = run(docker_host=engine.host, registries=[word], logins=digest("x"))
     assert verdict["services"][0]["name"] == "********-ollama-1"
-    assert [one for one in verdict["refusals"] if "the password for reg.example is too plain" in one]
+    assert [one for one in verdict["refusals"] if "the password for reg.example is too simple" in one]
     verdict = run(docker_host=engine.host, registries=[login("reg.example")], logins=digest("x"))
-    assert not [one for one in verdict["refusals"] if "too plain" in one]
+    assert not [one for one in verdict["refusals"] if "too simple" in one]
 
 
 # What kernel 6.18 says of a secret's mount, the container's own mounts around it.

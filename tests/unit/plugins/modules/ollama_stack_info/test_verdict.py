@@ -51,7 +51,7 @@ def test_file_of_a_person_is_foreign(run: Run, tmp_path: Path) -> None:
     write(tmp_path, "services: {}\n")
     verdict = run()
     assert kinds(verdict)[0] == "file_foreign"
-    assert verdict["foreign"] == [f"{tmp_path}/stack/docker-compose.prod.yml was not written by us"]
+    assert verdict["foreign"] == [f"{tmp_path}/stack/docker-compose.prod.yml is not managed by archiv.ollama"]
 
 
 @pytest.mark.usefixtures("bare")
@@ -77,7 +77,7 @@ def test_failed_start_is_told_who_has_the_port(run: Run, engine: FakeEngine) -> 
     assert run(docker_host=engine.host)["advice"] == []
     engine.answers["/containers/json?publish"] = (200, [{"Names": ["/web-1"]}])
     [told] = run(docker_host=engine.host, failure=failure)["advice"]
-    assert told.startswith("Port 8080 belongs to the container web-1:")
+    assert told.startswith("Port 8080 is used by container web-1:")
     # An Engine that does not answer says nothing of ports.
     assert run(failure=failure)["advice"] == []
 
