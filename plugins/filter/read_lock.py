@@ -56,7 +56,7 @@ def read_lock(text: str, path: str) -> dict[str, str]:
         match = entry or _BESIDE.match(text, place)
         if match is None:
             raise AnsibleFilterError(
-                f"ollama_stack_lock_file {path} is not as playbooks/lock.yml writes it, a list of"
+                f"ollama_stack_lock_file {path} is not in the format of playbooks/lock.yml, a list of"
                 ' "- name: MODEL" and below it "  digest: sha256:...": correct it, or remove it and run'
                 " playbooks/lock.yml"
             )

@@ -28,7 +28,7 @@ ansible-playbook archiv.ollama.deploy -i inventory -l staging
 ```
 
 ```text
-- '- ollama: container runs with a different configuration; a deploy recreates its container'
+- '- ollama: container runs with a different configuration (deploy will recreate the container)'
 ...
 staging-1 : ok=… changed=… unreachable=0 failed=0
 ```
@@ -49,8 +49,8 @@ OUTPUT = """\
 \x1b[0;32mok: [staging-1] =>\x1b[0m
     msg:
     - 'archiv differs from the inventory:'
-    - '- ollama: container runs with a different configuration; a deploy recreates
-        its container'
+    - '- ollama: container runs with a different configuration (deploy will
+        recreate the container)'
 
 PLAY RECAP *********************************************************************
 staging-1                    : ok=29   changed=8    unreachable=0    failed=0    skipped=18   rescued=0    ignored=0

@@ -133,10 +133,10 @@ def advise_on_port(port: str, holders: t.Sequence[str]) -> str:
     """
     if holders:
         return (
-            f"Port {port} belongs to the container {', '.join(holders)}: stop it, or choose another"
+            f"Port {port} is used by container {', '.join(holders)}: stop it, or choose another"
             " ollama_stack_backend_port."
         )
     return (
-        f"No container has port {port}: the Engine was killed while it started one, and keeps the port until it is"
+        f"No container uses port {port}: the Engine was killed while it started one, and holds the port until it is"
         " restarted. Run `systemctl restart docker` on the host when all its containers may restart, then deploy again."
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What speaks against a deploy to a host, found before anything is touched. Pure and private."""
+"""Every reason to refuse a deploy to a host, found before anything is changed. Pure and private."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Host:
     nvidia: bool | None = None
     # Whether the Engine runs containers under SELinux.
     selinux: bool = False
-    # What a person made and a deploy would take over, in words.
+    # What was created by hand and a deploy would take over, in words.
     foreign: tuple[str, ...] = ()
     # The compose file of the other variant, where a deploy has put it into the same folder.
     other_variant: str = ""
@@ -425,7 +425,7 @@ def _refuse_foreign(inputs: Inputs, host: Host) -> t.Iterator[str]:
     if host.foreign and not inputs.get("ollama_stack_adopt", True):
         yield (
             "ollama_stack_adopt is false, but the host has a stack that archiv.ollama does not manage:"
-            f" {'; '.join(host.foreign)}. Put what must go on into the inventory, other services into"
+            f" {'; '.join(host.foreign)}. Add what must be kept to the inventory, other services to"
             " ollama_stack_extra_services, then set ollama_stack_adopt to true; the old file is kept as a dated copy."
         )
 
@@ -434,7 +434,7 @@ def _refuse_other_variant(inputs: Inputs, host: Host) -> t.Iterator[str]:
     """Each would take the other's wrapper and secrets for its own."""
     if host.other_variant:
         yield (
-            f"{host.other_variant} belongs to the other ollama_stack_variant, and both would keep their wrapper and"
+            f"{host.other_variant} belongs to the other ollama_stack_variant, and both would use the wrapper and"
             f" their secrets in {inputs.get('ollama_stack_dir')}/.archiv: choose another ollama_stack_dir for one of"
             " them, and move its compose file there"
         )

@@ -21,4 +21,4 @@ def test_moved_name_fails_every_host_that_asks_for_it_wherever_it_stands(tmp_pat
     heard = {"__ollama_stack_heard": ["moved        a:1b  sha256:1  ->  sha256:2  first,second"]}
     told = run(tmp_path, {"first": {"ollama_stack_lock_policy": "warn"}, "second": {}}, {**fails, "vars": heard})
     assert {host: answer.get("failed", False) for host, answer in told.items()} == {"first": False, "second": True}
-    assert told["second"]["msg"].startswith(f"{heard['__ollama_stack_heard'][0]}\nThe hosts keep what they hold. ")
+    assert told["second"]["msg"].startswith(f"{heard['__ollama_stack_heard'][0]}\nThe hosts keep their models. ")

@@ -155,7 +155,7 @@ def test_missing_permission_is_a_sentence(fake: FakeEngine, tmp_path: Path) -> N
     os.close(said_out)
     with open(said_in) as said:
         assert said.read() == (
-            f"this user may not speak to the Docker Engine at {tmp_path}/docker.sock; use become: true"
+            f"permission denied on the Docker Engine's socket {tmp_path}/docker.sock; use become: true"
         )
 
 

@@ -60,5 +60,5 @@ def test_given_authority_is_trusted_beside_those_of_the_host(
 def test_file_without_certificates_is_named(authority: Authority, tmp_path: Path) -> None:
     empty = tmp_path / "ca.pem"
     empty.write_text("no certificate\n")
-    with pytest.raises(Untrusted, match=f"ca_path {empty} holds no certificates"):
+    with pytest.raises(Untrusted, match=f"ca_path {empty} contains no usable certificates"):
         fetch(authority, empty)
