@@ -587,7 +587,14 @@ SABOTAGES = (
     Sabotage(
         "file-before-fetch",
         "the compose file is replaced before the models are there",
-        [Edit("roles/ollama_stack/tasks/change.yml", "include_tasks: prepare.yml", "include_tasks: configure.yml")],
+        [
+            Edit(
+                "roles/ollama_stack/tasks/change.yml",
+                "- name: change | Provide the models\n",
+                "- name: change | Switch too early\n  ansible.builtin.include_tasks: configure.yml\n"
+                "  when: __ollama_stack_verdict.start\n\n- name: change | Provide the models\n",
+            )
+        ],
         "offline",
         "not_cached_file_after.stat == not_cached_file.stat",
         "not_cached | Judge that nothing was touched",

@@ -236,7 +236,7 @@ def test_what_a_person_made_is_refused_until_it_may_be_taken_over() -> None:
     assert told.startswith(
         "ollama_stack_adopt is false, but the host has a stack that archiv.ollama does not manage: docker-"
     )
-    assert "us; container archiv-db-1 runs db. Add" in told
+    assert "ollama; container archiv-db-1 runs db. Add" in told
     assert refusals(host, ollama_stack_adopt=True) == []
     # Of what the caller does not tell nothing is missed.
     assert _preflight.find_refusals({}, {}, host) == _preflight.find_refusals({}, {}, HOST)
