@@ -18,7 +18,7 @@ PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 UTILS = PLUGINS / "module_utils"
 # The top first. A file imports from its own room and from those on lower floors, never from a neighbour or from above.
 FLOORS = (
-    ("_entry",),
+    ("_entry", "_monitor"),
     ("_stack",),
     ("_serve", "_install"),
     ("_store", "_registry", "_engine"),
