@@ -29,9 +29,7 @@ from .._store.paths import Store, StoreError
 from .._store.receipts import Receipts
 from .actions import find_adopted
 from .files import SECRETS, find_outdated, find_uid, look_at_file, look_at_logins, look_at_secret
-from .types import SERVER, File, Query, Seen
-
-VOLUME = "ollama-models"
+from .types import SERVER, VOLUME, File, Query, Seen
 
 
 def observe(query: Query) -> tuple[Seen, Document]:
