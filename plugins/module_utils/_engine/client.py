@@ -80,6 +80,28 @@ class HostNetwork:
     internal: bool
 
 
+class Reader(t.Protocol):
+    """What a look asks of an Engine; the docker SDK answers it, or the socket alone."""
+
+    def containers(self, project: str, service: str | None = None) -> list[Container]:
+        """The containers of a Compose project or of one service."""
+
+    def networks(self) -> dict[str, HostNetwork]:
+        """Every network by its name."""
+
+    def volumes(self) -> frozenset[str]:
+        """The names of all volumes."""
+
+    def volume(self, project: str, name: str) -> Volume | None:
+        """A volume of a Compose project."""
+
+    def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
+        """For each image that is present, what its containers may run."""
+
+    def execute(self, container_id: str, command: t.Sequence[str]) -> tuple[int, bytes]:
+        """Run a command in a container."""
+
+
 class Engine:
     """A connection to one Engine. The docker SDK is imported here and nowhere else."""
 

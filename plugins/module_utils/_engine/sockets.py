@@ -17,12 +17,23 @@ import time
 import typing as t
 from urllib.parse import quote, urlencode
 
-from .client import DEFAULT_HOST, Container, EngineError, Volume, find_volume, plain_container, plain_volume, why_dead
+from .client import (
+    DEFAULT_HOST,
+    NO_IMAGE,
+    Container,
+    EngineError,
+    HostNetwork,
+    Volume,
+    find_volume,
+    plain_container,
+    plain_image,
+    plain_volume,
+    why_dead,
+)
 
 # The Engine keeps this many events in memory, of all kinds, and forgets the oldest.
 EVENTS_KEPT = 256
 _BODY_LIMIT = 8 * 1024 * 1024
-_NOT_FOUND = 404
 _LABEL = "com.docker.compose."
 _SECOND = 1_000_000_000
 
@@ -47,9 +58,11 @@ class EngineSocket:
         """The Engine's information about itself and its host."""
         return self._object("/info")
 
-    def containers(self, project: str) -> list[Container]:
-        """All containers of a Compose project, including stopped but not one-off ones."""
+    def containers(self, project: str, service: str | None = None) -> list[Container]:
+        """All containers of a Compose project or of one service, including stopped but not one-off ones."""
         labels = [f"{_LABEL}project={project}", f"{_LABEL}oneoff=False"]
+        if service is not None:
+            labels.append(f"{_LABEL}service={service}")
         found = []
         for entry in self._list("/containers/json", all="1", filters=json.dumps({"label": labels})):
             # It may have gone since it was listed.
@@ -57,10 +70,30 @@ class EngineSocket:
                 found.append(plain_container(self._object(f"/containers/{quote(str(entry['Id']))}/json")))
         return sorted(found, key=lambda one: (one.service, one.name))
 
+    def networks(self) -> dict[str, HostNetwork]:
+        """Every network by its name."""
+        return {item["Name"]: HostNetwork(item["Id"], bool(item["Internal"])) for item in self._list("/networks")}
+
+    def volumes(self) -> frozenset[str]:
+        """The names of all volumes."""
+        return frozenset(str(item["Name"]) for item in self._object("/volumes").get("Volumes") or [])
+
     def volume(self, project: str, name: str) -> Volume | None:
         """A volume of a Compose project by its name in the compose file, or by its real name."""
         real_name = find_volume(self._object("/volumes").get("Volumes") or [], project, name)
         return plain_volume(self._object(f"/volumes/{quote(real_name)}")) if real_name else None
+
+    def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
+        """For each image that is present, what its containers may run."""
+        found = {}
+        for name in sorted(set(names) - {""}):
+            with contextlib.suppress(NotFound):
+                found[name] = plain_image(self._object(f"/images/{quote(name, safe='/:@')}/json", manifests="1"))
+        return found
+
+    def execute(self, container_id: str, command: t.Sequence[str]) -> tuple[int, bytes]:
+        """Not by asking alone."""
+        raise EngineError(f"nothing is run in container {container_id[:12]} to look at it")
 
     def events(self, since: int, until: int) -> list[dict[str, t.Any]]:
         """What the Engine remembers of a time in the past, in nanoseconds since 1970, without the moment since itself.
@@ -126,7 +159,7 @@ class EngineSocket:
                     raise socket.timeout
                 if len(body) > _BODY_LIMIT:
                     raise http.client.HTTPException(f"the answer is larger than {_BODY_LIMIT} bytes")
-            if response.status == _NOT_FOUND:
+            if response.status in NO_IMAGE:
                 raise NotFound(f"the Docker Engine at {self._path} does not have {address}")
             if response.status >= 400:
                 said = " ".join(body[:300].decode(errors="replace").split())
