@@ -148,11 +148,13 @@ class MonitorHost:
         path.write_text(json.dumps(document))
         path.chmod(0o600)
 
-    def run(self, *words: str, isolated: bool = True) -> subprocess.CompletedProcess[str]:
-        """The command; isolated is without the packages of this Python, as metrics must run."""
-        flags = ["-I", "-S"] if isolated else ["-I"]
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The command, without the packages of this Python."""
+        return self.run_script(SCRIPT.format(lib=str(self.folder / "lib")), *words)
+
+    def run_script(self, script: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *flags, "-c", SCRIPT.format(lib=str(self.folder / "lib")), *words],
+            [sys.executable, "-I", "-S", "-c", script, *words],
             capture_output=True,
             text=True,
             check=False,
