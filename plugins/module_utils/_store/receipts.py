@@ -141,11 +141,8 @@ class Receipts:
         try:
             self._disk.make_folder(self.folder, 0o700)
             self._refuse_unsafe(self.folder, stat.S_ISDIR)
-            # One fixed name, under the store lock: a killed run leaves at most this file, which the next one replaces.
-            temporary = self.path + ".new"
-            self._disk.write(temporary, json.dumps(document).encode(), 0o600, sync=True)
-            self._disk.rename(temporary, self.path)
-            self._disk.sync(self.folder)
+            # Under the store lock, so nobody else does the same.
+            self._disk.replace(self.path, json.dumps(document).encode(), 0o600)
         except OSError as error:
             raise ReceiptsUnsafe(
                 f"cannot write receipts in {self.folder}: {error.strerror or error}; run as root"
