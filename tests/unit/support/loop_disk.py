@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +34,18 @@ class LoopDisk:
         with self.image.open("r+b") as file:
             file.seek(at)
             file.write(bytes([content[0] ^ 1]))
+
+    def fail(self) -> None:
+        """What was not flushed is gone, as on a disk without power; nothing can be written any more."""
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        # EXT4_IOC_SHUTDOWN, without flushing the log.
+        fcntl.ioctl(descriptor, 0x8004587D, struct.pack("I", 2))
+        os.close(descriptor)
+
+    def mount(self, *options: str) -> None:
+        """Mount it anew, as after a boot."""
+        subprocess.run(["umount", self.folder], check=True)
+        subprocess.run(["mount", "-o", ",".join(("loop", *options)), self.image, self.folder], check=True)
 
 
 @pytest.fixture
