@@ -19,14 +19,15 @@ from .._model.units import sized
 from .._store.disk import Disk
 from .._store.hashing import Hashed
 from .._store.inspect import Problem, compare
-from .._store.lock import LockBusy, LockError, hold_lock, who_holds
+from .._store.lock import LockBusy, LockError, hold_lock, is_held, who_holds
 from .._store.paths import Store, StoreError
 from .._store.receipts import RACY_SECONDS, FileKey, Receipts, ReceiptsUnsafe, settled_at
 from .._store.uncached import hash_on_disk
 from . import paths
 from .bar import Bar
+from .history import append, line
 from .scrubbed import Finding, Record, Target, lock_path, take_stock, to_finding
-from .state import StateError
+from .state import StateError, changing
 from .wanted import NotWanted, Wanted, read_wanted
 
 ALL_WHOLE, DAMAGED, CANNOT_TELL, NOT_ENDED = 0, 1, 3, 4
@@ -77,6 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
         store = Store(find_store(wanted))
     except (NotWanted, NoModels) as error:
         return _say(str(error), CANNOT_TELL)
+    if is_held(store.disk, store.lock_path):
+        # It may take hours, and what is read meanwhile would have no receipts.
+        holder = who_holds(store.disk, store.lock_path)
+        return _say(f"an install is going on ({holder}), so nothing is read; scrub when it has ended", NOT_ENDED)
     state = Disk(os.path.dirname(paths.HOME))
     names = [wish.name for wish in wanted.wishes]
     with _stop_on_signals() as stop:
@@ -219,7 +224,10 @@ class Scrub:
             else ("(the file system has no O_DIRECT, so what a server has mapped came from memory)")
         )
         bad = f"{len(self._found)} damaged or missing" if self._found else "none damaged or missing"
-        print(f"read {count} blobs of {sized(self._record.total_bytes)} {how}: {bad}")
+        said = f"read {count} blobs of {sized(self._record.total_bytes)} {how}: {bad}"
+        print(said)
+        with changing(_PURPOSE):
+            append([line(time.time(), "scrub", what=said, result="ok" if ok else "failed")])
         return ALL_WHOLE if ok else DAMAGED
 
 

@@ -29,6 +29,8 @@ class WatchedStore:
             monkeypatch.setattr(paths, name, str(value))
         for name in ("SCRUB", "MARK"):
             monkeypatch.setattr(paths, name, str(self.state / f"{name.lower()}.json"))
+        for name, file in (("HISTORY", "history.jsonl"), ("LOCK", "lock")):
+            monkeypatch.setattr(paths, name, str(self.state / file))
         self.model, self.other = tiny_model(1, 40_000), tiny_model(2)
         self.model.install(self.models)
         self.other.install(self.models, *OTHER)

@@ -11,12 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor import paths, scrub
+from ansible_collections.archiv.ollama.plugins.module_utils._monitor.history import read_history
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor.scrubbed import read_scrubbed, standing
 from ansible_collections.archiv.ollama.plugins.module_utils._store import uncached
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
@@ -37,6 +39,7 @@ def test_every_blob_of_the_store_is_read_and_has_a_receipt(watched: WatchedStore
     told = read_scrubbed()
     assert (told.ok, told.running, told.findings) == (True, False, ())
     assert told.time is not None and abs(told.time - time.time()) < 60
+    assert [(one["event"], one["result"]) for one in read_history(9)] == [("scrub", "ok")]
     assert told.done_bytes == told.total_bytes == sum(path.stat().st_size for path in watched.models.glob("blobs/*"))
 
 
@@ -128,6 +131,7 @@ sys.path.insert(0, '.collections')
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor import paths, scrub
 from ansible_collections.archiv.ollama.plugins.module_utils._store import uncached
 paths.HOME, paths.STATE_DIR, paths.WANTED, paths.SCRUB = sys.argv[1:5]
+paths.HISTORY, paths.LOCK = paths.STATE_DIR + "/history.jsonl", paths.STATE_DIR + "/lock"
 uncached.PIECE = 4096
 drop, fast = uncached._drop, int(sys.argv[5])
 def slowly(descriptor, offset, length):
@@ -166,10 +170,12 @@ class Reads:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.digests: list[str] = []
+        self.before: Callable[[], object] = lambda: None
         monkeypatch.setattr(scrub, "hash_on_disk", self._read)
 
     def _read(self, disk: Disk, path: str, after_piece: Callable[[int], None]) -> uncached.OnDisk:
         self.digests.append(Path(path).name.replace("-", ":"))
+        self.before()
         return uncached.hash_on_disk(disk, path, after_piece)
 
 
@@ -231,20 +237,37 @@ def test_round_of_last_week_is_not_gone_on_with(watched: WatchedStore) -> None:
     assert watched.record()["last"]["began"] > time.time() - 60
 
 
-def test_install_that_holds_the_store_is_not_waited_for(
+def test_nothing_is_read_while_an_install_goes_on(watched: WatchedStore, capsys: Said) -> None:
+    with installing(watched):
+        assert watched.scrub() == 4
+    assert f"an install is going on (process {os.getpid()}" in capsys.readouterr().err
+    assert not Path(paths.SCRUB).exists()
+
+
+def test_install_that_begins_meanwhile_is_not_waited_for(
     watched: WatchedStore, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it has read counts as soon as the receipts can be written."""
+    """Nor does it wait; what was read without a receipt is read again."""
     monkeypatch.setattr(scrub, "_LOCK_SECONDS", 0.5)
+    reads = Reads(monkeypatch)
+    with ExitStack() as later:
+        reads.before = lambda: later.enter_context(installing(watched)) if len(reads.digests) == 1 else None
+        assert watched.scrub() == 4
+        assert "receipts could not be written" in capsys.readouterr().err
+    assert watched.proven() == set()
+    assert watched.scrub() == 0
+    assert watched.proven() == set(watched.blobs)
+    assert len(reads.digests) == 2 * len(watched.blobs)
+
+
+@contextmanager
+def installing(watched: WatchedStore) -> Iterator[None]:
+    """The store's lock is held."""
     lock = watched.models.parent / ".archiv/lock"
     lock.parent.mkdir(mode=0o700)
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert watched.scrub() == 4
-    assert "receipts could not be written" in capsys.readouterr().err
-    assert watched.proven() == set()
-    assert watched.scrub() == 0
-    assert watched.proven() == set(watched.blobs)
+        yield
 
 
 def test_blob_that_is_replaced_while_it_is_read_is_read_once_more(
