@@ -22,7 +22,7 @@ test: $(VENV) ## Every gate: those of test-fast, docs, galaxy, integration, oper
 test-fast: $(VENV) ## The gates that need neither a lab nor much time: lint, types, sanity, unit, build
 	@$(GATES) --fast
 
-lint: ## ansible-lint, yamllint, ruff, shellcheck, actionlint, documentation and changelog
+lint: ## ansible-lint, yamllint, ruff, shellcheck, actionlint, promtool, documentation and changelog
 types: ## mypy --strict over plugins and tests
 sanity: ## ansible-test's validate-modules and file checks, plugins on Python 3.9
 unit: ## Unit tests: no network, no Engine

@@ -115,6 +115,7 @@ def light_steps() -> list[Step]:
         Step("ruff-format", "lint", ["ruff", "format", "--quiet", "--diff", "."]),
         Step("shell", "lint", [sys.executable, "-m", "tests.sanity.shell"]),
         Step("workflows", "lint", [sys.executable, "-m", "tests.sanity.workflows"]),
+        Step("rules", "lint", [sys.executable, "-m", "tests.monitor.rules"]),
         Step("docs", "lint", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."]),
         Step("pages", "lint", [sys.executable, "-m", "tests.pages", "--check"]),
         Step("changelog", "lint", ["antsibull-changelog", "lint"]),
