@@ -29,6 +29,7 @@ from .._store.paths import Store, StoreError
 from .._store.receipts import Receipts
 from .actions import find_adopted
 from .files import SECRETS, find_outdated, find_uid, look_at_file, look_at_logins, look_at_secret
+from .installed import look_at_installed
 from .types import SERVER, File, Query, Seen
 
 VOLUME = "ollama-models"
@@ -46,6 +47,7 @@ def observe(query: Query) -> tuple[Seen, Document]:
         )
         + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
         + look_at_logins(query),
+        installed=look_at_installed(query.installed),
         compose_file=os.path.realpath(os.path.join(query.directory, query.files[0]["path"])),
     )
     try:
