@@ -34,6 +34,20 @@ def look_at_file(path: str, content: str, mode: str) -> File:
     return replace(seen, ours=not (seen.sha256 and foreign))
 
 
+def look_at_wanted(directory: str, wanted: t.Mapping[str, str]) -> File:
+    """A file beside its wanted content, or beside its digest where that is all that is known."""
+    path = os.path.join(directory, wanted["path"])
+    if "content" in wanted:
+        return look_at_file(path, wanted["content"], wanted["mode"])
+    return _read(File(path, wanted["sha256"], wanted["mode"]))[0]
+
+
+def read_text(path: str) -> str:
+    """The file's text; OSError says why there is none."""
+    with open(path, "rb", opener=_open_at_once) as file:
+        return file.read().decode(errors="replace")
+
+
 def find_other_variant(directory: str, own: str) -> str:
     """The compose file of the other variant, where a deploy wrote it; a person's own has no wrapper beside it."""
     if directory and own in COMPOSE_FILES:

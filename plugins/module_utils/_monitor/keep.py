@@ -1,0 +1,82 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A look that is kept: the counters, the history and the samples after it. Private."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from . import history, oom, paths
+from .collect import SERVER, Facts, collect
+from .samples import add_sample, read_samples
+from .state import changing, read_document, write_document
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was kept after the last look."""
+
+    state: oom.State
+    # What a look remembers of the host for the next one.
+    known: t.Mapping[str, str]
+    # Whether it could not be read: the counters begin anew.
+    lost: bool = False
+
+
+def read_kept() -> Kept:
+    """What was kept; nothing where it was never written, or is damaged."""
+    document = read_document(paths.STATE)
+    if document is not None:
+        known = document.get("known")
+        try:
+            texts = {key: value for key, value in known.items() if isinstance(value, str)} if known else {}
+            return Kept(oom.parse(document), texts)
+        except (ValueError, AttributeError):
+            pass
+    return Kept(oom.State(), {}, lost=True)
+
+
+def look_once() -> tuple[Facts, oom.State]:
+    """What is seen now, with the counters as they would be; nothing is written."""
+    kept = read_kept()
+    facts = collect(kept.state.at, kept.known)
+    return facts, _advance(kept, facts)[0]
+
+
+def look_and_keep() -> tuple[Facts, oom.State]:
+    """The same, and it is written down."""
+    kept = read_kept()
+    facts = collect(kept.state.at, kept.known)
+    with changing("ollama-stack metrics"):
+        # Another look may have ended meanwhile.
+        now = read_kept()
+        state, happened = _advance(now, facts)
+        if facts.look is not None:
+            write_document(paths.STATE, {**oom.plain(state), "known": dict(facts.known)})
+        history.append([history.line(one.at / 1e9, one.event, one.subject, one.what) for one in happened])
+        _keep_sample(facts)
+    return facts, state
+
+
+def _advance(kept: Kept, facts: Facts) -> tuple[oom.State, list[oom.Happening]]:
+    # An older look than the one that is kept says nothing new.
+    if facts.look is None or facts.look.at <= kept.state.at:
+        return kept.state, []
+    events = [one for one in facts.look.events if one.at > kept.state.at]
+    state, happened = oom.count(kept.state, oom.Look(**{**vars(facts.look), "events": events}))
+    if not kept.lost:
+        return state, happened
+    lost = oom.Happening(facts.look.at, "gap", "host", f"{paths.STATE} could not be read: the counters begin anew")
+    return oom.with_gaps(state), [*happened, lost]
+
+
+def _keep_sample(facts: Facts) -> None:
+    memory = facts.memory.get(SERVER)
+    if memory is None or memory.unreclaimable is None:
+        return
+    samples = add_sample(read_samples(read_document(paths.SAMPLES)), facts.now, memory.unreclaimable)
+    if samples is not None:
+        write_document(paths.SAMPLES, {"memory": samples, "limit": memory.limit})
