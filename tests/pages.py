@@ -41,12 +41,12 @@ TOLD = (
 def inputs(role: Path, folder: Path, check: bool) -> bool:
     """Whether the README is as its spec says, by then or, to check, already.
 
-    ansible-docsmith wants a defaults file for each entry of a spec. Ours share one, so it sees the entry `main` alone.
+    ansible-docsmith wants a defaults file for each entry of a spec. Ours share one, so it sees the first entry alone.
     """
     copy = folder / role.name
     shutil.copytree(role, copy, ignore=shutil.ignore_patterns("tasks", "templates"))
-    spec = yaml.safe_load((role / SPEC).read_text())["argument_specs"]
-    (copy / SPEC).write_text(yaml.safe_dump({"argument_specs": {"main": spec["main"]}}, sort_keys=False))
+    first = next(iter(yaml.safe_load((role / SPEC).read_text())["argument_specs"].values()))
+    (copy / SPEC).write_text(yaml.safe_dump({"argument_specs": {"main": first}}, sort_keys=False))
     command = [str(DOCSMITH), "generate", str(copy), "--config", str(SETTINGS), "--no-defaults"]
     ended = subprocess.run(
         [*command, *(["--check"] if check else [])], capture_output=True, text=True, check=False, timeout=120

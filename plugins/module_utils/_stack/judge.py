@@ -22,7 +22,7 @@ from .types import KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
 
 def judge_stack(seen: Seen) -> list[Reason]:
     """Every difference from the inventory; none means clean."""
-    reasons = _judge_files(seen)
+    reasons = _judge_files(seen) + _judge_installed(seen)
     if seen.engine_missing:
         return [*reasons, Reason("engine_missing", "Docker", seen.engine_missing, "ask")]
     if seen.compose_refused:
@@ -84,6 +84,20 @@ def _judge_files(seen: Seen) -> list[Reason]:
         elif file.wanted_owner is not None and file.owner != file.wanted_owner:
             why = f"owner is uid {file.owner}, expected {file.wanted_owner}"
             reasons.append(Reason("file_owner", file.path, why, "write"))
+    return reasons
+
+
+def _judge_installed(seen: Seen) -> list[Reason]:
+    reasons = []
+    for one in seen.installed:
+        if not one.wanted_sha256 and one.present:
+            reasons.append(Reason("monitor_unwanted", one.path, "no longer needed", "remove"))
+        elif one.wanted_sha256 and not one.present:
+            reasons.append(Reason("monitor_missing", one.path, "is missing", "monitor"))
+        elif one.shared:
+            reasons.append(Reason("monitor_differs", one.path, one.shared, "monitor"))
+        elif one.sha256 != one.wanted_sha256:
+            reasons.append(Reason("monitor_differs", one.path, "content differs from the inventory", "monitor"))
     return reasons
 
 

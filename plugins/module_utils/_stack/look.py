@@ -29,7 +29,12 @@ from .._store.paths import Store, StoreError
 from .._store.receipts import Receipts
 from .actions import find_adopted
 from .files import SECRETS, find_outdated, find_uid, look_at_logins, look_at_secret, look_at_wanted, read_text
+<<<<<<< HEAD
 from .types import SERVER, VOLUME, File, Query, Seen
+=======
+from .installed import look_at_installed
+from .types import SERVER, File, Query, Seen
+>>>>>>> role
 
 Connect = t.Callable[[str], Reader]
 
@@ -43,6 +48,7 @@ def observe(query: Query, connect: Connect | None = None) -> tuple[Seen, Documen
         files=tuple(look_at_wanted(query.directory, file) for file in query.files)
         + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
         + look_at_logins(query),
+        installed=look_at_installed(query.installed),
         compose_file=os.path.realpath(os.path.join(query.directory, query.files[0]["path"])),
     )
     try:
