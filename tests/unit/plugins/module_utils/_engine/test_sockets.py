@@ -85,8 +85,9 @@ def test_one_connection_for_many_questions(fake: FakeEngine, engine: EngineSocke
 def test_connection_that_the_engine_closed_is_opened_again(fake: FakeEngine, engine: EngineSocket) -> None:
     engine.version()
     # What the Engine does with a connection that nobody uses.
-    assert engine._connection.sock is not None
-    engine._connection.sock.shutdown(socket.SHUT_RDWR)
+    connection = engine._ask.connection
+    assert connection.sock is not None
+    connection.sock.shutdown(socket.SHUT_RDWR)
     assert engine.version() == "26.1.5+dfsg1"
 
 
