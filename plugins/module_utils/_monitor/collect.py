@@ -19,8 +19,9 @@ from .._engine.cgroup import Memory, memory_of
 from .._engine.client import Container, EngineError
 from .._engine.sockets import EVENTS_KEPT, EngineSocket
 from .._serve.api import PORT, ApiError, OllamaApi, over_http
-from .._store.disk import nearest_folder
+from .._store.disk import Disk, nearest_folder
 from .._store.inspect import HARMLESS_TO_BYTES, ModelState, look_at_all
+from .._store.lock import is_held
 from .._store.paths import Store, StoreError
 from .._store.receipts import Receipts, boot_identity
 from .._store.survey import take_survey
@@ -35,11 +36,12 @@ _ENGINE_SECONDS = 5.0
 _API_SECONDS = 2.0
 _ENGINE_PID = "/run/docker.pid"
 _LABEL = "com.docker.compose."
+_ALIVE = ("running", "paused")
 _ACTIONS = ("die", "kill", "oom", "start")
 
 
 @dataclass(frozen=True)
-class Disk:
+class Space:
     """Bytes of a file system."""
 
     free: int
@@ -56,7 +58,26 @@ class Bytes:
     damaged: frozenset[str]
     missing: frozenset[str]
     unreferenced: int | None
-    disk: Disk | None
+    disk: Space | None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """When something ended, and whether well."""
+
+    time: float
+    ok: bool
+
+
+@dataclass(frozen=True)
+class Scrub:
+    """What scrub.json says: the last one that ended, how far the one is that goes on, and what was found."""
+
+    ended: Ended | None = None
+    running: bool = False
+    done_bytes: int | None = None
+    total_bytes: int | None = None
+    damaged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -70,7 +91,7 @@ class Facts:
     wanted_stale: str = ""
     engine_version: str = ""
     engine_problem: str = ""
-    images: Disk | None = None
+    images: Space | None = None
     # By service.
     containers: t.Mapping[str, Container] = field(default_factory=dict)
     memory: t.Mapping[str, Memory] = field(default_factory=dict)
@@ -81,7 +102,7 @@ class Facts:
     store: Bytes | None = None
     store_problem: str = ""
     look: oom.Look | None = None
-    scrub: t.Mapping[str, t.Any] = field(default_factory=dict)
+    scrub: Scrub = Scrub()
     records: t.Mapping[str, t.Any] = field(default_factory=dict)
     # What is remembered for the next look.
     known: t.Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +112,7 @@ def collect(since: int, known: t.Mapping[str, str]) -> Facts:
     """Look at this host; since is the time of the last look, known is what that one has remembered."""
     now = time.time()
     found: dict[str, t.Any] = {"now": now, "known": dict(known)}
-    found["scrub"] = read_document(paths.SCRUB) or {}
+    found["scrub"] = _read_scrub(read_document(paths.SCRUB) or {})
     found["records"] = read_document(paths.RECORDS) or {}
     try:
         wanted = read_wanted()
@@ -109,6 +130,26 @@ def collect(since: int, known: t.Mapping[str, str]) -> Facts:
     return Facts(**found)
 
 
+def read_ended(told: object, time_key: str = "time") -> Ended | None:
+    """When something ended, as a file of ours says; None while it never has."""
+    if not isinstance(told, dict) or type(told.get(time_key)) not in (int, float):
+        return None
+    return Ended(told[time_key], told.get("ok") is True)
+
+
+def _read_scrub(document: t.Mapping[str, t.Any]) -> Scrub:
+    going, findings, last = document.get("round"), document.get("findings"), document.get("last")
+    told = going if isinstance(going, dict) else {}
+    found = findings if isinstance(findings, list) else []
+    return Scrub(
+        ended=read_ended(last, "ended"),
+        running=bool(told) and is_held(Disk(os.path.dirname(paths.HOME)), paths.SCRUB_LOCK),
+        done_bytes=told.get("done_bytes"),
+        total_bytes=told.get("total_bytes"),
+        damaged=frozenset(str(one.get("digest")) for one in found if isinstance(one, dict) and not one.get("missing")),
+    )
+
+
 def _look_at_engine(engine: EngineSocket, wanted: Wanted, since: int, found: dict[str, t.Any]) -> None:
     known = found["known"]
     found["engine_version"] = engine.version()
@@ -118,7 +159,7 @@ def _look_at_engine(engine: EngineSocket, wanted: Wanted, since: int, found: dic
     told = engine.events(since, until) if since else []
     found["containers"] = _one_of_each(engine.containers(wanted.project))
     found["memory"] = {
-        service: memory_of(item.pid) if item.state == "running" and item.pid else Memory()
+        service: memory_of(item.pid) if item.state in _ALIVE and item.pid else Memory()
         for service, item in found["containers"].items()
     }
     found["look"] = oom.Look(
@@ -156,7 +197,7 @@ def _life(item: Container, kills: int | None) -> oom.Life:
     return oom.Life(
         id=item.id,
         started=item.started,
-        running=item.state in ("running", "paused"),
+        running=item.state in _ALIVE,
         kills=kills,
         restarts=item.restarts,
         exit_code=item.exit_code,
@@ -215,19 +256,19 @@ def _look_at_store(wanted: Wanted, found: dict[str, t.Any]) -> None:
         found["store_problem"] = "where the models are is not known until the Engine answers"
         return
     try:
-        found["store"] = look_at_store(wanted, folder, found["scrub"])
+        found["store"] = look_at_store(wanted, folder, found["scrub"].damaged)
     except StoreError as error:
         found["store_problem"] = str(error)
     except OSError as error:
         found["store_problem"] = f"cannot read {folder}: {error.strerror or error}; run this as root"
 
 
-def look_at_store(wanted: Wanted, folder: str, scrub: t.Mapping[str, t.Any]) -> Bytes:
+def look_at_store(wanted: Wanted, folder: str, scrubbed: t.Collection[str]) -> Bytes:
     """The models by their receipts: no blob is read."""
     store = Store(folder)
     pairs = [(wish.name, wish.digest) for wish in wanted.wishes]
     states = look_at_all(store, pairs, "receipt", Receipts(store.models_dir, wanted.receipts_dir))
-    damaged, missing = sort_problems(states, scrub)
+    damaged, missing = sort_problems(states, scrubbed)
     return Bytes(
         path=store.models_dir,
         models=tuple(states),
@@ -238,9 +279,7 @@ def look_at_store(wanted: Wanted, folder: str, scrub: t.Mapping[str, t.Any]) -> 
     )
 
 
-def sort_problems(
-    states: t.Sequence[ModelState], scrub: t.Mapping[str, t.Any]
-) -> tuple[frozenset[str], frozenset[str]]:
+def sort_problems(states: t.Sequence[ModelState], scrubbed: t.Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Which blobs are damaged, and which are missing.
 
     What a scrub found damaged stays so until the blob has a receipt again, as after a repair.
@@ -257,14 +296,12 @@ def sort_problems(
                 missing.add(problem.blob or problem.path)
             elif problem.kind not in (*HARMLESS_TO_BYTES, "pin"):
                 damaged.add(problem.blob or problem.path)
-    told = scrub.get("damaged")
-    found = {str(one) for one in told} if isinstance(told, list) else set()
-    return frozenset(damaged | (found & wanted - proven - missing)), frozenset(missing)
+    return frozenset(damaged | (wanted.intersection(scrubbed) - proven - missing)), frozenset(missing)
 
 
-def _disk_of(folder: str) -> Disk | None:
+def _disk_of(folder: str) -> Space | None:
     try:
         system = os.statvfs(nearest_folder(folder))
     except OSError:
         return None
-    return Disk(system.f_bavail * system.f_frsize, system.f_blocks * system.f_frsize)
+    return Space(system.f_bavail * system.f_frsize, system.f_blocks * system.f_frsize)

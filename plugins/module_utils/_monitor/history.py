@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import time
 import typing as t
 
 from .._store.disk import printable
@@ -59,3 +61,19 @@ def _parse(raw: bytes) -> Line | None:
 def _short(text: str) -> str:
     shown = printable(text)
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 3] + "..."
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`ollama-stack history`; the exit code."""
+    for one in read_history(arguments.most):
+        print(json.dumps(one, ensure_ascii=False) if arguments.json else show(one))
+    return 0
+
+
+def show(one: Line) -> str:
+    """One line for a terminal, in the time of this host."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one["time"]))
+    who = f" by {one['who']}" if one["who"] else ""
+    words = [one["event"], one["result"], one["subject"]]
+    told = " ".join(word for word in words if word)
+    return f"{when}  {told}{who}" + (f": {one['what']}" if one["what"] else "")

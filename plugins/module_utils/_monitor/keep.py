@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import history, oom, paths
 from .collect import SERVER, Facts, collect
@@ -43,7 +43,8 @@ def look_once() -> tuple[Facts, oom.State]:
     """What is seen now, with the counters as they would be; nothing is written."""
     kept = read_kept()
     facts = collect(kept.state.at, kept.known)
-    return facts, _advance(kept, facts)[0]
+    # Nothing is written, so the time at which that happened last stays.
+    return facts, replace(_advance(kept, facts)[0], seen=kept.state.seen)
 
 
 def look_and_keep() -> tuple[Facts, oom.State]:
@@ -54,7 +55,9 @@ def look_and_keep() -> tuple[Facts, oom.State]:
         # Another look may have ended meanwhile.
         now = read_kept()
         state, happened = _advance(now, facts)
-        if facts.look is not None:
+        # A lost state stays lost until there is something to count.
+        if facts.look is not None or not now.lost:
+            state = replace(state, seen=int(facts.now * 1e9))
             write_document(paths.STATE, {**oom.plain(state), "known": dict(facts.known)})
         history.append([history.line(one.at / 1e9, one.event, one.subject, one.what) for one in happened])
         _keep_sample(facts)

@@ -87,6 +87,8 @@ class State:
     """What is kept between looks."""
 
     at: int = 0
+    # When it was written last, also while the Engine did not answer.
+    seen: int = 0
     boot: str = ""
     engine: str = ""
     counts: t.Mapping[str, Count] = field(default_factory=dict)
@@ -115,7 +117,7 @@ def count(state: State, look: Look) -> tuple[State, list[Happening]]:
         # At the very first look nothing is known to have been missed.
         counts[service] = _count_one(before, now, events, whole or not state.at)
         happened += _tell(service, before or Count(None), counts[service], look.at, first=not state.at)
-    return State(look.at, look.boot, look.engine, counts), sorted(happened, key=lambda one: one.at)
+    return State(look.at, look.at, look.boot, look.engine, counts), sorted(happened, key=lambda one: one.at)
 
 
 def _count_one(before: Count | None, now: Life | None, events: t.Sequence[Event], whole: bool) -> Count:
@@ -231,6 +233,7 @@ def plain(state: State) -> dict[str, t.Any]:
     """The state as JSON."""
     return {
         "at": state.at,
+        "seen": state.seen,
         "boot": state.boot,
         "engine": state.engine,
         "services": {
@@ -246,7 +249,13 @@ def parse(document: t.Mapping[str, t.Any]) -> State:
             str(name): Count(**{**one, "life": Life(**one["life"]) if one["life"] else None})
             for name, one in document.get("services", {}).items()
         }
-        state = State(int(document.get("at", 0)), document.get("boot", ""), document.get("engine", ""), counts)
+        state = State(
+            at=int(document.get("at", 0)),
+            seen=int(document.get("seen", 0)),
+            boot=str(document.get("boot", "")),
+            engine=str(document.get("engine", "")),
+            counts=counts,
+        )
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("not a state") from error
     numbers = [value for one in counts.values() for value in (one.oom_kills, one.gaps, one.restarts)]

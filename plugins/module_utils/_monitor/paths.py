@@ -17,6 +17,8 @@ HISTORY = f"{STATE_DIR}/history.jsonl"
 RECORDS = f"{STATE_DIR}/records.json"
 SAMPLES = f"{STATE_DIR}/samples.json"
 SCRUB = f"{STATE_DIR}/scrub.json"
+# Held by the scrub that runs.
+SCRUB_LOCK = f"{STATE_DIR}/scrub.lock"
 MARK = f"{STATE_DIR}/mark.json"
 # Held by who changes one of these.
 LOCK = f"{STATE_DIR}/lock"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import typing as t
 from dataclasses import dataclass
 
@@ -84,6 +85,8 @@ def read_wanted(path: str | None = None) -> Wanted:
     try:
         disk = Disk(os.path.dirname(path))
         status = disk.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotWanted(f"{path} is {disk.kind_of(path, status)}, not a file: remove it, then {_DEPLOY}")
         if status.st_uid not in (0, os.geteuid()):
             raise NotWanted(f"{path} belongs to {user_name(status.st_uid)}, not to root: remove it, then {_DEPLOY}")
         if status.st_mode & 0o022:

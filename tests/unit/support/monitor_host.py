@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 from tests.unit.support.fake_engine import FakeEngine, recorded, serve_engine
 from tests.unit.support.fake_ollama import PORT, FakeOllama, answer_of, serve_ollama
+from tests.unit.support.stack_host import CLI, CONFIG, container
 from tests.unit.support.stores import NAME, TinyModel, tiny_model
 
 UTILS = Path(__file__).parents[3] / "plugins/module_utils"
@@ -45,6 +47,9 @@ class MonitorHost:
     """Runs the command as on a host; its files may be changed at will."""
 
     def __init__(self, folder: Path, engine: FakeEngine, ollama: FakeOllama, model: TinyModel) -> None:
+        # As the commands for it name it.
+        name = socket.getfqdn()
+        self.name = socket.gethostname() if name.startswith("localhost") else name
         self.folder, self.engine, self.ollama, self.model = folder, engine, ollama, model
         self.home = folder / "var/archiv-ollama"
         self.stack = folder / "stack"
@@ -72,6 +77,13 @@ class MonitorHost:
         self._replace("_monitor/collect.py", '"/run/docker.pid"', f'"{self.folder}/docker.pid"')
         self._replace("_engine/cgroup.py", '"/sys/fs/cgroup"', f'"{self.folder}/cgroup"')
         self._replace("_engine/cgroup.py", 'proc: str = "/proc"', f'proc: str = "{self.folder}/proc"')
+        self._replace("_engine/compose.py", "*PLUGIN_FOLDERS)", ")")
+        program = self.folder / "bin/docker"
+        (self.folder / "bin/config.json").write_text(json.dumps(CONFIG))
+        labels = container()["Config"]["Labels"]
+        program.write_text(CLI.format(folder=program.parent, hash=labels["com.docker.compose.config-hash"]))
+        program.chmod(0o755)
+        self.environment["DOCKER_CONFIG"] = str(self.folder / "bin/settings")
 
     def _replace(self, name: str, old: str, new: str) -> None:
         path = self.folder / "lib/archiv_ollama" / name
@@ -87,6 +99,11 @@ class MonitorHost:
         inspect = self.engine.inspect
         assert inspect is not None
         inspect["State"]["Pid"] = self.pid
+        inspect["Config"]["Labels"] = container()["Config"]["Labels"]
+        # The one of CONFIG has no limit; the kernel's is in the control group.
+        inspect["HostConfig"]["Memory"] = 0
+        self.engine.answers["/images/ollama/ollama:0.34.2/json"] = (200, {"Id": inspect["Image"]})
+        self.engine.answers["/networks"] = (200, [{"Name": "archiv_archiv-net", "Id": "n1", "Internal": True}])
         inspect["NetworkSettings"]["Networks"] = {
             f"{PROJECT}_archiv-net": {"NetworkID": "n1", "IPAddress": self.ollama.address}
         }
@@ -135,11 +152,13 @@ class MonitorHost:
         path.write_text(json.dumps(document))
         path.chmod(0o600)
 
-    def run(self, *words: str, isolated: bool = True) -> subprocess.CompletedProcess[str]:
-        """The command; isolated is without the packages of this Python, as metrics must run."""
-        flags = ["-I", "-S"] if isolated else ["-I"]
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The command, without the packages of this Python."""
+        return self.run_script(SCRIPT.format(lib=str(self.folder / "lib")), *words)
+
+    def run_script(self, script: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *flags, "-c", SCRIPT.format(lib=str(self.folder / "lib")), *words],
+            [sys.executable, "-I", "-S", "-c", script, *words],
             capture_output=True,
             text=True,
             check=False,
@@ -164,6 +183,14 @@ class MonitorHost:
         """All lines of the history, the oldest first."""
         path = self.home / "monitor/history.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def started(engine: FakeEngine, restarts: int = 0) -> None:
+    """Have the container be started just now."""
+    assert engine.inspect is not None
+    moment, fraction = divmod(time.time_ns(), 10**9)
+    engine.inspect["State"]["StartedAt"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{fraction:09d}Z"
+    engine.inspect["RestartCount"] = restarts
 
 
 @contextmanager
