@@ -44,11 +44,6 @@ class NoMark(Exception):
     """Why the receipts of a store cannot outlive this boot; str() is a part of a sentence."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `ollama-stack mark`, which only the unit runs."""
-    parser.add_argument("when", choices=("start", "stop"), help="before Docker starts, after it has stopped")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """`ollama-stack mark`; 1 if it could not do its part, so that the unit is told as failed."""
     return start() if arguments.when == "start" else stop()
