@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import BY_NAME
 
+from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import BY_NAME
 from tests.lab.settings import ROOT
 
 RULES = sorted((ROOT / "roles/ollama_monitor/files/rules").glob("*.yml"))
@@ -22,6 +22,7 @@ _COMPOSE = "container_label_com_docker_compose_service"
 # What is read besides our own: of Prometheus, of node_exporter, and in the variant of cAdvisor.
 FOREIGN: Mapping[str, tuple[str, ...]] = {
     "up": (),
+    "ALERTS": ("alertname", "alertstate"),
     "node_textfile_mtime_seconds": ("file",),
     "node_time_seconds": (),
     "container_memory_working_set_bytes": (_COMPOSE,),

@@ -1,19 +1,18 @@
-"""Has promtool read every alert rule and test each alert."""
+"""Has promtool read every alert rule, test each alert, and read every query of the dashboard."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from tests.lab.settings import ROOT, LabError
-from tests.monitor import tools
-
-RULES = sorted((ROOT / "roles/ollama_monitor/files/rules").glob("*.yml"))
-TESTS = sorted((ROOT / "tests/monitor/rules_test").glob("*.yml"))
+from tests.monitor import dashboard, tools
+from tests.monitor.alerts import RULES, TESTS, alerts
 
 
 def promtool(*words: str | Path) -> str:
@@ -31,11 +30,21 @@ def run_tests(files: Sequence[Path]) -> str:
     return promtool("test", "rules", *files)
 
 
+def check_queries(queries: Sequence[str]) -> str:
+    """promtool reads a query where it stands in a rule."""
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name, "queries.yml")
+        file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+        return promtool("check", "rules", "--lint=none", file)
+
+
 def main() -> int:
     print(tools.version(tools.promtool()))
-    said = check_rules(RULES) + run_tests(TESTS)
-    alerts = sum(len(group["rules"]) for file in RULES for group in yaml.safe_load(file.read_text())["groups"])
-    print(said or f"{alerts} alerts in {len(RULES)} files, {len(TESTS)} files of tests: no finding.")
+    queries = dashboard.queries(dashboard.load())
+    said = check_rules(RULES) + run_tests(TESTS) + check_queries(queries)
+    read = f"{len(alerts())} alerts in {len(RULES)} files, {len(TESTS)} files of tests, {len(queries)} queries"
+    print(said or f"{read}: no finding.")
     return bool(said)
 
 
