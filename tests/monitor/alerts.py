@@ -53,11 +53,17 @@ class Alert:
     annotations: Mapping[str, str]
 
 
+def read(file: Path) -> dict[str, Any]:
+    # The loader that is written in C takes a tenth of the time.
+    document: dict[str, Any] = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
+    return document
+
+
 def alerts(files: list[Path] | None = None) -> list[Alert]:
     return [
         Alert(file, group["name"], rule["alert"], rule["expr"], rule.get("for", ""), **_told(rule))
         for file in files or RULES
-        for group in yaml.safe_load(file.read_text())["groups"]
+        for group in read(file)["groups"]
         for rule in group["rules"]
     ]
 
@@ -71,7 +77,7 @@ def cases_of(file: Path) -> list[dict[str, Any]]:
     """The tests that promtool runs over a file of rules."""
     found: list[dict[str, Any]] = []
     for path in TESTS:
-        document = yaml.safe_load(path.read_text())
+        document = read(path)
         if [(path.parent / name).resolve() for name in document["rule_files"]] == [file]:
             found += document["tests"]
     return found

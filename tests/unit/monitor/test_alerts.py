@@ -88,6 +88,14 @@ def test_every_alert_has_a_section_and_every_section_an_alert() -> None:
     assert sections == list(dict.fromkeys(one.name for one in ALERTS))
 
 
+def test_what_alertmanager_keeps_back_are_alerts_of_ours() -> None:
+    names = {one.name for one in ALERTS}
+    matchers = re.findall(r'alertname =~? "([^"]+)"', (ROOT / "docs/monitoring.md").read_text())
+    assert matchers
+    for matcher in matchers:
+        assert sum(bool(re.fullmatch(matcher, name)) for name in names) == matcher.count("|") + 1, matcher
+
+
 @pytest.mark.parametrize(
     ("query", "metrics", "labels"),
     [
