@@ -80,8 +80,8 @@ pictures: $(VENV) ## Make the pictures of README.md anew: the page of a fleet, t
 	@$(PYTHON) -m tests.lab.picture
 
 .PHONY: pages
-pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles' READMEs, the file in docs/compose.md
-	@$(PYTHON) -m tests.pages
+pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles' READMEs, files and tables in docs/
+	@PYTHONPATH=.collections $(PYTHON) -m tests.pages
 
 render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIANT=dev] [INVENTORY=inventory/lab]; contacts no host
 	@$(PYTHON) -m tests.render $(HOST) $(VARIANT) $(if $(INVENTORY),--inventory $(INVENTORY))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import BY_NAME
 
+from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import BY_NAME
 from tests.lab.settings import ROOT
 
 RULES = sorted((ROOT / "roles/ollama_monitor/files/rules").glob("*.yml"))
@@ -22,6 +22,7 @@ _COMPOSE = "container_label_com_docker_compose_service"
 # What is read besides our own: of Prometheus, of node_exporter, and in the variant of cAdvisor.
 FOREIGN: Mapping[str, tuple[str, ...]] = {
     "up": (),
+    "ALERTS": ("alertname", "alertstate"),
     "node_textfile_mtime_seconds": ("file",),
     "node_time_seconds": (),
     "container_memory_working_set_bytes": (_COMPOSE,),
@@ -52,11 +53,17 @@ class Alert:
     annotations: Mapping[str, str]
 
 
+def read(file: Path) -> dict[str, Any]:
+    # The loader that is written in C takes a tenth of the time.
+    document: dict[str, Any] = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
+    return document
+
+
 def alerts(files: list[Path] | None = None) -> list[Alert]:
     return [
         Alert(file, group["name"], rule["alert"], rule["expr"], rule.get("for", ""), **_told(rule))
         for file in files or RULES
-        for group in yaml.safe_load(file.read_text())["groups"]
+        for group in read(file)["groups"]
         for rule in group["rules"]
     ]
 
@@ -70,7 +77,7 @@ def cases_of(file: Path) -> list[dict[str, Any]]:
     """The tests that promtool runs over a file of rules."""
     found: list[dict[str, Any]] = []
     for path in TESTS:
-        document = yaml.safe_load(path.read_text())
+        document = read(path)
         if [(path.parent / name).resolve() for name in document["rule_files"]] == [file]:
             found += document["tests"]
     return found

@@ -1,41 +1,66 @@
-"""Has promtool read every alert rule and test each alert."""
+"""Has promtool read every alert rule, test each alert, and read every query of the dashboard.
+
+amtool reads what docs/monitoring.md gives to Alertmanager.
+"""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from tests.lab.settings import ROOT, LabError
-from tests.monitor import tools
+from tests.monitor import dashboard, tools
+from tests.monitor.alerts import RULES, TESTS, alerts
 
-RULES = sorted((ROOT / "roles/ollama_monitor/files/rules").glob("*.yml"))
-TESTS = sorted((ROOT / "tests/monitor/rules_test").glob("*.yml"))
+PAGE = ROOT / "docs/monitoring.md"
 
 
-def promtool(*words: str | Path) -> str:
+def complaints(tool: Path, *words: str | Path) -> str:
     """What it finds wrong; "" where nothing is."""
-    command = [str(tools.promtool()), *map(str, words)]
+    command = [str(tool), *map(str, words)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return ended.stdout + ended.stderr if ended.returncode else ""
 
 
 def check_rules(files: Sequence[Path]) -> str:
-    return promtool("check", "rules", "--lint=all", "--lint-fatal", *files)
+    return complaints(tools.promtool(), "check", "rules", "--lint=all", "--lint-fatal", *files)
 
 
 def run_tests(files: Sequence[Path]) -> str:
-    return promtool("test", "rules", *files)
+    return complaints(tools.promtool(), "test", "rules", *files)
+
+
+def check_queries(queries: Sequence[str]) -> str:
+    """promtool reads a query where it stands in a rule."""
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name, "queries.yml")
+        file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+        return complaints(tools.promtool(), "check", "rules", "--lint=none", file)
+
+
+def check_inhibitions(page: str) -> str:
+    """As a part of the smallest configuration that Alertmanager takes."""
+    [block] = re.findall(r"```yaml\n(inhibit_rules:\n.*?)```", page, re.DOTALL)
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name, "alertmanager.yml")
+        file.write_text(f"route: {{receiver: nobody}}\nreceivers: [{{name: nobody}}]\n{block}")
+        return complaints(tools.amtool(), "check-config", file)
 
 
 def main() -> int:
-    print(tools.version(tools.promtool()))
-    said = check_rules(RULES) + run_tests(TESTS)
-    alerts = sum(len(group["rules"]) for file in RULES for group in yaml.safe_load(file.read_text())["groups"])
-    print(said or f"{alerts} alerts in {len(RULES)} files, {len(TESTS)} files of tests: no finding.")
+    print(tools.version(tools.promtool()), tools.version(tools.amtool()), sep="; ")
+    queries = dashboard.queries(dashboard.load())
+    said = check_rules(RULES) + run_tests(TESTS) + check_queries(queries)
+    said += check_inhibitions(PAGE.read_text())
+    read = f"{len(alerts())} alerts in {len(RULES)} files, {len(TESTS)} files of tests, {len(queries)} queries"
+    print(said or f"{read}: no finding.")
     return bool(said)
 
 

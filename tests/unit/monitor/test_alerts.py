@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.lab.settings import ROOT
-from tests.monitor.alerts import RULES, SEVERITIES, Alert, alerts, labels_of, metrics_of, strangers, cases_of
+from tests.monitor.alerts import RULES, SEVERITIES, Alert, alerts, cases_of, labels_of, metrics_of, strangers
 
 RUNBOOKS = ROOT / "docs/runbooks.md"
 URL = "https://github.com/archiv/ollama/blob/main/docs/runbooks.md"
@@ -72,7 +72,7 @@ def test_alert_is_tested_in_three_ways(alert: Alert) -> None:
 
 @every_alert
 def test_alert_that_waits_is_looked_at_while_it_waits(alert: Alert) -> None:
-    first = [checks(test, alert) for test in kinds_of(alert)[FIRES]][0]
+    first = next(checks(test, alert) for test in kinds_of(alert)[FIRES])
     assert not alert.wait or first == [False, True]
 
 
@@ -88,13 +88,25 @@ def test_every_alert_has_a_section_and_every_section_an_alert() -> None:
     assert sections == list(dict.fromkeys(one.name for one in ALERTS))
 
 
+def test_what_alertmanager_keeps_back_are_alerts_of_ours() -> None:
+    names = {one.name for one in ALERTS}
+    matchers = re.findall(r'alertname =~? "([^"]+)"', (ROOT / "docs/monitoring.md").read_text())
+    assert matchers
+    for matcher in matchers:
+        assert sum(bool(re.fullmatch(matcher, name)) for name in names) == matcher.count("|") + 1, matcher
+
+
 @pytest.mark.parametrize(
     ("query", "metrics", "labels"),
     [
         ("up == 0", {"up"}, []),
         ('time() - max by (job) (a_b{x="y, z{", job!~"k"}[5m] offset 15d) > 8 * 86400', {"a_b"}, ["x", "job", "job"]),
         ("a / on (instance, job) group_left () (b > bool 1e3) unless c", {"a", "b", "c"}, ["instance", "job"]),
-        ('count by (p) (count by (p, v) (a{v!=""})) > 1 or rate(b[$__rate_interval])', {"a", "b"}, ["v", "p", "p", "v"]),
+        (
+            'count by (p) (count by (p, v) (a{v!=""})) > 1 or rate(b[$__rate_interval])',
+            {"a", "b"},
+            ["v", "p", "p", "v"],
+        ),
     ],
 )
 def test_query_is_read_as_prometheus_reads_it(query: str, metrics: set[str], labels: list[str]) -> None:
