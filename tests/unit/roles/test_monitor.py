@@ -223,7 +223,7 @@ def test_line_of_the_history_tells_who_what_and_how_long_models_took(
 def test_prometheus_is_asked_only_where_there_is_to_be_an_alert(tmp_path: Path) -> None:
     url = {"ollama_stack_prometheus_url": "http://p:9090"}
     alert = {"ollama_stack_memory_alert": True}
-    given = {"staging-1": {**url, **alert}, "no-alert": url, "no-url": alert}
+    given: dict[str, dict[str, Any]] = {"staging-1": {**url, **alert}, "no-alert": url, "no-url": alert}
     found = evaluate(tmp_path, given, "__ollama_stack_prometheus")
     assert {name: answer["__ollama_stack_prometheus"] for name, answer in found.items()} == {
         "staging-1": {"url": "http://p:9090", "name": "staging-1"},
