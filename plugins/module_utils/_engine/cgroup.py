@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import typing as t
 from dataclasses import dataclass
 
@@ -114,6 +113,9 @@ def connections_to(pid: int, port: int, proc: str = "/proc") -> int:
 
 def clients_waiting(pid: int, port: int) -> int:
     """How many clients of that port wait for a response; if unknown, how many are connected."""
+    # Imported here, because metrics need no other program.
+    import subprocess
+
     command = ["nsenter", f"--net=/proc/{pid}/ns/net", "ss", "-tinH", "state", "established", f"sport = :{port}"]
     try:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=_SS_SECONDS, check=False)

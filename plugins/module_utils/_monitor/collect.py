@@ -36,6 +36,7 @@ _ENGINE_SECONDS = 5.0
 _API_SECONDS = 2.0
 _ENGINE_PID = "/run/docker.pid"
 _LABEL = "com.docker.compose."
+_ALIVE = ("running", "paused")
 _ACTIONS = ("die", "kill", "oom", "start")
 
 
@@ -158,7 +159,7 @@ def _look_at_engine(engine: EngineSocket, wanted: Wanted, since: int, found: dic
     told = engine.events(since, until) if since else []
     found["containers"] = _one_of_each(engine.containers(wanted.project))
     found["memory"] = {
-        service: memory_of(item.pid) if item.state == "running" and item.pid else Memory()
+        service: memory_of(item.pid) if item.state in _ALIVE and item.pid else Memory()
         for service, item in found["containers"].items()
     }
     found["look"] = oom.Look(
@@ -196,7 +197,7 @@ def _life(item: Container, kills: int | None) -> oom.Life:
     return oom.Life(
         id=item.id,
         started=item.started,
-        running=item.state in ("running", "paused"),
+        running=item.state in _ALIVE,
         kills=kills,
         restarts=item.restarts,
         exit_code=item.exit_code,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -46,6 +47,9 @@ class MonitorHost:
     """Runs the command as on a host; its files may be changed at will."""
 
     def __init__(self, folder: Path, engine: FakeEngine, ollama: FakeOllama, model: TinyModel) -> None:
+        # As the commands for it name it.
+        name = socket.getfqdn()
+        self.name = socket.gethostname() if name.startswith("localhost") else name
         self.folder, self.engine, self.ollama, self.model = folder, engine, ollama, model
         self.home = folder / "var/archiv-ollama"
         self.stack = folder / "stack"
@@ -179,6 +183,14 @@ class MonitorHost:
         """All lines of the history, the oldest first."""
         path = self.home / "monitor/history.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def started(engine: FakeEngine, restarts: int = 0) -> None:
+    """Have the container be started just now."""
+    assert engine.inspect is not None
+    moment, fraction = divmod(time.time_ns(), 10**9)
+    engine.inspect["State"]["StartedAt"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{fraction:09d}Z"
+    engine.inspect["RestartCount"] = restarts
 
 
 @contextmanager
