@@ -17,7 +17,7 @@ description:
   - Puts the command C(ollama-stack), its package, its units and its man page on a host and starts the units.
   - All of it comes in one transfer. The package is written, compiled and checked beside the old one and takes its place
     by a rename, so that nobody runs half of one. Everything belongs to root, and nobody else can write to it.
-  - It is what the role M(archiv.ollama.ollama_monitor#role) calls, and little use without it.
+  - It is what the role P(archiv.ollama.ollama_monitor#role) calls, and little use without it.
 attributes:
   check_mode:
     support: full

@@ -13,12 +13,15 @@ import pwd
 import time
 import typing as t
 
+from .._store.disk import read_kernel
 from . import history, paths
 from .state import changing, read_document, write_document
 
 # Other events have a line in the history alone.
 _KEPT = ("deploy", "verify")
 _MOST_MODELS = 64
+_MOST_PARENTS = 64
+_ENVIRONMENT = 128 * 1024
 # As the kernel writes that nobody has logged in.
 _NOBODY = (1 << 32) - 1
 
@@ -28,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     record(
         arguments.event,
         ok=arguments.result == "ok",
-        who=arguments.who or who_runs_this(),
+        who=who_runs_this(arguments.who),
         subject=arguments.subject,
         what=arguments.what,
         answers=dict(arguments.answer),
@@ -69,11 +72,26 @@ def read_answer(text: str) -> tuple[str, float]:
     return name, number
 
 
-def who_runs_this() -> str:
-    """The login behind sudo, as the kernel keeps it, and the address it came from where that is known."""
-    name = _login() or os.environ.get("SUDO_USER") or _name_of(os.geteuid())
-    address = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+def who_runs_this(told: str = "") -> str:
+    """The login that is told, or that behind sudo, as the kernel keeps it; and the address it came from if known."""
+    name = told or _login() or os.environ.get("SUDO_USER") or _name_of(os.geteuid())
+    address = came_from(os.getpid())
     return f"{name} from {address}" if address else name
+
+
+def came_from(process: int) -> str:
+    """The address of the SSH connection that a process is in; sudo takes it out of the environment of those below."""
+    for _ in range(_MOST_PARENTS):
+        try:
+            variables = read_kernel(f"/proc/{process}/environ", _ENVIRONMENT).split("\0")
+            # PID (NAME) STATE PARENT; the name may have blanks and brackets.
+            process = int(read_kernel(f"/proc/{process}/stat", _ENVIRONMENT).rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            return ""
+        found = [value for name, _, value in (one.partition("=") for one in variables) if name == "SSH_CONNECTION"]
+        if found or process <= 1:
+            return found[0].partition(" ")[0] if found else ""
+    return ""
 
 
 def _login() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor import paths
+from ansible_collections.archiv.ollama.plugins.module_utils._monitor.cli import make_parser
 from tests.unit.support.evaluate import ROOT, Answers, evaluate, run
 
 TASKS = ROOT / "roles/ollama_stack/tasks"
@@ -21,6 +23,9 @@ TEMPLATES = [
 NEEDED = {"ollama_stack_backend_image": "archiv/backend:1.0.0"}
 SECRET = "not to be seen"
 MODELS: list[dict[str, Any]] = [{"name": "a:1b", "digest": "sha256:" + "a" * 64}, {"name": "b:1b", "warm": False}]
+# What nobody types.
+INTERNAL = ("record", "mark")
+OPTION = re.compile(r"(?<![\w-])--?[a-z]+")
 WANTED = "/var/lib/archiv-ollama/wanted.json"
 
 
@@ -81,7 +86,7 @@ def test_variant_for_development_neither_installs_nor_removes_it(installed: dict
 def test_interval_changes_its_timer_and_what_is_wanted(installed: dict[str, list[dict[str, str]]]) -> None:
     one, other = ({item["path"]: item["sha256"] for item in installed[name]} for name in ("watched", "slower"))
     changed = {path.rpartition("/")[2] for path in one if one[path] != other[path]}
-    assert changed == {"ollama-stack-metrics.timer", "wanted.json"}
+    assert changed == {"ollama-stack-metrics.timer", "ollama-stack.8", "wanted.json"}
 
 
 @pytest.fixture(scope="module")
@@ -218,13 +223,27 @@ def test_line_of_the_history_tells_who_what_and_how_long_models_took(
 def test_prometheus_is_asked_only_where_there_is_to_be_an_alert(tmp_path: Path) -> None:
     url = {"ollama_stack_prometheus_url": "http://p:9090"}
     alert = {"ollama_stack_memory_alert": True}
-    given = {"staging-1": {**url, **alert}, "no-alert": url, "no-url": alert}
+    given: dict[str, dict[str, Any]] = {"staging-1": {**url, **alert}, "no-alert": url, "no-url": alert}
     found = evaluate(tmp_path, given, "__ollama_stack_prometheus")
     assert {name: answer["__ollama_stack_prometheus"] for name, answer in found.items()} == {
         "staging-1": {"url": "http://p:9090", "name": "staging-1"},
         "no-alert": {},
         "no-url": {},
     }
+
+
+def test_man_page_has_every_command_and_option_and_code(folder: Path) -> None:
+    lookup = "lookup('ansible.builtin.template', __ollama_monitor_templates ~ '/ollama-stack.8.j2')"
+    [told] = run(folder, {"one": NEEDED}, {"ansible.builtin.debug": {"msg": f"{{{{ {lookup} }}}}"}}).values()
+    page = str(told["msg"]).replace("\\-", "-")
+    usage = make_parser().format_help()
+    [choices] = [one.choices for one in make_parser()._actions if isinstance(one.choices, dict)]
+    words = {
+        word for name, one in choices.items() if name not in INTERNAL for word in OPTION.findall(one.format_help())
+    }
+    assert [name for name in choices if f".B {name}\n" not in page and f".B {name} " not in page] == []
+    assert [word for word in words if word not in page and word != "--help"] == []
+    assert [code for code in re.findall(r"(?m)^  (\d)  ", usage) if f".B {code}\n" not in page] == []
 
 
 def test_role_that_others_depend_on_has_no_task_of_its_own() -> None:

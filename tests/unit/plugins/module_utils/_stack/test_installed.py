@@ -48,9 +48,7 @@ def test_folder_as_it_should_be_is_clean_whatever_its_bytecode(tree: Path) -> No
     assert kinds(tree, WANTED) == []
 
 
-@pytest.mark.parametrize(
-    "fault", ["changed", "more", "less", "renamed", "pipe", "link", "writable", "bytecode"]
-)
+@pytest.mark.parametrize("fault", ["changed", "more", "less", "renamed", "pipe", "link", "writable", "bytecode"])
 def test_every_difference_of_a_folder_is_noticed(tree: Path, fault: str) -> None:
     match fault:
         case "changed":
