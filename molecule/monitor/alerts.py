@@ -1,4 +1,4 @@
-"""Waits for an alert in Prometheus and in Alertmanager: alerts.py fires|ends NAME SECONDS, or alerts.py none, or alerts.py series < QUERIES."""
+"""Asks Prometheus and Alertmanager: alerts.py fires|ends NAME SECONDS, alerts.py none, or alerts.py series < QUERIES"""
 
 from __future__ import annotations
 

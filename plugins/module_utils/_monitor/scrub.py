@@ -96,7 +96,7 @@ def find_store(wanted: Wanted) -> str:
     if wanted.models_dir:
         return wanted.models_dir
     from .._engine.volume import NoStore, connect, find_models_dir
-    from .._stack.look import VOLUME
+    from .._stack.types import VOLUME
 
     engine, why = connect(wanted.docker_host)
     try:
