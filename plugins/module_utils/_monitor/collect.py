@@ -29,6 +29,7 @@ from . import oom, paths
 from .state import read_document
 from .wanted import NotWanted, Wanted, read_wanted, why_stale
 
+# As in _stack.types, which would load more than metrics need.
 SERVER = "ollama"
 VOLUME = "ollama-models"
 # The timer comes again soon; who hangs is not waited for.
