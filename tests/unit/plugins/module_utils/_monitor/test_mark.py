@@ -110,7 +110,10 @@ def test_unit_stopped_and_started_by_hand_then_a_cut_voids_them(host: Host, caps
         assert not host.mark.exists() and not Path(paths.MARK).exists()
         assert host.run("start") == 0
         assert host.proven
-    assert "the system is not stopping but running" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "the system is not stopping but running" in told
+    assert f"6 receipts of {host.store.models} are of this boot, and stay valid" in told
+    assert "must be hashed again" not in told
     host.boot()
     assert host.store.proven() == set()
 
