@@ -272,6 +272,15 @@ def stat_of(one: os.stat_result | bytes) -> object:
     return one if isinstance(one, bytes) else (one.st_ino, one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns)
 
 
+def test_mark_is_not_looked_for_behind_a_link(host: Host, tmp_path: Path, capsys: Said) -> None:
+    host.shut_down()
+    host.mark.parent.rename(tmp_path / "outside")
+    host.mark.parent.symlink_to(tmp_path / "outside")
+    host.boot()
+    assert (tmp_path / "outside" / mark.NAME).exists()
+    assert host.store.proven() == set()
+
+
 @as_root
 def test_store_of_another_owner_has_no_mark(host: Host, capsys: Said) -> None:
     """Who owns a folder on the way could put another file in the place of any."""
