@@ -40,16 +40,16 @@ def test_it_sees_what_the_sdk_sees(fake: FakeEngine, engine: EngineSocket) -> No
     names = ["reg.example:5000/ollama/ollama:0.34.2", "gone:1", ""]
     with_sdk = Engine(fake.host)
     try:
-        for ask in (
-            lambda one: one.containers("archiv"),
-            lambda one: one.containers("archiv", "ollama"),
-            lambda one: one.networks(),
-            lambda one: one.volumes(),
-            lambda one: one.volume("archiv", "ollama-models"),
-            lambda one: one.volume("archiv", "other"),
-            lambda one: one.images(names),
+        for name, *words in (
+            ("containers", "archiv"),
+            ("containers", "archiv", "ollama"),
+            ("networks",),
+            ("volumes",),
+            ("volume", "archiv", "ollama-models"),
+            ("volume", "archiv", "other"),
         ):
-            assert ask(engine) == ask(with_sdk)
+            assert getattr(engine, name)(*words) == getattr(with_sdk, name)(*words)
+        assert engine.images(names) == with_sdk.images(names)
     finally:
         with_sdk.close()
     assert engine.version() == "26.1.5+dfsg1"
@@ -85,8 +85,9 @@ def test_one_connection_for_many_questions(fake: FakeEngine, engine: EngineSocke
 def test_connection_that_the_engine_closed_is_opened_again(fake: FakeEngine, engine: EngineSocket) -> None:
     engine.version()
     # What the Engine does with a connection that nobody uses.
-    assert engine._connection.sock is not None
-    engine._connection.sock.shutdown(socket.SHUT_RDWR)
+    connection = engine._ask.connection
+    assert connection.sock is not None
+    connection.sock.shutdown(socket.SHUT_RDWR)
     assert engine.version() == "26.1.5+dfsg1"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import METRICS
-from tests.unit.support.fake_ollama import answer_of
+from tests.unit.support.fake_ollama import Handler, answer_of
 from tests.unit.support.monitor_host import COMPOSE, MIB, MonitorHost
 from tests.unit.support.stores import NAME, tiny_model
 
@@ -156,7 +156,10 @@ def test_models_in_a_volume_are_known_while_the_engine_is_down(host: MonitorHost
 
 
 def test_server_that_hangs_costs_two_seconds(host: MonitorHost) -> None:
-    host.ollama.answers["/api/ps"] = lambda _handler: host.ollama.stopping.wait(20)
+    def hang(_handler: Handler) -> None:
+        host.ollama.stopping.wait(20)
+
+    host.ollama.answers["/api/ps"] = hang
     begun = time.monotonic()
     found = host.metrics()
     assert time.monotonic() - begun < 10

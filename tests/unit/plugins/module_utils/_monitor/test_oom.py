@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,7 @@ OOM = event("oom", 18.9)
 STOPPING = event("kill", 18, signal="15")
 FORCED = event("kill", 18.9, signal="9")
 
-CASES = {
+CASES: dict[str, tuple[Life | None, list[Event], dict[str, Any], tuple[int, int, int]]] = {
     # Name: the life at the second look, what the Engine told, changes of the look -> kills, gaps, restarts.
     "nothing happens": (A, [], {}, (0, 0, 0)),
     "runner killed, container lives": (replace(A, kills=1), [], {}, (1, 0, 0)),
