@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
             holder = who_holds(state, paths.SCRUB_LOCK) or "another process"
             return _say(f"another scrub is running ({holder}); wait until it ends", NOT_ENDED)
         except (LockError, StateError, StoreError) as error:
-            return _say(str(error), CANNOT_TELL)
+            return _say(str(error).replace("the store's lock", "the lock"), CANNOT_TELL)
 
 
 def find_store(wanted: Wanted) -> str:

@@ -334,6 +334,24 @@ def test_receipts_that_cannot_be_kept_are_no_success(watched: WatchedStore, caps
     assert "no receipts were written, so the next deploy hashes all again" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("planted", ["models", "models/blobs", "models/manifests", ".archiv", "models/manifests/x"])
+def test_nothing_is_read_behind_a_link(watched: WatchedStore, tmp_path: Path, capsys: Said, planted: str) -> None:
+    volume = watched.models.parent
+    assert watched.scrub() == 0
+    outside = tmp_path / "outside"
+    if (volume / planted).exists():
+        (volume / planted).rename(outside)
+    else:
+        watched.other.install(outside)
+    for path in outside.rglob("*"):
+        os.utime(path, (1, 1), follow_symlinks=False)
+    (volume / planted).symlink_to(outside)
+    code = watched.scrub()
+    assert code == (planted != "models/manifests/x")
+    assert {path.stat().st_atime for path in outside.rglob("*") if path.is_file()} <= {1}
+    assert code == 0 or capsys.readouterr().err
+
+
 @pytest.mark.parametrize("what", ["wanted", "volume"])
 def test_host_that_nobody_knows_is_not_guessed(watched: WatchedStore, capsys: Said, what: str) -> None:
     path = Path(paths.WANTED)
