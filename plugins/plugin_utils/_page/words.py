@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.units import sized
 
-from .facts import ATTENTION, SILENT, STATES, UNKNOWN, WELL, Event, Host, Model, Run, Service
+from .facts import ATTENTION, SILENT, STATES, UNKNOWN, WELL, Event, Host, Model, Run, Service, Trouble
 
 # A symbol and a word each: a colour alone tells nothing on paper, nor to everybody.
 STATE_WORDS = {
@@ -69,6 +69,11 @@ def differing(hosts: t.Iterable[Host]) -> list[str]:
     return found
 
 
+def place(trouble: Trouble) -> str:
+    """Where its command is typed."""
+    return "On the controller:" if trouble.here else "On the host:"
+
+
 def yes(value: bool | None) -> Word:
     return _UNKNOWN if value is None else _YES if value else _NO
 
@@ -92,7 +97,8 @@ def answer(model: Model, now: float | None) -> str:
     if model.seconds is None:
         return "unknown"
     when = f", {age(model.asked, now)}" if model.asked is not None else ""
-    return f"{model.seconds:.1f} s{when}"
+    took = f"{model.seconds:.1f} s" if model.seconds >= 0.1 else f"{model.seconds * 1000:.0f} ms"
+    return f"{took}{when}"
 
 
 def digest(model: Model) -> Word:
