@@ -1,8 +1,9 @@
-"""The dashboard for Grafana, as the tests see it. Pure."""
+"""The dashboard for Grafana, as the tests see it; `python -m tests.monitor.dashboard` prints its queries for all hosts."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,3 +26,7 @@ def targets(dashboard: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def queries(dashboard: dict[str, Any]) -> list[str]:
     """As PromQL: Grafana's variables stand in strings only."""
     return [target["expr"] for _title, target in targets(dashboard)]
+
+
+if __name__ == "__main__":
+    print(json.dumps([re.sub(r"\$\w+", ".+", query) for query in queries(load())]))

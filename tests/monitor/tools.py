@@ -1,4 +1,7 @@
-"""promtool and amtool of the packages of this machine's own release, unpacked below .lab; nothing is installed."""
+"""Prometheus, Alertmanager, node_exporter and their tools: the packages of this machine's own release, unpacked below .lab.
+
+Nothing is installed. `python -m tests.monitor.tools` says where they are.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from pathlib import Path
 from tests.lab import parts
 from tests.lab.settings import STATE_DIR
 
-# Installing them would start two servers.
-PACKAGES = ("prometheus", "prometheus-alertmanager")
+# Installing them would start three servers.
+PACKAGES = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 FOLDER = STATE_DIR / "prometheus"
 
 
@@ -45,3 +48,7 @@ def unpack(folder: Path) -> None:
 def version(tool: Path) -> str:
     """As `promtool, version 2.42.0+ds`."""
     return parts.run([str(tool), "--version"]).partition(" (")[0]
+
+
+if __name__ == "__main__":
+    print(promtool().parents[2])
