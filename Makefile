@@ -70,8 +70,13 @@ lab-down: $(VENV) ## Remove this checkout's containers, networks and volumes, no
 docs: $(VENV) ## The pages of docs/ and the reference of roles and modules as a site in .lab/docs/html; no network
 	@$(PYTHON) -m tests.site
 
+.PHONY: page
+page: $(VENV) ## The page of status.yml in a headless Chromium: does it fit, is it accessible, does it print?
+	@$(GATES) --only page
+
 .PHONY: pictures
-pictures: $(VENV) ## Make the pictures of README.md anew, from a first deploy to staging-1 of the lab, which is made anew
+pictures: $(VENV) ## Make the pictures of README.md anew: the page of a fleet, then a first deploy to staging-1, which is made anew
+	@$(PYTHON) -m tests.page.picture
 	@$(PYTHON) -m tests.lab.picture
 
 .PHONY: pages

@@ -32,7 +32,7 @@ GRACE_SECONDS = 20
 
 FAST = ("lint", "types", "sanity", "unit", "build")
 # These need no lab either, but an environment of their own or more time than one waits for at every change.
-SLOWER = ("site", "galaxy")
+SLOWER = ("site", "galaxy", "page")
 # The plain scenario, because when it fails the others tell nothing new; then the longest, so that none ends alone.
 BEFORE_OTHERS = ("default", "memory", "offline", "interrupted", "damaged", "power", "drifted")
 
@@ -133,6 +133,7 @@ def slower_steps() -> list[Step]:
     return [
         Step("site", "site", [sys.executable, "-m", "tests.site"]),
         Step("galaxy", "galaxy", [sys.executable, "-m", "tests.galaxy"]),
+        Step("page", "page", [sys.executable, "-m", "pytest", "-q", "tests/page"]),
     ]
 
 

@@ -109,20 +109,22 @@ class Tab:
             raise BrowserError(str(found["exceptionDetails"]))
         return found["result"].get("value")
 
-    def picture(self, height: int | None = None) -> bytes:
-        """The whole page, or so much of its top."""
+    def picture(self, height: int | None = None, kind: str = "png") -> bytes:
+        """The whole page, or so much of its top; as webp it is a third as large."""
         size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": height or size["height"], "scale": 1}
-        shot = self.ask("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+        shot = self.ask("Page.captureScreenshot", format=kind, clip=clip, captureBeyondViewport=True)
         return base64.b64decode(shot["data"])
 
     def pdf(self) -> bytes:
         return base64.b64decode(self.ask("Page.printToPDF", **PAPER)["data"])
 
     def loaded(self) -> list[str]:
-        """The addresses of all that the page asked for."""
-        sent = (event["params"] for event in self.events if event["method"] == "Network.requestWillBeSent")
-        return [str(one["request"]["url"]) for one in sent]
+        """The addresses of all that the page asked for and was not refused by its own policy."""
+        named = {"sent": "Network.requestWillBeSent", "failed": "Network.loadingFailed"}
+        seen = {key: [e["params"] for e in self.events if e["method"] == method] for key, method in named.items()}
+        refused = {one["requestId"] for one in seen["failed"] if one.get("blockedReason") == "csp"}
+        return [str(one["request"]["url"]) for one in seen["sent"] if one["requestId"] not in refused]
 
     def complaints(self) -> list[str]:
         """What the browser logged, a refused script or picture among it."""

@@ -205,6 +205,11 @@ def healthy() -> dict[str, dict[str, Any]]:
     return {name: said(host(name, n)) for n, name in enumerate(("archive-1", "archive-2", "archive-staging"))}
 
 
+def one_killed() -> dict[str, dict[str, Any]]:
+    """The fleet of README.md's picture."""
+    return healthy() | {"archive-2": said(killed("archive-2"))}
+
+
 def trouble() -> dict[str, dict[str, Any]]:
     """Damage, memory, another version and a clock, one that is gone, one without the command, and one that is well."""
     older = host("archive-5", 1)

@@ -175,7 +175,7 @@ def _parsed(stdout: object) -> Raw | None:
 
 def _last_words(answer: Raw) -> str:
     """Why there is no answer, as the host or Ansible says it."""
-    for key in ("stderr", "msg", "stdout"):
+    for key in ("stderr", "stdout", "msg"):
         lines = str(answer.get(key) or "").strip().splitlines()
         if lines:
             return read.clean(lines[-1] if key == "stderr" else lines[0], _LONGEST_WHY)

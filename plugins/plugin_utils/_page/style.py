@@ -17,7 +17,7 @@ STYLE = """
 --near:#d9a03c;--over:#ee6a5f}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--text);
-font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",
+font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",
 "DejaVu Sans",sans-serif;-webkit-text-size-adjust:100%;overflow-wrap:anywhere}
 header,main,footer{max-width:76rem;margin:0 auto;padding:0 1.5rem}
 body>header{padding-top:2.5rem}
@@ -82,8 +82,8 @@ grid-template-columns:6.75rem minmax(0,1fr)}ol span:last-child{grid-column:1/-1}
 @media print{:root{color-scheme:light;--ground:#fff;--card:#fff;--text:#000;--soft:#444;--edge:#bbb;--well:#eee;
 --good:#14532f;
 --bad:#8f1711;--bad-ground:#fff;--open:#574200;--blue:#000;--fill:#5b84b8;--near:#b27a14;--over:#c2392f}
-body{font-size:10pt}header,main,footer{max-width:none;padding:0}.card{margin:.75rem 0;padding:1rem;break-inside:avoid}
-.wrong{border:1px solid var(--bad)}svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}a{
-text-decoration:none}
-.cols{grid-template-columns:1fr 1fr;gap:1.5rem}h2,h3{break-after:avoid}}
+html{font-size:12px}header,main,footer{max-width:none;padding:0}body>header{padding:0}.card{margin:.75rem 0;padding:1rem}
+.wrong,.one,section>p,li,tr,dl,svg{break-inside:avoid}h2,h3,h4,.top{break-after:avoid}.wrong{border:1px solid var(--bad)}
+svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}a{text-decoration:none}
+.cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1.5rem}}
 """

@@ -116,6 +116,14 @@ def test_page_can_be_heard(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", fleet.FLEETS)
+def test_no_colour_stands_without_a_symbol_and_a_word(name: str) -> None:
+    text = page(hosts_of(fleet.FLEETS[name]()), fleet.NOW + 1)
+    coloured = re.findall(r'class="(?:good|bad|open)"', text)
+    worded = re.findall(r'<span class="(?:good|bad|open)"><span aria-hidden="true">[✓✗?○!…]</span> [^<\s]', text)
+    assert len(coloured) == len(worded) > 3
+
+
+@pytest.mark.parametrize("name", fleet.FLEETS)
 def test_page_can_be_written_and_shows_no_unseen_letter(name: str) -> None:
     text = page(hosts_of(fleet.FLEETS[name]()), fleet.NOW + 1)
     text.encode()
