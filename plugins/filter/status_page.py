@@ -27,6 +27,9 @@ options:
     type: str
     choices: [html, markdown, line]
     default: html
+  began:
+    description: When the first host was asked, in seconds since 1970. A host whose clock was before that is told.
+    type: float
 """
 
 EXAMPLES = r"""
@@ -53,14 +56,14 @@ from ansible_collections.archiv.ollama.plugins.plugin_utils._page.page import pa
 _FORMATS: dict[str, t.Callable[..., str]] = {"html": page, "markdown": markdown, "line": line}
 
 
-def status_page(answers: t.Mapping[str, t.Any], format: str = "html") -> str:  # noqa: A002 - the name people type
+def status_page(answers: t.Mapping[str, t.Any], format: str = "html", began: float | None = None) -> str:  # noqa: A002 - the name people type
     """The fleet as a page, or as text."""
     if format not in _FORMATS:
         raise AnsibleFilterError(f'format is "{format}", and must be {" or ".join(_FORMATS)}')
     now = time.time()
-    hosts = [
-        read_host(str(name), answer if isinstance(answer, t.Mapping) else {}, now) for name, answer in answers.items()
-    ]
+    # A host that the play lost on its way has no result.
+    known = {str(name): answer if isinstance(answer, t.Mapping) else {} for name, answer in answers.items()}
+    hosts = [read_host(name, answer, now, began) for name, answer in known.items()]
     return _FORMATS[format](hosts, now)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from ansible_collections.archiv.ollama.plugins.plugin_utils._page.facts import read_host
 from ansible_collections.archiv.ollama.plugins.plugin_utils._page.page import page
-
 from tests.lab.settings import STATE_DIR
 from tests.page.fleet import NOW
 

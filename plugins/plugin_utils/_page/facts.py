@@ -10,7 +10,7 @@ import errno
 import json
 import shlex
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import raw as read
 from .raw import Raw
@@ -118,7 +118,7 @@ class Host:
         return next((one for one in self.services if one.name == "ollama"), None)
 
 
-def read_host(name: str, answer: Raw, now: float) -> Host:
+def read_host(name: str, answer: Raw, now: float, began: float | None = None) -> Host:
     """What the task on a host came to: its `unreachable`, `rc`, `stdout`, `stderr`, `msg`."""
     shown = read.clean(name) or "?"
     said = _last_words(answer)
@@ -130,18 +130,15 @@ def read_host(name: str, answer: Raw, now: float) -> Host:
         return Host(shown, state, (_missing(name) if _is_missing(answer) else _unreadable(name, said),))
     if status.get("format") != FORMAT:
         return Host(shown, UNKNOWN, (_other_format(name),))
-    return _host(name, status, now)
+    return _host(name, status, now, now if began is None else began)
 
 
-def _host(name: str, status: Raw, now: float) -> Host:
-    troubles = (*_reasons(name, status), *_clock(name, read.moment(status, "time"), now))
-    clean = read.flag(status, "clean")
-    samples = read.part(status, "samples")
-    time = read.moment(status, "time")
-    return Host(
+def _host(name: str, status: Raw, now: float, began: float) -> Host:
+    samples, time = read.part(status, "samples"), read.moment(status, "time")
+    host = Host(
         name=read.clean(name) or "?",
-        state=ATTENTION if troubles or clean is False else WELL if clean else UNKNOWN,
-        troubles=troubles,
+        state=UNKNOWN,
+        troubles=(*_reasons(name, status), *_clock(name, time, began, now)),
         fqdn=read.text(status, "host", 80),
         project=read.text(status, "project", 80),
         time=time,
@@ -161,6 +158,19 @@ def _host(name: str, status: Raw, now: float) -> Host:
         samples=tuple(_samples(samples, now if time is None else time)),
         limit=read.number(samples, "limit"),
     )
+    return _judged(name, host, read.flag(status, "clean"))
+
+
+def _judged(name: str, host: Host, clean: bool | None) -> Host:
+    """A host is as wanted where it says so, and what it shows of itself agrees."""
+    if host.troubles or not clean:
+        return replace(host, state=ATTENTION if host.troubles else UNKNOWN)
+    damaged = any(one.cached is False or one.intact is False for one in host.models) or host.store["blobs_damaged"]
+    if damaged or host.time is None or not (host.server and host.models):
+        shown = "shows damage" if damaged else "does not show enough of itself for that"
+        why = f"it says that it is as wanted, and {shown}"
+        return replace(host, state=ATTENTION if damaged else UNKNOWN, troubles=(Trouble("host", why, _doctor(name)),))
+    return replace(host, state=WELL)
 
 
 def _parsed(stdout: object) -> Raw | None:
@@ -226,10 +236,13 @@ def _reasons(name: str, status: Raw) -> t.Iterator[Trouble]:
         yield Trouble("host", "it is not as wanted, and does not say why", _doctor(name))
 
 
-def _clock(name: str, time: float | None, now: float) -> t.Iterator[Trouble]:
-    if time is not None and abs(time - now) > _CLOCK_SECONDS:
-        way = "ahead of" if time > now else "behind"
-        why = f"it is {abs(time - now):.0f} seconds {way} this controller's, so the times of day below are wrong"
+def _clock(name: str, time: float | None, began: float, now: float) -> t.Iterator[Trouble]:
+    """It answered between these two times; slow hosts make minutes of that."""
+    if time is None:
+        return
+    off = max(time - now, began - time)
+    if off > _CLOCK_SECONDS:
+        why = f"it is {off:.0f} seconds {'ahead of' if time > now else 'behind'} this controller's"
         yield Trouble("clock", why, f"ansible {shlex.quote(name)} -a 'timedatectl status'")
 
 

@@ -39,7 +39,7 @@ code{font:.875em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mon
 table{border-collapse:collapse;table-layout:fixed;width:100%;font-size:.9375rem;margin-top:1rem}
 th,td{text-align:left;padding:.5rem 1rem .5rem 0;border-top:1px solid var(--edge);vertical-align:baseline;
 font-weight:400}
-th:nth-child(1){width:18%}th:nth-child(2){width:20%}th:nth-child(3){width:12%}th:nth-child(5){width:19%}
+th:nth-child(1){width:16%}th:nth-child(2){width:20%}th:nth-child(3){width:11%}th:nth-child(5){width:16%}
 th:nth-child(6){width:11%}
 thead th{border:0;color:var(--soft);font-size:.8125rem;font-weight:650}
 tr>:last-child{padding-right:0}td.soft{font-size:inherit}
@@ -82,8 +82,10 @@ grid-template-columns:6.75rem minmax(0,1fr)}ol span:last-child{grid-column:1/-1}
 @media print{:root{color-scheme:light;--ground:#fff;--card:#fff;--text:#000;--soft:#444;--edge:#bbb;--well:#eee;
 --good:#14532f;
 --bad:#8f1711;--bad-ground:#fff;--open:#574200;--blue:#000;--fill:#5b84b8;--near:#b27a14;--over:#c2392f}
-html{font-size:12px}header,main,footer{max-width:none;padding:0}body>header{padding:0}.card{margin:.75rem 0;padding:1rem}
-.wrong,.one,section>p,li,tr,dl,svg{break-inside:avoid}h2,h3,h4,.top{break-after:avoid}.wrong{border:1px solid var(--bad)}
+html{font-size:12px}header,main,footer{max-width:none;padding:0}body>header{padding:0}
+.card{margin:.75rem 0;padding:1rem}
+.wrong,.one,section>p,li,tr,dl,svg{break-inside:avoid}h2,h3,h4,.top{break-after:avoid}
+.wrong{border:1px solid var(--bad)}
 svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}a{text-decoration:none}
 .cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1.5rem}}
 """

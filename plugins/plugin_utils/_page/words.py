@@ -29,6 +29,8 @@ _YES: Word = (GOOD, "✓", "yes")
 _NO: Word = (BAD, "✗", "no")
 _UNKNOWN: Word = (OPEN, "?", "unknown")
 
+# It runs before the server starts, and then ends.
+_INIT = "ollama-model-init"
 VERSIONS = {"ollama": "Ollama", "collection": "Collection", "engine": "Engine", "compose": "Compose"}
 # Of its limit: from here on a container is close to being killed, and the alert is about to fire.
 NEAR, OVER = 0.8, 0.9
@@ -108,6 +110,8 @@ def short(sha: str) -> str:
 
 def serving(service: Service) -> Word:
     """What Docker says of a container."""
+    if service.name == _INIT and service.state == "exited":
+        return (OPEN, "○", "ended, as it does")
     told = ", ".join(filter(None, (service.state, service.health)))
     if service.health == "unhealthy" or service.state not in ("running", ""):
         return (BAD, "✗", told)

@@ -17,11 +17,13 @@ from tests.page import fleet
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = "/usr/local/bin/ollama-stack"
 NASTY = "<script>{{ 1 + 1 }}</script>"
+# Each host puts its own time in.
+NOW = {"time": "@now@"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The playbook with the command of each host below a folder, where there is one, and an inventory of hosts in all states."""
+    """The playbook, with a command for each host that has one, and an inventory of hosts in all states."""
     home = tmp_path_factory.mktemp("status")
     [play] = yaml.safe_load((ROOT / "playbooks/status.yml").read_text())
     [ask] = [task for block in play["tasks"] for task in block.get("block", []) if "ansible.builtin.command" in task]
@@ -29,15 +31,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ask["ansible.builtin.command"]["argv"][0] = "{{ playbook_dir }}/bin/{{ inventory_hostname }}"
     (home / "status.yml").write_text(yaml.safe_dump([play]))
     (home / "bin").mkdir()
-    wrong = fleet.damaged("damaged") | {"time": None, "project": NASTY}
+    wrong = fleet.damaged("damaged") | NOW | {"project": NASTY}
     for name, (code, said) in {
-        "healthy": (0, json.dumps(fleet.host("healthy") | {"time": None})),
-        "damaged": (1, json.dumps(wrong)),
+        "healthy": (0, json.dumps(fleet.host("healthy") | NOW).replace('"@now@"', "@now@")),
+        "damaged": (1, json.dumps(wrong).replace('"@now@"', "@now@")),
         "broken": (3, "no json"),
     }.items():
         (home / f"{name}.json").write_text(said)
         script = home / "bin" / name
-        script.write_text(f'#!/bin/sh\n[ "$*" = "status --json" ] || exit 9\ncat {home}/{name}.json\nexit {code}\n')
+        tell = f"sed s/@now@/$(date +%s)/ {home}/{name}.json"
+        script.write_text(f'#!/bin/sh\n[ "$*" = "status --json" ] || exit 9\n{tell}\nexit {code}\n')
         script.chmod(0o755)
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     hosts: dict[str, Any] = {name: local for name in ("healthy", "damaged", "broken", "without")}

@@ -319,9 +319,40 @@ def test_trouble_is_told_with_a_command(answer: dict[str, Any], state: str, why:
     assert command in told
 
 
+def test_clock_is_judged_by_when_the_host_can_have_answered() -> None:
+    answer = fleet.said(fleet.host("a"))
+    slow = read_host("a", answer, fleet.NOW + 600, fleet.NOW - 5)
+    assert slow.state == "well", "another host took ten minutes"
+    for began, now, why in ((70, 600, "70 seconds behind"), (-600, -70, "70 seconds ahead of")):
+        [trouble] = read_host("a", answer, fleet.NOW + now, fleet.NOW + began).troubles
+        assert why in trouble.why
+
+
 def test_host_that_says_nothing_of_clean_is_unknown() -> None:
     [host] = hosts_of({"a": fleet.said(fleet.host("a") | {"clean": "yes"})})
     assert host.state == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        pytest.param({}, "well", id="all"),
+        pytest.param({"models": []}, "unknown", id="no-model"),
+        pytest.param({"services": True}, "unknown", id="no-server"),
+        pytest.param({"time": None}, "unknown", id="no-time"),
+        pytest.param({"models": fleet.damaged("a")["models"]}, "attention", id="damaged-model"),
+        pytest.param({"store": {"blobs_damaged": 1}}, "attention", id="damaged-blob"),
+    ],
+)
+def test_host_is_as_wanted_only_where_what_it_shows_agrees(changes: dict[str, Any], state: str) -> None:
+    [host] = hosts_of({"a": fleet.said(fleet.host("a") | changes)})
+    assert host.state == state
+    assert bool(host.troubles) == (state != "well")
+
+
+def test_init_service_that_has_ended_is_no_fault() -> None:
+    init = fleet.service("ollama-model-init", 0, 1) | {"state": "exited", "health": None}
+    assert "○ ended, as it does" in one(services=[init, *fleet.host("a")["services"]]).text
 
 
 def test_reasons_go_before_what_a_host_calls_clean() -> None:
