@@ -147,14 +147,14 @@ def damaged(name: str) -> dict[str, Any]:
             "kind": "model_damaged",
             "subject": MODEL,
             "why": "weights: its bytes do not match its digest",
-            "action": "deploy will install it again",
+            "action": "install",
             "command": f"ansible-playbook archiv.ollama.deploy -l {name}",
         },
         {
             "kind": "model_differs",
             "subject": MODEL,
             "why": "its digest is 9d8e7f6a5b4c, and 3f1b2c4d5e6f is wanted",
-            "action": "deploy will install it",
+            "action": "install",
             "command": f"ansible-playbook archiv.ollama.deploy -l {name}",
         },
     ]
@@ -187,14 +187,14 @@ def killed(name: str) -> dict[str, Any]:
             "kind": "memory",
             "subject": "ollama",
             "why": "it was killed for memory 2 times since the last deploy, and uses 95 % of its limit",
-            "action": "",
+            "action": "ask",
             "command": "docker logs --tail 50 archiv-ollama-1",
         },
         {
             "kind": "not_loaded",
             "subject": MODEL,
             "why": "it is not in memory, and the inventory wants it pinned",
-            "action": "ollama-warm loads it",
+            "action": "wait",
             "command": "ollama-stack doctor",
         },
     ]

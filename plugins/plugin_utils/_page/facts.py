@@ -12,6 +12,8 @@ import shlex
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import ACTIONS
+
 from . import raw as read
 from .raw import Raw
 
@@ -25,6 +27,11 @@ _LONGEST_WHY, _LONGEST_COMMAND = 400, 300
 # Time synchronisation holds hosts to well below a second; what is left is the way of the answer.
 _CLOCK_SECONDS = 60
 
+# What a deploy would do, in the words of its own report.
+_PLANS: t.Mapping[str, str] = {**ACTIONS}
+# Such reasons alone leave a host clean.
+_NOTE = "prove"
+
 # The worst first: in this order hosts stand on the page.
 ATTENTION, SILENT, UNKNOWN, WELL = "attention", "silent", "unknown", "well"
 STATES = (ATTENTION, SILENT, UNKNOWN, WELL)
@@ -37,6 +44,13 @@ class Trouble:
     subject: str
     why: str
     command: str = ""
+    # Worth a look, and no fault: bytes that were not hashed since a boot.
+    note: bool = False
+
+    @property
+    def here(self) -> bool:
+        """Whether the command is typed on the controller; all others are typed on the host."""
+        return self.command.startswith("ansible")
 
 
 @dataclass(frozen=True)
@@ -163,13 +177,15 @@ def _host(name: str, status: Raw, now: float, began: float) -> Host:
 
 def _judged(name: str, host: Host, clean: bool | None) -> Host:
     """A host is as wanted where it says so, and what it shows of itself agrees."""
-    if host.troubles or not clean:
-        return replace(host, state=ATTENTION if host.troubles else UNKNOWN)
+    faults = [one for one in host.troubles if not one.note]
+    if faults or not clean:
+        return replace(host, state=ATTENTION if faults else UNKNOWN)
     damaged = any(one.cached is False or one.intact is False for one in host.models) or host.store["blobs_damaged"]
     if damaged or host.time is None or not (host.server and host.models):
         shown = "shows damage" if damaged else "does not show enough of itself for that"
         why = f"it says that it is as wanted, and {shown}"
-        return replace(host, state=ATTENTION if damaged else UNKNOWN, troubles=(Trouble("host", why, _doctor(name)),))
+        told = (Trouble("host", why, _doctor(name)), *host.troubles)
+        return replace(host, state=ATTENTION if damaged else UNKNOWN, troubles=told)
     return replace(host, state=WELL)
 
 
@@ -227,8 +243,11 @@ def _reasons(name: str, status: Raw) -> t.Iterator[Trouble]:
     reasons = read.parts(status, "reasons", _MOST_REASONS)
     for one in reasons:
         why, action = read.text(one, "why", _LONGEST_WHY), read.text(one, "action", 120)
+        # One that this version does not know stands as it is.
+        action = _PLANS.get(action, action)
         told = f"{why} ({action})" if why and action else why or action or "it does not say why"
-        yield Trouble(read.text(one, "subject"), told, read.text(one, "command", _LONGEST_COMMAND))
+        note = one.get("action") == _NOTE and read.flag(status, "clean") is True
+        yield Trouble(read.text(one, "subject"), told, read.text(one, "command", _LONGEST_COMMAND), note)
     left = len(read.items(status, "reasons")) - len(reasons)
     if left:
         yield Trouble("more", f"{left} more, which are not shown here", _doctor(name))

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from . import words
-from .facts import WELL, Host
+from .facts import WELL, Host, Trouble
 
 # What Markdown, or a chat, could take for more than a letter. The rest stays readable where nobody reads Markdown.
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~@&$!{}])")
@@ -25,9 +25,9 @@ def markdown(hosts: t.Iterable[Host], now: float) -> str:
     lines += [f"{plain(note)}\n" for note in words.differing(ordered)]
     lines += ["| Host | State | Ollama | Model | Memory |", "| --- | --- | --- | --- | --- |", *map(_row, ordered)]
     for host in ordered:
-        if host.troubles:
-            lines += ["", f"**{plain(host.name)}** {_state(host)}", ""]
-            lines += [_trouble(one.subject, one.why, one.command) for one in host.troubles]
+        faults = [one for one in host.troubles if not one.note]
+        if faults:
+            lines += ["", f"**{plain(host.name)}** {_state(host)}", "", *map(_trouble, faults)]
     return "\n".join(lines) + "\n"
 
 
@@ -70,6 +70,6 @@ def _state(host: Host) -> str:
     return f"{symbol} {word}"
 
 
-def _trouble(subject: str, why: str, command: str) -> str:
-    told = f"{plain(subject)}: {plain(why)}" if subject else plain(why)
-    return f"- {told}{f' → {code(command)}' if command else ''}"
+def _trouble(trouble: Trouble) -> str:
+    told = ": ".join(plain(part) for part in (trouble.subject, trouble.why) if part)
+    return f"- {told}{f'. {words.place(trouble)} {code(trouble.command)}' if trouble.command else ''}"

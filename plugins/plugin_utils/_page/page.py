@@ -129,7 +129,8 @@ def _card(host: Host, place: str) -> Markup:
         "article",
         tag("div", tag("h2", told(host.name), id=place), tag("p", _state(host), class_="state"), class_="top"),
         tag("p", *beneath, class_="soft") if beneath else Markup(""),
-        _wrong(host.troubles),
+        _wrong("What is wrong", [one for one in host.troubles if not one.note], "wrong"),
+        _wrong("Worth knowing", [one for one in host.troubles if one.note], "note"),
         _facts(host) if host.answered else Markup(""),
         class_="card" if host.state == WELL else "card ill",
         aria_labelledby=place,
@@ -147,18 +148,21 @@ def _word(word: Word) -> Markup:
     return tag("span", tag("span", symbol, aria_hidden="true"), " ", name, class_=kind)
 
 
-def _wrong(troubles: t.Sequence[Trouble]) -> Markup:
+def _wrong(title: str, troubles: t.Sequence[Trouble], kind: str) -> Markup:
     if not troubles:
         return Markup("")
     # One command that mends several things stands once, below the last of them.
     after = [*(one.command for one in troubles[1:]), ""]
     lines = [_trouble(one, one.command if one.command != then else "") for one, then in zip(troubles, after)]
-    return tag("div", tag("h3", "What is wrong"), tag("ul", *lines), class_="wrong")
+    return tag("div", tag("h3", title), tag("ul", *lines), class_=kind)
 
 
 def _trouble(trouble: Trouble, command: str) -> Markup:
     subject = joined((tag("b", told(trouble.subject)), ": ")) if trouble.subject else Markup("")
-    shown = tag("code", command, class_="cmd", dir="ltr") if command else Markup("")
+    shown = Markup("")
+    if command:
+        where = tag("span", words.place(trouble), class_="soft")
+        shown = joined((tag("p", where), tag("code", command, class_="cmd", dir="ltr")))
     return tag("li", subject, told(trouble.why), shown)
 
 

@@ -46,11 +46,11 @@ tr>:last-child{padding-right:0}td.soft{font-size:inherit}
 .cols{display:grid;gap:2rem;margin-top:1.5rem}
 .cols>div{min-width:0}
 .cols section+section{margin-top:1.75rem}
-.wrong{margin:1.25rem 0 0;padding:1rem 1.25rem;background:var(--bad-ground);border-radius:8px}
+.note{margin:1.25rem 0 0}.wrong{margin:1.25rem 0 0;padding:1rem 1.25rem;background:var(--bad-ground);border-radius:8px}
 .wrong h3{color:var(--bad)}
-.wrong ul{list-style:none;margin:0;padding:0}
-.wrong li+li{margin-top:1rem}
-.cmd{display:block;margin-top:.375rem;padding:.5rem .75rem;background:var(--card);border:1px solid var(--edge);
+.wrong ul,.note ul{list-style:none;margin:0;padding:0}
+.wrong li+li,.note li+li{margin-top:1rem}
+li p{margin:.25rem 0}.cmd{display:block;padding:.5rem .75rem;background:var(--card);border:1px solid var(--edge);
 border-radius:6px;
 white-space:pre-wrap}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(6.5rem,1fr));gap:.75rem 1rem;margin:.75rem 0 0}

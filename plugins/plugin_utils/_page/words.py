@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.units import sized
 
-from .facts import ATTENTION, SILENT, STATES, UNKNOWN, WELL, Event, Host, Model, Run, Service
+from .facts import ATTENTION, SILENT, STATES, UNKNOWN, WELL, Event, Host, Model, Run, Service, Trouble
 
 # A symbol and a word each: a colour alone tells nothing on paper, nor to everybody.
 STATE_WORDS = {
@@ -67,6 +67,11 @@ def differing(hosts: t.Iterable[Host]) -> list[str]:
             most = sorted(holders.items(), key=lambda item: (-item[1], item[0]))[:4]
             found.append(f"{name} differs: {', '.join(f'{version} on {number}' for version, number in most)}")
     return found
+
+
+def place(trouble: Trouble) -> str:
+    """Where its command is typed."""
+    return "On the controller:" if trouble.here else "On the host:"
 
 
 def yes(value: bool | None) -> Word:

@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from ansible_collections.archiv.ollama.plugins.filter.status_page import status_page
 from ansible_collections.archiv.ollama.plugins.plugin_utils._page.facts import Host, read_host
 from ansible_collections.archiv.ollama.plugins.plugin_utils._page.markdown import code, line, markdown
+from ansible_collections.archiv.ollama.plugins.plugin_utils._page.markup import tag
 from ansible_collections.archiv.ollama.plugins.plugin_utils._page.page import page
 from ansible_collections.archiv.ollama.plugins.plugin_utils._page.raw import clean
 from tests.page import fleet
@@ -171,6 +172,10 @@ def test_turned_text_does_not_turn_the_line() -> None:
     assert clean("abc\u202edef\u2066g") == "abc\ufffddef\ufffdg"
 
 
+def test_pile_of_marks_is_cut() -> None:
+    assert clean(fleet.NASTY["marks"]) == "Z\u0335\u0321algo"
+
+
 @pytest.mark.parametrize("wrong", fleet.WRONG)
 def test_wrong_types_are_unknown(wrong: Any) -> None:
     status = fleet.host("x")
@@ -206,6 +211,13 @@ def test_whatever_a_host_says_it_is_drawn(status: dict[str, Any], inner: Any) ->
     hosts = hosts_of({"x": fleet.said(whole), "y": {"stdout": inner, "stderr": inner, "msg": inner, "rc": inner}})
     Page(page(hosts, fleet.NOW))
     markdown(hosts, fleet.NOW).encode()
+
+
+def test_attributes_and_children_are_escaped_where_they_are_put_in() -> None:
+    nasty = "<a b=\"c\" d='e'>&"
+    found = Page(tag("p", nasty, title=nasty))
+    assert found.elements == [("p", {"title": nasty})]
+    assert found.text == nasty
 
 
 # What a person is to see
@@ -302,7 +314,7 @@ def test_samples_that_are_none_make_no_plot() -> None:
         pytest.param(
             fleet.said(fleet.damaged("x")),
             "needs attention",
-            "weights: its bytes do not match its digest (deploy will install it again)",
+            "weights: its bytes do not match its digest (deploy will install it)",
             "ansible-playbook archiv.ollama.deploy -l x",
             id="reasons",
         ),
@@ -348,6 +360,17 @@ def test_host_is_as_wanted_only_where_what_it_shows_agrees(changes: dict[str, An
     [host] = hosts_of({"a": fleet.said(fleet.host("a") | changes)})
     assert host.state == state
     assert bool(host.troubles) == (state != "well")
+
+
+def test_reasons_that_leave_a_host_clean_are_told_and_are_no_fault() -> None:
+    note = {"subject": "m", "why": "not hashed", "action": "prove", "command": "ollama-stack verify --full"}
+    hosts = hosts_of({"a": fleet.said(fleet.host("a") | {"reasons": [note]})})
+    text = page(hosts, fleet.NOW)
+    assert hosts[0].state == "well" and "1 host, as wanted" in text and "What is wrong" not in text
+    assert "Worth knowing" in text and "ollama-stack verify --full" in text
+    assert "not hashed" not in markdown(hosts, fleet.NOW)
+    [unclean] = hosts_of({"a": fleet.said(fleet.host("a") | {"reasons": [note], "clean": False})})
+    assert unclean.state == "attention"
 
 
 def test_init_service_that_has_ended_is_no_fault() -> None:
@@ -399,7 +422,8 @@ def test_markdown_has_a_row_for_each_host_and_says_what_is_wrong() -> None:
     assert text.startswith("**Ollama: 6 hosts, 5 need attention** (2026-11-27 08:00 UTC)\n")
     assert sum(token.type == "tr_open" for token in tokens(text)) == 7
     assert "- ollama: it was killed for memory 2 times" in text
-    assert "→ `docker logs --tail 50 archiv-ollama-1`" in text
+    assert "On the host: `docker logs --tail 50 archiv-ollama-1`" in text
+    assert "On the controller: `ansible-playbook archiv.ollama.deploy -l archive-2`" in text
 
 
 def test_markdown_of_hostile_hosts_holds_no_link_picture_or_tag() -> None:
