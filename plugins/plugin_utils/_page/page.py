@@ -200,7 +200,7 @@ def _model(model: Model, host: Host) -> Markup:
             ("Loaded", _word(words.loaded(model))),
             ("Pinned", _word(words.pinned(model))),
             ("Answer", words.answer(model, host.time)),
-            *((("On the GPU", f"{model.gpu * 100:.0f} %"),) if model.gpu is not None else ()),
+            *((("On the GPU", f"{model.gpu * 100:.0f} %"),) if model.gpu else ()),
         ),
         *notes,
         class_="one",

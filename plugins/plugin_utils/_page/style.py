@@ -71,7 +71,7 @@ line,.line{vector-effect:non-scaling-stroke}
 ol{list-style:none;margin:0;padding:0;font-size:.875rem}
 ol li{display:grid;grid-template-columns:6.75rem 4rem minmax(0,1fr);gap:0 .75rem;padding:.3125rem 0;
 border-top:1px solid var(--edge)}
-ol li:first-child{border:0}
+ol li:first-child{border:0}ol .bad{white-space:nowrap}
 time{color:var(--soft);font-variant-numeric:tabular-nums}
 footer{padding-bottom:3rem}
 @media (min-width:60rem){.cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:2.5rem}}

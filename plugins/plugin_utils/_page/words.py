@@ -97,7 +97,8 @@ def answer(model: Model, now: float | None) -> str:
     if model.seconds is None:
         return "unknown"
     when = f", {age(model.asked, now)}" if model.asked is not None else ""
-    return f"{model.seconds:.1f} s{when}"
+    took = f"{model.seconds:.1f} s" if model.seconds >= 0.1 else f"{model.seconds * 1000:.0f} ms"
+    return f"{took}{when}"
 
 
 def digest(model: Model) -> Word:

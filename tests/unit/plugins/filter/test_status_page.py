@@ -258,7 +258,8 @@ def test_plot_has_a_point_for_each_quarter_and_a_gap_where_nobody_looked() -> No
 
 def test_plot_keeps_a_peak_between_two_points() -> None:
     status = fleet.host("a")
-    status["samples"]["memory"][100][1] = int(7.9 * fleet.GIB)
+    # The first of three in its quarter of an hour.
+    status["samples"]["memory"][101][1] = int(7.9 * fleet.GIB)
     assert "and 7.9 GiB in the last 24 hours" in drawn({"a": fleet.said(status)}).text
 
 
