@@ -92,6 +92,15 @@ def damage(host: MonitorHost) -> None:
     host.model.blob_path(host.models, "weights").write_bytes(b"short")
 
 
+def rot(host: MonitorHost) -> None:
+    """What a scrub writes down; the size is right, and the receipt is void."""
+    digest = host.model.blob_path(host.models, "weights").name.replace("-", ":", 1)
+    finding = {"digest": digest, "missing": False, "model": NAME, "path": "", "text": "", "key": None}
+    last = {"ended": time.time(), "ok": False}
+    (host.home / "monitor").mkdir(mode=0o700)
+    (host.home / "monitor/scrub.json").write_text(json.dumps({"format": 1, "last": last, "findings": [finding]}))
+
+
 def edit(host: MonitorHost) -> None:
     (host.stack / "docker-compose.prod.yml").write_text(COMPOSE + "# by hand\n")
 
@@ -135,6 +144,7 @@ def stop_timer(host: MonitorHost) -> None:
         (stop, "container_stopped", "docker compose -f {stack}/docker-compose.prod.yml up -d ollama"),
         (lose, "not_loaded", f"docker exec archiv-ollama-1 ollama run --keepalive -1m {NAME} ''"),
         (damage, "model_damaged", "ansible-playbook playbooks/deploy.yml -l {host}"),
+        (rot, "model_damaged", "ansible-playbook playbooks/deploy.yml -l {host}"),
         (edit, "file_differs", "ansible-playbook playbooks/deploy.yml -l {host}"),
         (edit, "wanted_stale", "ansible-playbook playbooks/deploy.yml -l {host}"),
         (press, "memory", "ansible-playbook playbooks/deploy.yml -l {host}"),
