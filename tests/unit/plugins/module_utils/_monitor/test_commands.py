@@ -120,7 +120,7 @@ def declare_gpu(host: MonitorHost) -> None:
 
 
 def fail(host: MonitorHost) -> None:
-    host.run("record", "--event=deploy", "--result", "failed")
+    host.run("record", "deploy", "--result", "failed")
 
 
 def forget(host: MonitorHost) -> None:
@@ -276,9 +276,9 @@ def test_reader_that_ends_early_is_no_error(host: MonitorHost) -> None:
         ["bogus"],
         ["status", "--bogus"],
         ["history", "-n", "0"],
-        ["record", "--event=deploy"],
-        ["record", "--event=deploy", "--result", "maybe"],
-        ["record", "--event=deploy", "--result", "ok", "--answer", "qwen=nan"],
+        ["record", "deploy"],
+        ["record", "deploy", "--result", "maybe"],
+        ["record", "deploy", "--result", "ok", "--answer", "qwen=nan"],
         ["mark"],
     ],
 )
