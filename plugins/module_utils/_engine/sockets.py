@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import socket
 import time
 import typing as t
@@ -43,10 +44,10 @@ class NotFound(EngineError):
 
 
 class EngineSocket:
-    """One connection to the Engine; each request ends within timeout seconds."""
+    """One connection to the Engine; each request ends within timeout seconds, and all of them within so many."""
 
-    def __init__(self, docker_host: str = DEFAULT_HOST, timeout: float = 5) -> None:
-        self._ask = _Requests(docker_host[len("unix://") :], timeout)
+    def __init__(self, docker_host: str = DEFAULT_HOST, timeout: float = 5, within: float = math.inf) -> None:
+        self._ask = _Requests(docker_host[len("unix://") :], timeout, time.monotonic() + within)
 
     def version(self) -> str:
         """The Engine's version."""
@@ -117,11 +118,12 @@ class EngineSocket:
 
 
 class _Requests:
-    """GET requests on one socket, each within some seconds."""
+    """GET requests on one socket, each within some seconds, and none after the end."""
 
-    def __init__(self, path: str, seconds: float) -> None:
+    def __init__(self, path: str, seconds: float, end: float) -> None:
         self.path = path
         self._seconds = seconds
+        self._end = end
         self.connection = _Connection(path, seconds)
 
     def read_object(self, path: str, **parameters: str) -> dict[str, t.Any]:
@@ -159,10 +161,14 @@ class _Requests:
             raise EngineError(self._why(path, error)) from error
 
     def _exchange(self, address: str) -> bytes:
-        end = time.monotonic() + self._seconds
+        begun = time.monotonic()
+        end = min(begun + self._seconds, self._end)
+        if begun >= end:
+            raise socket.timeout
+        self.connection.wait_at_most(end - begun)
         self.connection.request("GET", address)
         with self.connection.getresponse() as response:
-            body = b""
+            body = bytearray()
             while chunk := response.read1(1024 * 1024):
                 body += chunk
                 if time.monotonic() > end:
@@ -174,11 +180,13 @@ class _Requests:
             if response.status >= 400:
                 said = " ".join(body[:300].decode(errors="replace").split())
                 raise http.client.HTTPException(f"HTTP {response.status}: {said}")
-        return body
+        return bytes(body)
 
     def _why(self, path: str, error: Exception) -> str:
         check = "check `systemctl status docker` on the host"
         if isinstance(error, socket.timeout):
+            if time.monotonic() >= self._end:
+                return f"the Docker Engine at {self.path} is too slow, the last request was {path}; {check}"
             return f"the Docker Engine at {self.path} did not answer {path} within {self._seconds:g} s; {check}"
         if isinstance(error, OSError) and not isinstance(error, http.client.HTTPException):
             return why_dead(self.path, error)
@@ -191,6 +199,12 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("docker", timeout=timeout)
         self._path = path
+
+    def wait_at_most(self, seconds: float) -> None:
+        """For each part of the next answer."""
+        self.timeout = seconds
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
 
     def connect(self) -> None:
         """Connect to the socket instead of a host."""

@@ -18,7 +18,7 @@ import typing as t
 from . import paths
 from .state import StateError
 
-OK, DIFFERS, USAGE, UNKNOWN = 0, 1, 2, 3
+OK, DIFFERS = 0, 1
 _ABOUT = """\
 Tells how the archive's stack on this host is: its containers, its models and their memory.
 It changes nothing but its own state in /var/lib/archiv-ollama."""
