@@ -1,12 +1,14 @@
 """Writes what pages show of the source, or with --check says which is old: `make pages`
 
 The table of inputs in each role's README is its argument spec; docs/compose.md ends with the compose file of the
-example inventory.
+example inventory; docs/architecture.md says of each file below some folders what its first sentence says.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,15 @@ SETTINGS = ROOT / ".config/ansible-docsmith.toml"
 SPEC = "meta/argument_specs.yml"
 COMPOSE = ROOT / "docs/compose.md"
 EXAMPLE = "archive-1.example.org"
+ARCHITECTURE = ROOT / "docs/architecture.md"
+# The files that the page tells one by one.
+TOLD = (
+    "playbooks/*.yml",
+    "plugins/module_utils/*/*.py",
+    "roles/ollama_stack/tasks/*.yml",
+    "tests/lab/*.py",
+    "tests/mutate/*.py",
+)
 
 
 def inputs(role: Path, folder: Path, check: bool) -> bool:
@@ -61,6 +72,39 @@ def compose(folder: Path, check: bool) -> bool:
     return True
 
 
+def first_sentence(path: Path) -> str:
+    """What a file says of itself: the first sentence of its docstring, or of the comment at its head."""
+    text = path.read_text()
+    if path.suffix == ".py":
+        said = ast.get_docstring(ast.parse(text)) or ""
+    else:
+        said = " ".join(
+            line.removeprefix("#").strip()
+            for line in re.findall(r"\A(?:#.*\n)+", text)[:1]
+            for line in line.splitlines()
+        )
+    found = re.match(r"(.+?)\.(?:\s|$)", said, re.DOTALL)
+    return " ".join((found.group(1) if found else said).split())
+
+
+def files(folder: Path, check: bool) -> bool:
+    """Whether the architecture page tells every file as the file tells itself."""
+    lines: list[str] = []
+    for pattern in TOLD:
+        paths = [path for path in sorted(ROOT.glob(pattern)) if path.name != "__init__.py"]
+        for room in dict.fromkeys(path.parent for path in paths):
+            lines += ["", f"`{room.relative_to(ROOT)}/`", ""]
+            lines += [f"- `{path.name}` {first_sentence(path)}" for path in paths if path.parent == room]
+    copy = folder / ARCHITECTURE.name
+    shutil.copyfile(ARCHITECTURE, copy)
+    write_section(copy, "files", "\n".join(lines[1:]))
+    if check and copy.read_bytes() != ARCHITECTURE.read_bytes():
+        print(f"{ARCHITECTURE.relative_to(ROOT)} does not tell the files as they are; `make pages` writes it anew.")
+        return False
+    shutil.copyfile(copy, ARCHITECTURE)
+    return True
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make pages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
@@ -68,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     roles = sorted(path.parents[1] for path in ROOT.glob(f"roles/*/{SPEC}"))
     with tempfile.TemporaryDirectory() as folder:
         good = [inputs(role, Path(folder), options.check) for role in roles]
-        good.append(compose(Path(folder), options.check))
+        good += [compose(Path(folder), options.check), files(Path(folder), options.check)]
     return not all(good)
 
 

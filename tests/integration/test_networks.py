@@ -64,7 +64,7 @@ def answer() -> int:
 def test_network_that_cannot_be_made_anew_is_given_back(play: Play, typed: Typed, failing: None) -> None:
     before, names = typed(RUNNING), typed(NAMES)
     told = " ".join(play("deploy", code=2).split())
-    assert "Making the network archiv_archiv-net anew failed, and its containers were connected to it again" in told
+    assert "Recreating network archiv_archiv-net failed, and its containers were reconnected to it" in told
     assert "no room" in told
     assert typed(RUNNING) == before and typed(INTERNAL).strip() == "false"
     assert [set(line.split(",")) for line in typed(NAMES).split()] == [set(line.split(",")) for line in names.split()]

@@ -32,7 +32,7 @@ def test_bytes_that_were_not_hashed_since_a_boot_are_a_note_and_a_deploy_hashes_
     assert [line for line in told.splitlines() if line.startswith("    ") and len(line) > 80] == []
     assert NOTE not in play("verify", "-e", "verify=full")
     told = " ".join(play("deploy").split())
-    assert "archiv matches the inventory" in told and " are not proven (weights, " in told and f": {NOTE})" in told
+    assert "archiv matches the inventory" in told and " not verified; weights, " in told and f": {NOTE} (" in told
     assert " changed=0 " in told
     assert "not verified" not in play("deploy") + play("verify")
 

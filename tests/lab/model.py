@@ -1,4 +1,4 @@
-"""Tiny real models: random weights in Ollama's own layout, the same bytes on every run."""
+"""The list of the lab's models: tiny and real, random weights in Ollama's own layout, the same bytes on every run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lab's registry: run it, and see to it that the images and models the hosts ask for are in it."""
+"""The lab's registry: run it, and publish the lab's images and models in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and places of this checkout's lab; every other lab file takes them from here."""
+"""Names, addresses and folders of this checkout's lab; every other lab file takes them from here."""
 
 from __future__ import annotations
 

@@ -82,7 +82,9 @@ def test_what_the_page_says_is_true(block: Block) -> None:
     [
         pytest.param(Seen(2, OUTPUT, BEFORE, AFTER), "ended with exit code 2", id="fails"),
         pytest.param(Seen(0, OUTPUT + "Traceback (most", BEFORE, AFTER), "traceback", id="traceback"),
-        pytest.param(Seen(0, OUTPUT.replace("ollama:", "it:"), BEFORE, AFTER), "- '- ollama: container", id="other-words"),
+        pytest.param(
+            Seen(0, OUTPUT.replace("ollama:", "it:"), BEFORE, AFTER), "- '- ollama: container", id="other-words"
+        ),
         pytest.param(Seen(0, OUTPUT.partition("PLAY")[0], BEFORE, AFTER), "staging-1 : ok=…", id="line-missing"),
         pytest.param(Seen(0, OUTPUT.replace("failed=0", "failed=01"), BEFORE, AFTER), "staging-1 : ok=…", id="longer"),
         pytest.param(

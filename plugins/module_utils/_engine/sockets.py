@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import socket
 import time
 import typing as t
@@ -43,20 +44,18 @@ class NotFound(EngineError):
 
 
 class EngineSocket:
-    """One connection to the Engine; each request ends within timeout seconds."""
+    """One connection to the Engine; each request ends within timeout seconds, and all of them within so many."""
 
-    def __init__(self, docker_host: str = DEFAULT_HOST, timeout: float = 5) -> None:
-        self._path = docker_host[len("unix://") :]
-        self._timeout = timeout
-        self._connection = _Connection(self._path, timeout)
+    def __init__(self, docker_host: str = DEFAULT_HOST, timeout: float = 5, within: float = math.inf) -> None:
+        self._ask = _Requests(docker_host[len("unix://") :], timeout, time.monotonic() + within)
 
     def version(self) -> str:
         """The Engine's version."""
-        return str(self._object("/version").get("Version", ""))
+        return str(self._ask.read_object("/version").get("Version", ""))
 
     def info(self) -> dict[str, t.Any]:
         """The Engine's information about itself and its host."""
-        return self._object("/info")
+        return self._ask.read_object("/info")
 
     def containers(self, project: str, service: str | None = None) -> list[Container]:
         """All containers of a Compose project or of one service, including stopped but not one-off ones."""
@@ -64,31 +63,35 @@ class EngineSocket:
         if service is not None:
             labels.append(f"{_LABEL}service={service}")
         found = []
-        for entry in self._list("/containers/json", all="1", filters=json.dumps({"label": labels})):
+        for entry in self._ask.read_list("/containers/json", all="1", filters=json.dumps({"label": labels})):
             # It may have gone since it was listed.
             with contextlib.suppress(NotFound):
-                found.append(plain_container(self._object(f"/containers/{quote(str(entry['Id']))}/json")))
+                found.append(plain_container(self._ask.read_object(f"/containers/{quote(str(entry['Id']))}/json")))
         return sorted(found, key=lambda one: (one.service, one.name))
 
     def networks(self) -> dict[str, HostNetwork]:
         """Every network by its name."""
-        return {item["Name"]: HostNetwork(item["Id"], bool(item["Internal"])) for item in self._list("/networks")}
+        return {
+            item["Name"]: HostNetwork(item["Id"], bool(item["Internal"])) for item in self._ask.read_list("/networks")
+        }
 
     def volumes(self) -> frozenset[str]:
         """The names of all volumes."""
-        return frozenset(str(item["Name"]) for item in self._object("/volumes").get("Volumes") or [])
+        return frozenset(str(item["Name"]) for item in self._ask.read_object("/volumes").get("Volumes") or [])
 
     def volume(self, project: str, name: str) -> Volume | None:
         """A volume of a Compose project by its name in the compose file, or by its real name."""
-        real_name = find_volume(self._object("/volumes").get("Volumes") or [], project, name)
-        return plain_volume(self._object(f"/volumes/{quote(real_name)}")) if real_name else None
+        real_name = find_volume(self._ask.read_object("/volumes").get("Volumes") or [], project, name)
+        return plain_volume(self._ask.read_object(f"/volumes/{quote(real_name)}")) if real_name else None
 
     def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
         """For each image that is present, what its containers may run."""
         found = {}
         for name in sorted(set(names) - {""}):
             with contextlib.suppress(NotFound):
-                found[name] = plain_image(self._object(f"/images/{quote(name, safe='/:@')}/json", manifests="1"))
+                found[name] = plain_image(
+                    self._ask.read_object(f"/images/{quote(name, safe='/:@')}/json", manifests="1")
+                )
         return found
 
     def execute(self, container_id: str, command: t.Sequence[str]) -> tuple[int, bytes]:
@@ -100,59 +103,72 @@ class EngineSocket:
 
         All kinds are asked for: only so can be told whether it has forgotten some.
         """
-        raw = self._get("/events", since=_as_text(since), until=_as_text(until))
+        raw = self._ask.read("/events", since=_as_text(since), until=_as_text(until))
         try:
             events = [json.loads(line) for line in raw.splitlines() if line.strip()]
         except (ValueError, RecursionError):
             events = [None]
         if not all(isinstance(event, dict) for event in events):
-            raise EngineError(f"the Docker Engine at {self._path} returned events that are not JSON")
+            raise EngineError(f"the Docker Engine at {self._ask.path} returned events that are not JSON")
         return [event for event in events if since < _number(event.get("timeNano")) <= until]
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._ask.connection.close()
 
-    def _object(self, path: str, **parameters: str) -> dict[str, t.Any]:
+
+class _Requests:
+    """GET requests on one socket, each within some seconds, and none after the end."""
+
+    def __init__(self, path: str, seconds: float, end: float) -> None:
+        self.path = path
+        self._seconds = seconds
+        self._end = end
+        self.connection = _Connection(path, seconds)
+
+    def read_object(self, path: str, **parameters: str) -> dict[str, t.Any]:
+        """The answer, which must be a JSON object."""
         answer = self._json(path, **parameters)
         if not isinstance(answer, dict):
-            raise EngineError(f"the Docker Engine at {self._path} answered {path} without a JSON object")
+            raise EngineError(f"the Docker Engine at {self.path} answered {path} without a JSON object")
         return answer
 
-    def _list(self, path: str, **parameters: str) -> list[dict[str, t.Any]]:
+    def read_list(self, path: str, **parameters: str) -> list[dict[str, t.Any]]:
+        """The answer, which must be a JSON list."""
         answer = self._json(path, **parameters)
         if not isinstance(answer, list):
-            raise EngineError(f"the Docker Engine at {self._path} answered {path} without a JSON list")
+            raise EngineError(f"the Docker Engine at {self.path} answered {path} without a JSON list")
         return answer
 
     def _json(self, path: str, **parameters: str) -> object:
         try:
-            answer: object = json.loads(self._get(path, **parameters))
+            answer: object = json.loads(self.read(path, **parameters))
         except (ValueError, RecursionError) as error:
-            raise EngineError(f"the Docker Engine at {self._path} answered {path} without JSON") from error
+            raise EngineError(f"the Docker Engine at {self.path} answered {path} without JSON") from error
         return answer
 
-    def _get(self, path: str, **parameters: str) -> bytes:
+    def read(self, path: str, **parameters: str) -> bytes:
+        """The answer's bytes."""
         address = f"{path}?{urlencode(parameters)}" if parameters else path
         try:
-            return self._exchange(address)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             # The Engine closes connections that nobody used for a while.
-            self._connection.close()
-        except socket.timeout as error:
-            raise EngineError(self._too_slow(path)) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise self._failed(path, error) from error
-        try:
+            with contextlib.suppress(http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                return self._exchange(address)
+            self.connection.close()
             return self._exchange(address)
         except (OSError, http.client.HTTPException) as error:
-            raise self._failed(path, error) from error
+            self.connection.close()
+            raise EngineError(self._why(path, error)) from error
 
     def _exchange(self, address: str) -> bytes:
-        end = time.monotonic() + self._timeout
-        self._connection.request("GET", address, headers={"Host": "docker"})
-        with self._connection.getresponse() as response:
-            body = b""
+        begun = time.monotonic()
+        end = min(begun + self._seconds, self._end)
+        if begun >= end:
+            raise socket.timeout
+        self.connection.wait_at_most(end - begun)
+        self.connection.request("GET", address)
+        with self.connection.getresponse() as response:
+            body = bytearray()
             while chunk := response.read1(1024 * 1024):
                 body += chunk
                 if time.monotonic() > end:
@@ -160,29 +176,21 @@ class EngineSocket:
                 if len(body) > _BODY_LIMIT:
                     raise http.client.HTTPException(f"the answer is larger than {_BODY_LIMIT} bytes")
             if response.status in NO_IMAGE:
-                raise NotFound(f"the Docker Engine at {self._path} does not have {address}")
+                raise NotFound(f"the Docker Engine at {self.path} does not have {address}")
             if response.status >= 400:
                 said = " ".join(body[:300].decode(errors="replace").split())
                 raise http.client.HTTPException(f"HTTP {response.status}: {said}")
-        return body
+        return bytes(body)
 
-    def _failed(self, path: str, error: Exception) -> EngineError:
-        self._connection.close()
+    def _why(self, path: str, error: Exception) -> str:
+        check = "check `systemctl status docker` on the host"
         if isinstance(error, socket.timeout):
-            return EngineError(self._too_slow(path))
+            if time.monotonic() >= self._end:
+                return f"the Docker Engine at {self.path} is too slow, the last request was {path}; {check}"
+            return f"the Docker Engine at {self.path} did not answer {path} within {self._seconds:g} s; {check}"
         if isinstance(error, OSError) and not isinstance(error, http.client.HTTPException):
-            return EngineError(why_dead(self._path, error))
-        return EngineError(
-            f"the request {path} to the Docker Engine at {self._path} failed: {error};"
-            " check `systemctl status docker` on the host"
-        )
-
-    def _too_slow(self, path: str) -> str:
-        self._connection.close()
-        return (
-            f"the Docker Engine at {self._path} did not answer {path} within {self._timeout:g} s;"
-            " check `systemctl status docker` on the host"
-        )
+            return why_dead(self.path, error)
+        return f"the request {path} to the Docker Engine at {self.path} failed: {error}; {check}"
 
 
 class _Connection(http.client.HTTPConnection):
@@ -191,6 +199,12 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("docker", timeout=timeout)
         self._path = path
+
+    def wait_at_most(self, seconds: float) -> None:
+        """For each part of the next answer."""
+        self.timeout = seconds
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
 
     def connect(self) -> None:
         """Connect to the socket instead of a host."""

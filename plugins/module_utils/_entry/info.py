@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from .._engine.client import find_remote
 from .._engine.volume import connect, find_models_dir
 from .._model.wishes import InputInvalid, Wish, read_wishes
-from .._registry.access import Access, read_access
+from .._registry.access import Access
 from .._registry.client import Deadline, RegistryClient
 from .._registry.resolve import ask_upstream
-from .._registry.rules import find_mistakes
 from .._serve.assess import Assessment, assess_models, observer
 from .._serve.health import Fact
 from .._store.inspect import ModelState, Verify
 from .._store.receipts import Receipts
+from .access import find_mistakes, read_access
 
 
 @dataclass(frozen=True)
-class Options:
+class InfoOptions:
     """The options of the module."""
 
     wishes: tuple[Wish, ...]
@@ -45,7 +45,7 @@ class Options:
     timeout: float
 
 
-def read_options(params: t.Mapping[str, t.Any]) -> Options:
+def read_options(params: t.Mapping[str, t.Any]) -> InfoOptions:
     """The options of ollama_model_info; InputInvalid says which are invalid or contradict each other."""
     mistakes = find_mistakes(params) + find_remote(params["docker_host"])
     needs_health = sorted({"healthy", "pinned"} & set(params["expect"]))
@@ -57,7 +57,7 @@ def read_options(params: t.Mapping[str, t.Any]) -> Options:
     if mistakes:
         raise InputInvalid("; ".join(mistakes))
     names = ("project", "service", "volume", "verify", "receipts_dir", "health", "answer_within", "gpu")
-    return Options(
+    return InfoOptions(
         wishes=tuple(read_wishes(params["models"])),
         store=params["store"] or "",
         expect=frozenset(params["expect"]),
@@ -69,7 +69,7 @@ def read_options(params: t.Mapping[str, t.Any]) -> Options:
     )
 
 
-def look(options: Options) -> Assessment:
+def look(options: InfoOptions) -> Assessment:
     """Read the disk and, if wanted, ask the server."""
     engine, why_no_engine = None, ""
     if options.health or not options.store:
@@ -88,7 +88,7 @@ def look(options: Options) -> Assessment:
     )
 
 
-def ask(options: Options, states: t.Sequence[ModelState]) -> list[Fact | None]:
+def ask(options: InfoOptions, states: t.Sequence[ModelState]) -> list[Fact | None]:
     """The registries' answers for each model, if they are asked."""
     if options.access is None:
         return [None for _ in states]

@@ -27,7 +27,7 @@ from .._store.lock import LockError
 from .._store.paths import Store
 from .._store.receipts import Receipts
 from .._store.survey import plain_survey, take_survey
-from .model_options import Options
+from .model_options import ModelOptions
 
 Kind = t.Union[InstallKind, t.Literal["disk", "engine", "input", "lock"]]
 # The store of a host without an Engine: an empty one.
@@ -44,7 +44,7 @@ class Found:
     warnings: tuple[str, ...] = ()
 
 
-def run(options: Options, check: bool) -> Fact:
+def run(options: ModelOptions, check: bool) -> Fact:
     """The module's result; exceptions carry the message for the operator."""
     found = find_store(options, check)
     shop = open_workshop(options, found.models_dir)
@@ -53,7 +53,7 @@ def run(options: Options, check: bool) -> Fact:
     return report(shop.store, outcome, restarted, found.warnings)
 
 
-def find_store(options: Options, check: bool) -> Found:
+def find_store(options: ModelOptions, check: bool) -> Found:
     """The given folder or that of the project's volume; check mode assumes an empty store if it is missing."""
     engine, why_no_engine = None, ""
     if not options.store or options.restart:
@@ -69,7 +69,7 @@ def find_store(options: Options, check: bool) -> Found:
     return Found(models_dir, engine, why_no_engine)
 
 
-def open_workshop(options: Options, models_dir: str) -> Workshop:
+def open_workshop(options: ModelOptions, models_dir: str) -> Workshop:
     """The objects that an installation needs."""
     return Workshop(
         store=Store(models_dir),
@@ -80,7 +80,7 @@ def open_workshop(options: Options, models_dir: str) -> Workshop:
     )
 
 
-def install(options: Options, shop: Workshop, check: bool) -> Outcome:
+def install(options: ModelOptions, shop: Workshop, check: bool) -> Outcome:
     """Install or remove the models."""
     job = Job(options.wishes, options.verify, options.repair, options.prune, check)
     shop.progress.say("checking the store")
@@ -94,7 +94,7 @@ def install(options: Options, shop: Workshop, check: bool) -> Outcome:
         return ensure_present(shop, job)
 
 
-def restart(options: Options, found: Found, store: Store, outcome: Outcome, check: bool) -> list[str]:
+def restart(options: ModelOptions, found: Found, store: Store, outcome: Outcome, check: bool) -> list[str]:
     """Restart containers that may use replaced files, also those of a killed earlier run; returns their names."""
     if not options.restart:
         return []

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from .._engine.client import find_remote
 from .._install.types import Limits
 from .._model.wishes import InputInvalid, Wish, read_wishes
-from .._registry.access import Access, read_access
-from .._registry.rules import find_mistakes
+from .._registry.access import Access
 from .._store.inspect import Verify
+from .access import find_mistakes, read_access
 
 _MOST_CONNECTIONS = 64
 
 
 @dataclass(frozen=True)
-class Options:
+class ModelOptions:
     """The options of ollama_model."""
 
     wishes: tuple[Wish, ...]
@@ -45,7 +45,7 @@ class Options:
     progress_path: str | None
 
 
-def read_options(params: t.Mapping[str, t.Any]) -> Options:
+def read_options(params: t.Mapping[str, t.Any]) -> ModelOptions:
     """The options after all checks; InputInvalid lists all mistakes."""
     mistakes = _find_mistakes(params)
     wishes: tuple[Wish, ...] = ()
@@ -55,7 +55,7 @@ def read_options(params: t.Mapping[str, t.Any]) -> Options:
         mistakes.insert(0, str(error))
     if mistakes:
         raise InputInvalid("; ".join(mistakes))
-    return Options(
+    return ModelOptions(
         wishes=wishes,
         access=read_access(params),
         limits=Limits(params["connections"], params["stall_timeout"]),

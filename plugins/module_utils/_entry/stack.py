@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from .._engine.compose import Document
 from .._model.versions import dotted, parse_version
 from .._registry import logins
-from .._registry.access import read_access
 from .._stack import preflight
 from .._stack.actions import find_suspects
 from .._stack.host import advise, future_models_dir, look_at_host
@@ -24,6 +23,7 @@ from .._stack.judge import age_of, is_clean, judge_stack, time_may_mend
 from .._stack.look import hash_models, judge_adoption, observe, read_logs
 from .._stack.registries import try_registries
 from .._stack.types import Query, Reason, Seen
+from .access import read_access
 from .report import find_notes, write_verdict
 
 # The inputs that a look depends on: if one of them is wrong, the host is not looked at.
@@ -50,7 +50,7 @@ BRIEF_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Options:
+class StackOptions:
     """The options of the module."""
 
     query: Query
@@ -78,7 +78,7 @@ class Options:
 Verdict = tuple[dict[str, t.Any], list[str]]
 
 
-def read_options(params: t.Mapping[str, t.Any], check: bool) -> Options:
+def read_options(params: t.Mapping[str, t.Any], check: bool) -> StackOptions:
     """The options of ollama_stack_info."""
     query = Query(
         project=params["project"],
@@ -102,7 +102,7 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> Options:
         "ollama_stack_backend_secrets": sorted(params["secrets"]),
         "ollama_stack_registries": [one["host"] for one in params["registries"]],
     }
-    return Options(
+    return StackOptions(
         query=query,
         inputs=inputs,
         registries=params["registries"],
@@ -116,7 +116,7 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> Options:
     )
 
 
-def look(options: Options) -> Verdict:
+def look(options: StackOptions) -> Verdict:
     """Look until the host matches or waiting does not help: the verdict, and notes.
 
     Invalid inputs come first: what depends on them is neither looked at nor waited for.
@@ -143,7 +143,7 @@ def look(options: Options) -> Verdict:
     return verdict, [*find_notes(seen), *_doubt_alert(options)]
 
 
-def watch(query: Query, options: Options) -> tuple[Seen, Document]:
+def watch(query: Query, options: StackOptions) -> tuple[Seen, Document]:
     """The observation once the host matches, waiting does not help, or the time is over."""
     begun = time.monotonic()
     while True:
@@ -162,7 +162,7 @@ def watch(query: Query, options: Options) -> tuple[Seen, Document]:
         time.sleep(0 if clean else LOOK_AGAIN_SECONDS)
 
 
-def find_mistakes(options: Options) -> list[Mistake]:
+def find_mistakes(options: StackOptions) -> list[Mistake]:
     """Mistakes in the inputs, those of the logins without their passwords."""
     variable = "ollama_stack_registries"
     of_logins = logins.find_mistakes(options.registries)
@@ -172,7 +172,7 @@ def find_mistakes(options: Options) -> list[Mistake]:
     ]
 
 
-def refuse(options: Options, mistakes: t.Sequence[Mistake]) -> Verdict:
+def refuse(options: StackOptions, mistakes: t.Sequence[Mistake]) -> Verdict:
     """A verdict with the mistakes, and what is known about the host without the wrong inputs."""
     wrong = {mistake.variable for mistake in mistakes}
     seen = Seen()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Progress of a download: written by the module on the host, shown by the action plugin. Private."""
+"""The progress line of a download: made by the module on the host, shown by the action plugin. Private."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from .._engine.cgroup import Memory, memory_of
 from .._engine.client import Container, EngineError
 from .._engine.sockets import EVENTS_KEPT, EngineSocket
-from .._serve.api import PORT, ApiError, OllamaApi, over_http
+from .._serve.api import PORT, ApiError, ApiTimeout, OllamaApi, over_http
 from .._store.disk import Disk, nearest_folder
 from .._store.inspect import HARMLESS_TO_BYTES, ModelState, look_at_all
 from .._store.lock import is_held
@@ -29,10 +29,11 @@ from . import oom, paths
 from .state import read_document
 from .wanted import NotWanted, Wanted, read_wanted, why_stale
 
+# As in _stack.types, which would load more than metrics need.
 SERVER = "ollama"
 VOLUME = "ollama-models"
 # The timer comes again soon; who hangs is not waited for.
-_ENGINE_SECONDS = 5.0
+_ENGINE_SECONDS, _ENGINE_SECONDS_IN_ALL = 5.0, 10.0
 _API_SECONDS = 2.0
 _ENGINE_PID = "/run/docker.pid"
 _LABEL = "com.docker.compose."
@@ -119,7 +120,7 @@ def collect(since: int, known: t.Mapping[str, str]) -> Facts:
     except NotWanted as error:
         return Facts(**found, wanted_problem=str(error))
     found.update(wanted=wanted, wanted_stale=why_stale(wanted))
-    engine = EngineSocket(wanted.docker_host, _ENGINE_SECONDS)
+    engine = EngineSocket(wanted.docker_host, _ENGINE_SECONDS, _ENGINE_SECONDS_IN_ALL)
     with contextlib.closing(engine):
         try:
             _look_at_engine(engine, wanted, since, found)
@@ -245,6 +246,10 @@ def _look_at_server(found: dict[str, t.Any]) -> None:
         try:
             found.update(server_version=api.version(), loaded=tuple(api.ps()))
             return
+        except ApiTimeout as error:
+            # It would hang at its other addresses too.
+            problem = str(error)
+            break
         except ApiError as error:
             problem = str(error)
     found.update(server_version="", server_problem=problem)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every metric that a host writes. Its writer, the docs, and the tests of rules and dashboard go by this list. Private."""
+"""Every metric that a host writes. Its writer, the docs, the rules and the dashboard go by this list. Private."""
 
 from __future__ import annotations
 

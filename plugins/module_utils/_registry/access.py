@@ -2,14 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How registries may be reached, and as whom: a module's options, read once. Pure and private."""
+"""How registries may be reached, and as whom. Pure and private."""
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass
 
-from .logins import Login, read_logins
+from .logins import Login
 
 
 @dataclass(frozen=True)
@@ -22,14 +21,3 @@ class Access:
     logins: tuple[Login, ...] = ()
     # The registry compares this with what a model requires, and answers 412 to an older Ollama.
     ollama_version: str | None = None
-
-
-def read_access(params: t.Mapping[str, t.Any]) -> Access:
-    """The options as Access, after rules.find_mistakes has found none."""
-    return Access(
-        mirror=params["mirror"],
-        insecure=params["insecure"],
-        ca_path=params["ca_path"],
-        logins=read_logins(params["registries"]),
-        ollama_version=params.get("ollama_version"),
-    )

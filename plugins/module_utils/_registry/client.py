@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads manifests and blobs from a registry; credentials stay with its own host. Private to this collection."""
+"""Reads manifests and blobs from a registry, with retries; credentials stay with its own host. Private."""
 
 from __future__ import annotations
 

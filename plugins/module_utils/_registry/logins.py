@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Logins for registries. Pure and private to this collection."""
+"""Logins for registries as the inventory writes them: their mistakes, never their passwords. Pure and private."""
 
 from __future__ import annotations
 

@@ -6,13 +6,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import typing as t
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .._model.names import DEFAULT_HOST, ModelName
-from . import logins
 from .access import Access
 from .errors import BadAnswer, InsecureRedirect, shown
 
@@ -88,19 +85,3 @@ def split_url(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
-
-
-def find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
-    """All mistakes in mirror, insecure, ca_path, registries and ollama_version."""
-    mistakes = [f"registries: {mistake}" for mistake in logins.find_mistakes(params["registries"])]
-    if params["mirror"] is not None:
-        try:
-            check_mirror(params["mirror"], params["insecure"])
-        except BadAnswer as error:
-            mistakes.append(str(error))
-    if params["ca_path"] is not None and not os.path.isfile(params["ca_path"]):
-        mistakes.append(f"ca_path: {params['ca_path']} is not a file on this host")
-    version = params.get("ollama_version")
-    if version and re.fullmatch(r"[!-~]+", version) is None:
-        mistakes.append(f"ollama_version: {version!r} is not a version; write it as `ollama --version` does, 0.34.2")
-    return mistakes

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the stack's Ollama answers with the wanted models. Pure and private."""
+"""Judges Ollama: whether it answers with the wanted models, loaded and pinned. Pure and private."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Asks a running Ollama, its container and the kernel's counters. Private."""
+"""Asks a running Ollama, for a token within a limit too, its container and the kernel's counters. Private."""
 
 from __future__ import annotations
 

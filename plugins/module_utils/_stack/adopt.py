@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 
-Document = t.Mapping[str, t.Any]
+from .._engine.compose import Document
 
 BACKEND = "backend"
 # ollama_stack_backend_image answers for both.

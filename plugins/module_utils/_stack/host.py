@@ -25,8 +25,7 @@ from .._store.paths import Store
 from . import preflight
 from .actions import advise_on_port, find_foreign, find_missing_images, find_taken_port, find_wrong_networks
 from .files import MOUNTS_LIMIT, PROCESSES, find_other_variant
-from .look import VOLUME
-from .types import SERVER, Query, Seen
+from .types import SERVER, VOLUME, Query, Seen
 
 # The unit of Ollama's own installer.
 NATIVE = "ollama.service"

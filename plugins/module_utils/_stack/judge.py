@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compares a stack as Compose reads it with the host. Pure and private."""
+"""Judges files, networks and containers, with Docker's own health of each, against the inventory. Pure and private."""
 
 from __future__ import annotations
 

@@ -30,9 +30,8 @@ from .._store.receipts import Receipts
 from .actions import find_adopted
 from .files import SECRETS, find_outdated, find_uid, look_at_logins, look_at_secret, look_at_wanted, read_text
 from .installed import look_at_installed
-from .types import SERVER, File, Query, Seen
+from .types import SERVER, VOLUME, File, Query, Seen
 
-VOLUME = "ollama-models"
 Connect = t.Callable[[str], Reader]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .._engine.compose import Document
 from .._model.units import sized
 from .._model.versions import dotted, is_too_old, parse_version
 from .inputs import (
@@ -107,9 +108,6 @@ class Registries:
     images: t.Mapping[str, str] = field(default_factory=dict)
     # Whether root's own `docker login` is used.
     own: bool = True
-
-
-Document = t.Mapping[str, t.Any]
 
 
 def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Registries = Registries()) -> list[str]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lets the Engine try what a deploy needs from registries. Private."""
+"""Lets the Engine try the logins and images that a deploy needs from registries. Private."""
 
 from __future__ import annotations
 

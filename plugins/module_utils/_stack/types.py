@@ -23,6 +23,7 @@ STATELESS = ("backend", "ollama", "ollama-model-init", "ollama-warm")
 BACKEND = "backend"
 KEEPER = "ollama-warm"
 SERVER = "ollama"
+VOLUME = "ollama-models"
 Action = t.Literal[
     "ask",
     "check",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,9 @@ def test_one_connection_for_many_questions(fake: FakeEngine, engine: EngineSocke
 def test_connection_that_the_engine_closed_is_opened_again(fake: FakeEngine, engine: EngineSocket) -> None:
     engine.version()
     # What the Engine does with a connection that nobody uses.
-    assert engine._connection.sock is not None
-    engine._connection.sock.shutdown(socket.SHUT_RDWR)
+    connection = engine._ask.connection
+    assert connection.sock is not None
+    connection.sock.shutdown(socket.SHUT_RDWR)
     assert engine.version() == "26.1.5+dfsg1"
 
 
@@ -147,3 +149,22 @@ def test_engine_that_hangs(tmp_path: Path, head: bytes) -> None:
         finally:
             done.set()
             thread.join()
+
+
+def test_engine_that_is_slow_with_each_answer(tmp_path: Path) -> None:
+    """Each is in time, and all together would take too long for a timer."""
+    with serve_engine(tmp_path) as fake:
+        answer = fake.answer
+
+        def slowly(path: str) -> tuple[int, Any]:
+            time.sleep(0.2)
+            return answer(path)
+
+        fake.answer = slowly  # type: ignore[method-assign]
+        engine = EngineSocket(fake.host, timeout=5, within=0.5)
+        begun = time.monotonic()
+        with pytest.raises(EngineError, match="is too slow, the last request was /version"):
+            for _ in range(20):
+                engine.version()
+        engine.close()
+        assert time.monotonic() - begun < 3

@@ -146,14 +146,23 @@ def test_first_look_takes_the_counter_and_misses_nothing() -> None:
     assert after(look(1, replace(A, kills=3)))[1] == []
 
 
+def test_only_the_growth_of_a_counter_counts() -> None:
+    counters = (2, 2, 3, 3)
+    assert numbers(*(look(minute, replace(A, kills=kills)) for minute, kills in enumerate(counters, 1))) == (3, 0, 0)
+    # One that begins anew without a restart, and one that could not be read for a while.
+    assert numbers(look(1, replace(A, kills=5)), look(2, replace(A, kills=2))) == (7, 0, 0)
+    assert numbers(look(1, replace(A, kills=None)), look(2, replace(A, kills=2))) == (0, 0, 0)
+
+
 def test_one_kill_seen_by_two_looks_counts_once() -> None:
     """The counter shows it while the container dies; its end is told to the next look."""
     dying = replace(A, kills=1)
-    assert numbers(look(1, A), look(2, dying), look(3, replace(AGAIN, kills=0), [replace(KILLED, at=at(2, 1))])) == (
-        1,
-        0,
-        1,
-    )
+    restarted = replace(AGAIN, started="2026-11-27T08:02:02Z")
+    ended = [event("die", 1, minute=2, exit_code=137), event("start", 2, minute=2)]
+    assert numbers(look(1, A), look(2, dying), look(3, restarted, ended)) == (1, 0, 1)
+    # Another kill in its last moments is told by an event of its own.
+    ended.insert(0, event("oom", 0.9, minute=2))
+    assert numbers(look(1, A), look(2, dying), look(3, restarted, ended)) == (2, 0, 1)
 
 
 def test_kill_between_the_events_and_the_containers_is_told_to_the_next_look() -> None:
