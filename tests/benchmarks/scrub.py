@@ -34,7 +34,7 @@ WAIT_SECONDS = 60
 SCRUB = """
 import argparse, sys
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor import paths, scrub
-for name, file in zip(("HOME", "STATE_DIR", "WANTED", "SCRUB", "HISTORY", "LOCK"), sys.argv[1:]):
+for name, file in zip(("HOME", "STATE_DIR", "WANTED", "SCRUB", "HISTORY", "LOCK", "SCRUB_LOCK"), sys.argv[1:]):
     setattr(paths, name, file)
 print("begins", flush=True)
 sys.stdout = open("/dev/null", "w")
@@ -177,7 +177,7 @@ def ask_beside(home: Path, address: str, tokens: int) -> tuple[float, int]:
 def scrubbing(home: Path) -> Iterator[subprocess.Popen[str]]:
     """A scrub with the policies of its unit, which has begun to read."""
     files = [home, home / "monitor", home / "wanted.json"]
-    files += [home / "monitor" / name for name in ("scrub.json", "history.jsonl", "lock")]
+    files += [home / "monitor" / name for name in ("scrub.json", "history.jsonl", "lock", "scrub.lock")]
     command = ["chrt", "--idle", "0", "ionice", "-c", "3", sys.executable, "-c", SCRUB, *map(str, files)]
     with subprocess.Popen(
         command,

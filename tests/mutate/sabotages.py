@@ -11,6 +11,8 @@ INIT = "roles/ollama_stack/templates/model-init.sh"
 KEEPER = "roles/ollama_stack/templates/keeper.sh"
 UTILS = "plugins/module_utils"
 UNIT = "tests/unit/plugins"
+RULES = "roles/ollama_monitor/files/rules/archiv_ollama.yml"
+ALERTS = "tests/unit/monitor/test_alerts.py"
 
 
 class Stale(Exception):
@@ -691,5 +693,32 @@ SABOTAGES = (
         [Edit("tests/operations/page.py", "if told != true:", "if told - true:")],
         "tests/unit/test_operations.py::test_what_is_not_true_is_told",
         r"AssertionError: \[\]",
+    ),
+    Sabotage(
+        "alert-deaf",
+        "the memory alert reads a metric that nobody writes, so it never fires",
+        [
+            Edit(
+                RULES,
+                "expr: archiv_ollama_container_memory_unreclaimable_bytes /",
+                "expr: archiv_ollama_memory_bytes /",
+            )
+        ],
+        f"{ALERTS}::test_alert_reads_only_what_somebody_writes",
+        "archiv_ollama_memory_bytes",
+    ),
+    Sabotage(
+        "alert-by-the-wrong-label",
+        "the age of a host's metrics is compared by a label that they do not have",
+        [Edit(RULES, "> on (instance, job) 3 *", "> on (host) 3 *")],
+        f"{ALERTS}::test_alert_reads_only_what_somebody_writes",
+        r"\{host\}",
+    ),
+    Sabotage(
+        "alert-unexplained",
+        "an alert sends a person to a section that is not there",
+        [Edit("docs/runbooks.md", "### ArchivOllamaOomKill\n", "### Out of memory\n")],
+        f"{ALERTS}::test_every_alert_has_a_section_and_every_section_an_alert",
+        "ArchivOllamaOomKill",
     ),
 )

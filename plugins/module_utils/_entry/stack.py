@@ -209,7 +209,7 @@ def _told(host: preflight.Host, seen: Seen, check: bool) -> preflight.Host:
     return replace(host, engine_missing=missing, compose_refused=seen.compose_refused)
 
 
-def _doubt_alert(options: Options) -> list[str]:
+def _doubt_alert(options: StackOptions) -> list[str]:
     """What speaks against the alert on memory: notes for before a deploy, not for its end."""
     told = options.prometheus
     if not told.get("url") or options.after_start:

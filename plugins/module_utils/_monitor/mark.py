@@ -44,11 +44,6 @@ class NoMark(Exception):
     """Why the receipts of a store cannot outlive this boot; str() is a part of a sentence."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `ollama-stack mark`, which only the unit runs."""
-    parser.add_argument("when", choices=("start", "stop"), help="before Docker starts, after it has stopped")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """`ollama-stack mark`; 1 if it could not do its part, so that the unit is told as failed."""
     return start() if arguments.when == "start" else stop()
@@ -97,10 +92,19 @@ def start() -> int:
             count = _carry(models_dir, receipts_dir, mine.get("boot"), numbers.get(models_dir))
             print(f"the last shutdown was clean: {count} receipts of {models_dir} stay valid")
         except (NoMark, LockError, StoreError, ReceiptsUnsafe) as error:
-            print(f"the blobs of {models_dir} must be hashed again: {error}")
+            _tell_void(models_dir, receipts_dir, str(error))
         except OSError as error:
-            print(f"the blobs of {models_dir} must be hashed again: {_words(error)}")
+            _tell_void(models_dir, receipts_dir, _words(error))
     return int(failed)
+
+
+def _tell_void(models_dir: str, receipts_dir: str, why: str) -> None:
+    # Started by hand, or with the first deploy: those of this boot need no mark.
+    count = Receipts(models_dir, receipts_dir).of_this_boot()
+    if count:
+        print(f"{count} receipts of {models_dir} are of this boot, and stay valid")
+    else:
+        print(f"the blobs of {models_dir} must be hashed again: {why}")
 
 
 def _mark_store(models_dir: str, receipts_dir: str) -> str:

@@ -26,7 +26,7 @@ from .._store.uncached import hash_on_disk
 from . import paths
 from .bar import Bar
 from .history import append, line
-from .scrubbed import Finding, Record, Target, lock_path, take_stock, to_finding
+from .scrubbed import Finding, Record, Target, take_stock, to_finding
 from .state import StateError, changing
 from .wanted import NotWanted, Wanted, read_wanted
 
@@ -66,11 +66,6 @@ class Stop:
             time.sleep(min(left, 0.1))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `ollama-stack scrub`."""
-    parser.add_argument("--progress", action="store_true", help="show a bar, if the errors go to a terminal")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """`ollama-stack scrub`; the exit code."""
     try:
@@ -86,14 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
     names = [wish.name for wish in wanted.wishes]
     with _stop_on_signals() as stop:
         try:
-            with hold_lock(state, lock_path(), 0, _PURPOSE):
+            with hold_lock(state, paths.SCRUB_LOCK, 0, _PURPOSE):
                 receipts = Receipts(store.models_dir, wanted.receipts_dir)
                 return Scrub(store, names, receipts, stop, Bar(sys.stderr, arguments.progress)).run()
         except LockBusy:
-            holder = who_holds(state, lock_path()) or "another process"
+            holder = who_holds(state, paths.SCRUB_LOCK) or "another process"
             return _say(f"another scrub is running ({holder}); wait until it ends", NOT_ENDED)
         except (LockError, StateError, StoreError) as error:
-            return _say(str(error), CANNOT_TELL)
+            return _say(str(error).replace("the store's lock", "the lock"), CANNOT_TELL)
 
 
 def find_store(wanted: Wanted) -> str:
@@ -101,7 +96,7 @@ def find_store(wanted: Wanted) -> str:
     if wanted.models_dir:
         return wanted.models_dir
     from .._engine.volume import NoStore, connect, find_models_dir
-    from .._stack.look import VOLUME
+    from .._stack.types import VOLUME
 
     engine, why = connect(wanted.docker_host)
     try:

@@ -6,16 +6,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 import typing as t
 from dataclasses import asdict, dataclass
 
-from .._model.manifest import Layer, ManifestInvalid
+from .._model.manifest import Layer
 from .._model.names import ModelName
 from .._store.disk import Disk, printable
 from .._store.inspect import Problem, ProblemKind, look_at_all
-from .._store.lock import is_held
 from .._store.paths import Store
 from .._store.receipts import SCRUB_SECONDS, FileKey
 from . import paths
@@ -58,20 +56,6 @@ class Stock:
     wanted_unlisted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Scrubbed:
-    """What scrub.json says, for people and metrics: the last round that ended, and the one that goes on."""
-
-    # When it ended, and whether all was whole; None before the first.
-    time: float | None = None
-    ok: bool | None = None
-    running: bool = False
-    # Of the round that goes on, else of the last one.
-    done_bytes: int = 0
-    total_bytes: int = 0
-    findings: tuple[Finding, ...] = ()
-
-
 def take_stock(store: Store, wanted: t.Collection[ModelName]) -> Stock:
     """Each blob that a wanted model or any other manifest in the store names."""
     names = [*wanted, *(ModelName(*parts) for parts in store.manifest_files())]
@@ -108,20 +92,6 @@ def _key_at(disk: Disk, path: str) -> FileKey | None:
     except OSError:
         return None
     return FileKey.of(found) if found is not None else None
-
-
-def standing(store: Store, findings: t.Iterable[Finding]) -> list[Finding]:
-    """Those that were not mended since: the file is the same or still missing, and a model still names it."""
-    same = [one for one in findings if (one.key and tuple(one.key)) == _key_at(store.disk, one.path)]
-    if not same:
-        return []
-    named: set[str] = set()
-    for path in store.manifest_files().values():
-        try:
-            named.update(blob.digest for blob in store.read_manifest(path).blobs)
-        except (ManifestInvalid, OSError):
-            continue
-    return [one for one in same if one.digest in named]
 
 
 class Record:
@@ -179,26 +149,6 @@ class Record:
         write_document(
             paths.SCRUB, {"store": self._store, "last": self._last or None, "round": going, "findings": findings}
         )
-
-
-def read_scrubbed() -> Scrubbed:
-    """What scrub.json says; nothing where it cannot be read."""
-    document = read_document(paths.SCRUB) or {}
-    last, going = _part(document, "last"), _part(document, "round")
-    bytes_read = last.get("bytes", 0)
-    return Scrubbed(
-        time=last.get("ended"),
-        ok=last.get("ok"),
-        running=is_held(Disk(os.path.dirname(paths.HOME)), lock_path()),
-        done_bytes=going.get("done_bytes", bytes_read),
-        total_bytes=going.get("total_bytes", bytes_read),
-        findings=tuple(_findings_of(document)),
-    )
-
-
-def lock_path() -> str:
-    """Held by the scrub that runs."""
-    return f"{paths.STATE_DIR}/scrub.lock"
 
 
 def _part(document: t.Mapping[str, t.Any], key: str) -> dict[str, t.Any]:

@@ -29,7 +29,7 @@ class WatchedStore:
             monkeypatch.setattr(paths, name, str(value))
         for name in ("SCRUB", "MARK"):
             monkeypatch.setattr(paths, name, str(self.state / f"{name.lower()}.json"))
-        for name, file in (("HISTORY", "history.jsonl"), ("LOCK", "lock")):
+        for name, file in (("HISTORY", "history.jsonl"), ("LOCK", "lock"), ("SCRUB_LOCK", "scrub.lock")):
             monkeypatch.setattr(paths, name, str(self.state / file))
         self.model, self.other = tiny_model(1, 40_000), tiny_model(2)
         self.model.install(self.models)

@@ -110,7 +110,10 @@ def test_unit_stopped_and_started_by_hand_then_a_cut_voids_them(host: Host, caps
         assert not host.mark.exists() and not Path(paths.MARK).exists()
         assert host.run("start") == 0
         assert host.proven
-    assert "the system is not stopping but running" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "the system is not stopping but running" in told
+    assert f"6 receipts of {host.store.models} are of this boot, and stay valid" in told
+    assert "must be hashed again" not in told
     host.boot()
     assert host.store.proven() == set()
 
@@ -267,6 +270,15 @@ def test_what_is_planted_as_the_mark_is_refused_and_left_alone(
 
 def stat_of(one: os.stat_result | bytes) -> object:
     return one if isinstance(one, bytes) else (one.st_ino, one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns)
+
+
+def test_mark_is_not_looked_for_behind_a_link(host: Host, tmp_path: Path, capsys: Said) -> None:
+    host.shut_down()
+    host.mark.parent.rename(tmp_path / "outside")
+    host.mark.parent.symlink_to(tmp_path / "outside")
+    host.boot()
+    assert (tmp_path / "outside" / mark.NAME).exists()
+    assert host.store.proven() == set()
 
 
 @as_root

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import json
 import os
@@ -19,10 +18,10 @@ import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor import paths, scrub
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor.history import read_history
-from ansible_collections.archiv.ollama.plugins.module_utils._monitor.scrubbed import read_scrubbed, standing
 from ansible_collections.archiv.ollama.plugins.module_utils._store import uncached
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
-from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
+from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import is_held
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey
 from tests.unit.support.loop_disk import LoopDisk, loop_disk, needs_loop
 from tests.unit.support.stores import NAME
 from tests.unit.support.watched_store import WatchedStore, watched
@@ -36,11 +35,11 @@ def test_every_blob_of_the_store_is_read_and_has_a_receipt(watched: WatchedStore
     assert watched.scrub() == 0
     assert watched.proven() == set(watched.blobs)
     assert "read 6 blobs of" in capsys.readouterr().out
-    told = read_scrubbed()
-    assert (told.ok, told.running, told.findings) == (True, False, ())
-    assert told.time is not None and abs(told.time - time.time()) < 60
+    told = watched.record()
+    assert (told["round"], told["findings"], told["last"]["ok"], told["last"]["direct"]) == (None, [], True, True)
+    assert abs(told["last"]["ended"] - time.time()) < 60
+    assert told["last"]["bytes"] == sum(path.stat().st_size for path in watched.models.glob("blobs/*"))
     assert [(one["event"], one["result"]) for one in read_history(9)] == [("scrub", "ok")]
-    assert told.done_bytes == told.total_bytes == sum(path.stat().st_size for path in watched.models.glob("blobs/*"))
 
 
 def test_changed_byte_is_found_though_size_and_times_are_the_same(watched: WatchedStore, capsys: Said) -> None:
@@ -98,7 +97,7 @@ def test_wanted_model_that_is_not_there_is_told(watched: WatchedStore, capsys: S
     watched.want(NAME, "phi3:mini")
     assert watched.scrub() == 1
     assert "phi3:mini: manifest" in capsys.readouterr().err
-    assert (watched.record()["last"]["ok"], read_scrubbed().findings) == (False, ())
+    assert (watched.record()["last"]["ok"], watched.record()["findings"]) == (False, [])
 
 
 def test_manifest_that_nobody_wants_and_nobody_can_read_is_told_and_no_fault(
@@ -122,7 +121,7 @@ def test_bit_lost_below_the_file_system_is_found_though_the_blob_is_cached(
     assert path.read_bytes() == weights, "the cache must hide it, else this shows nothing"
     assert watched.scrub() == 1
     assert watched.proven() == set(watched.blobs) - {watched.weights()}
-    assert [one.digest for one in read_scrubbed().findings] == [watched.weights()]
+    assert [one["digest"] for one in watched.record()["findings"]] == [watched.weights()]
 
 
 SLOW = """
@@ -132,6 +131,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._monitor import path
 from ansible_collections.archiv.ollama.plugins.module_utils._store import uncached
 paths.HOME, paths.STATE_DIR, paths.WANTED, paths.SCRUB = sys.argv[1:5]
 paths.HISTORY, paths.LOCK = paths.STATE_DIR + "/history.jsonl", paths.STATE_DIR + "/lock"
+paths.SCRUB_LOCK = paths.STATE_DIR + "/scrub.lock"
 uncached.PIECE = 4096
 drop, fast = uncached._drop, int(sys.argv[5])
 def slowly(descriptor, offset, length):
@@ -159,10 +159,11 @@ def begun(pieces: int = 2) -> subprocess.Popen[str]:
     return process
 
 
-def said(process: subprocess.Popen[str]) -> str:
-    """Stop it; what it said last."""
+def said(process: subprocess.Popen[str]) -> tuple[str, int]:
+    """Stop it; what it said last, and how often it went on to a piece or from one."""
     process.send_signal(signal.SIGTERM)
-    return process.communicate(timeout=10)[1]
+    output, errors = process.communicate(timeout=30)
+    return errors, output.count("piece")
 
 
 class Reads:
@@ -179,17 +180,17 @@ class Reads:
         return uncached.hash_on_disk(disk, path, after_piece)
 
 
-def test_stop_is_heard_within_a_second_and_the_next_scrub_goes_on(
+def test_stop_is_heard_at_once_and_the_next_scrub_goes_on(
     watched: WatchedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The first weights are ten pieces.
     with begun(pieces=12) as process:
-        assert read_scrubbed().running
-        asked = time.monotonic()
-        words = said(process)
-        assert time.monotonic() - asked < 1
+        assert is_held(Disk(paths.HOME), paths.SCRUB_LOCK)
+        words, pieces = said(process)
+    # It ends after the piece at hand, which is a megabyte outside of this test.
+    assert pieces <= 2
     assert (process.returncode, "a signal stopped it; the next one goes on with the" in words) == (4, True)
-    assert not read_scrubbed().running
+    assert not is_held(Disk(paths.HOME), paths.SCRUB_LOCK)
     reads = Reads(monkeypatch)
     done = set(watched.record()["round"]["done"])
     assert watched.scrub() == 0
@@ -304,47 +305,51 @@ def test_model_that_is_removed_while_it_is_read_is_no_fault(
     assert watched.scrub() == 0
 
 
-def test_finding_stands_until_the_blob_is_mended_or_nobody_names_it(watched: WatchedStore) -> None:
-    store = Store(str(watched.models))
-    path = watched.path(watched.weights())
-    path.write_bytes(bytes(path.stat().st_size))
-    gone = watched.path(watched.weights(watched.other))
-    gone.unlink()
-    assert watched.scrub() == 1
-    found = read_scrubbed().findings
-    assert {(one.digest, one.missing) for one in found} == {
-        (watched.weights(), False),
-        (watched.weights(watched.other), True),
-    }
-    assert len(standing(store, found)) == 2
-    (watched.models / "manifests/registry.ollama.ai/library/other/1b").unlink()
-    assert [one.digest for one in standing(store, found)] == [watched.weights()]
-    path.write_bytes(watched.model.blobs["weights"])
-    assert standing(store, found) == []
-
-
 def test_damage_that_is_mended_is_forgotten_by_the_next_round(watched: WatchedStore) -> None:
     path = watched.path(watched.weights())
     path.write_bytes(bytes(path.stat().st_size))
     assert watched.scrub() == 1
+    (finding,) = watched.record()["findings"]
+    assert (finding["digest"], finding["missing"], finding["key"]) == (
+        watched.weights(),
+        False,
+        [*FileKey.of(path.stat())],
+    )
     path.write_bytes(watched.model.blobs["weights"])
     assert watched.scrub() == 0
-    assert (read_scrubbed().ok, read_scrubbed().findings) == (True, ())
+    assert (watched.record()["last"]["ok"], watched.record()["findings"]) == (True, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 1, "round": 7, "findings": [{"digest": 1}], "last": []}'])
 def test_damaged_state_begins_anew(watched: WatchedStore, content: bytes) -> None:
     watched.state.mkdir(mode=0o700)
     Path(paths.SCRUB).write_bytes(content)
-    assert read_scrubbed().time is None
     assert watched.scrub() == 0
-    assert read_scrubbed().ok
+    assert watched.record()["last"]["ok"]
 
 
 def test_receipts_that_cannot_be_kept_are_no_success(watched: WatchedStore, capsys: Said) -> None:
     watched.receipts_dir.write_text("in the way")
     assert watched.scrub() == 1
     assert "no receipts were written, so the next deploy hashes all again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("planted", ["models", "models/blobs", "models/manifests", ".archiv", "models/manifests/x"])
+def test_nothing_is_read_behind_a_link(watched: WatchedStore, tmp_path: Path, capsys: Said, planted: str) -> None:
+    volume = watched.models.parent
+    assert watched.scrub() == 0
+    outside = tmp_path / "outside"
+    if (volume / planted).exists():
+        (volume / planted).rename(outside)
+    else:
+        watched.other.install(outside)
+    for path in outside.rglob("*"):
+        os.utime(path, (1, 1), follow_symlinks=False)
+    (volume / planted).symlink_to(outside)
+    code = watched.scrub()
+    assert code == (planted != "models/manifests/x")
+    assert {path.stat().st_atime for path in outside.rglob("*") if path.is_file()} <= {1}
+    assert code == 0 or capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", ["wanted", "volume"])
@@ -367,9 +372,3 @@ def test_bar_shows_on_a_terminal_only(watched: WatchedStore, monkeypatch: pytest
         shown = os.read(ours, 10_000).decode()
     os.close(ours)
     assert "[##############################] 100%" in shown and "KiB/s" in shown
-
-
-def test_arguments_are_those_that_run_reads() -> None:
-    parser = argparse.ArgumentParser()
-    scrub.add_arguments(parser)
-    assert vars(parser.parse_args([])) == {"progress": False}
