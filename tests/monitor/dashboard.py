@@ -1,4 +1,4 @@
-"""The dashboard for Grafana, as the tests see it; `python -m tests.monitor.dashboard` prints its queries for all hosts."""
+"""The dashboard for Grafana, as the tests see it; run as a module it prints the queries, for all hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager, node_exporter and their tools: the packages of this machine's own release, unpacked below .lab.
+"""Prometheus, Alertmanager, node_exporter and their tools, from this machine's own release, unpacked below .lab.
 
 Nothing is installed. `python -m tests.monitor.tools` says where they are.
 """

@@ -28,7 +28,7 @@ _LONGEST_WHY, _LONGEST_COMMAND = 400, 300
 _CLOCK_SECONDS = 60
 
 # What a deploy would do, in the words of its own report.
-_PLANS: t.Mapping[str, str] = {**ACTIONS}
+_PLANS = {str(action): plan for action, plan in ACTIONS.items()}
 # Such reasons alone leave a host clean.
 _NOTE = "prove"
 

@@ -207,16 +207,16 @@ def test_line_of_the_history_tells_who_what_and_how_long_models_took(
         "__ollama_monitor_subjects": [],
         "__ollama_monitor_health": {},
     }
-    begin = ["/usr/local/bin/ollama-stack", "record", "deploy"]
+    begin = ["/usr/local/bin/ollama-stack", "record", "--event=deploy"]
     found = evaluate(tmp_path, {"line": line, "nothing": nothing}, "__ollama_monitor_line")
     assert found["line"]["__ollama_monitor_line"] == [
         *begin,
         "--result=ok",
-        "--who=unknown",
+        "--who=",
         "--what=backend, ollama",
         "--answer=a:1b=0.42",
     ]
-    assert found["nothing"]["__ollama_monitor_line"] == [*begin, "--result=failed", "--who=unknown", "--what="]
+    assert found["nothing"]["__ollama_monitor_line"] == [*begin, "--result=failed", "--who=", "--what="]
     for name, login in (("USER", "root"), ("SUDO_USER", "mia")):
         monkeypatch.setenv(name, login)
         found = evaluate(tmp_path, {"line": line}, "__ollama_monitor_line")
