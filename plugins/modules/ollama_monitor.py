@@ -81,7 +81,7 @@ paths:
   elements: str
   sample: [/usr/local/bin/ollama-stack]
 started:
-  description: The units that were started, or would be.
+  description: The units that were started or read again, or would be.
   returned: success
   type: list
   elements: str

@@ -38,6 +38,11 @@ class Parcel:
         return sum_tree({name: _sum(text) for name, text in self.package.items()})
 
     @property
+    def units(self) -> list[str]:
+        """All units among the files."""
+        return [os.path.basename(file["path"]) for file in self.files if units.is_unit(file["path"])]
+
+    @property
     def wanted_units(self) -> list[str]:
         """The units that are started now and at boot; systemd starts the others."""
         return [os.path.basename(file["path"]) for file in self.files if "\nWantedBy=" in file["content"]]
@@ -72,10 +77,12 @@ def install(parcel: Parcel, folders: t.Sequence[t.Mapping[str, t.Any]], check: b
     stale = bool(parcel.package) and _is_stale(parcel)
     missing = [folder for folder in folders if not _is_folder(folder["path"], int(folder["mode"], 8))]
     changed_units = [os.path.basename(file["path"]) for file in files if units.is_unit(file["path"])]
+    # A run that was interrupted may have written some.
+    unread = [name for name in units.find_unread(parcel.units) if name not in changed_units]
     idle = units.find_idle(parcel.wanted_units)
     result = Result(
         paths=[parcel.folder] * stale + [one["path"] for one in [*files, *missing]],
-        started=idle,
+        started=[*idle, *(name for name in unread if name not in idle)],
         diff=[_diff_package(parcel)] * stale + [_diff_file(file) for file in files],
     )
     if check:
@@ -87,7 +94,7 @@ def install(parcel: Parcel, folders: t.Sequence[t.Mapping[str, t.Any]], check: b
             place_package(parcel.folder, parcel.package, parcel.sha256)
         for file in files:
             place_file(file["path"], file["content"], int(file["mode"], 8))
-    units.start(changed_units, parcel.wanted_units, idle)
+    units.start([*changed_units, *unread], parcel.wanted_units, idle)
     return result
 
 

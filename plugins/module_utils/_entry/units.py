@@ -40,6 +40,12 @@ def find_idle(units: t.Sequence[str]) -> list[str]:
     return [name for name, *words in zip(units, active, enabled) if words != ["active", "enabled"]]
 
 
+def find_unread(units: t.Sequence[str]) -> list[str]:
+    """Those whose files systemd has not read since they were written."""
+    lines = _call("show", "--property=NeedDaemonReload", "--value", *units).stdout.split() if units else []
+    return [name for name, answer in zip(units, lines) if answer == "yes"]
+
+
 def start(changed: t.Sequence[str], wanted: t.Sequence[str], idle: t.Sequence[str]) -> None:
     """Have systemd read what changed, and start what is wanted now and at boot."""
     if changed:

@@ -170,21 +170,24 @@ def reason(path: str, kind: str = "monitor_differs") -> dict[str, str]:
     return {"kind": kind, "subject": path, "why": "", "action": "monitor"}
 
 
-def test_only_what_differs_is_installed(tmp_path: Path) -> None:
-    before = {
-        "nothing": [],
-        "stack": [reason("ollama", "container_missing")],
-        "wanted": [reason(WANTED)],
-        "command": [reason("/usr/local/bin/ollama-stack", "monitor_missing"), reason(WANTED)],
+def test_it_is_installed_only_where_it_differs_and_what_is_wanted_where_that_does(tmp_path: Path) -> None:
+    before: dict[str, tuple[bool, list[dict[str, str]]]] = {
+        "nothing": (False, []),
+        "stack": (False, [reason("ollama", "container_missing")]),
+        "wanted": (True, [reason(WANTED)]),
+        "command": (True, [reason("/usr/local/bin/ollama-stack", "monitor_missing")]),
     }
     told: dict[str, Answers] = {}
     for name in ("change | Install what watches the host, or remove it", "change | Write down what is wanted"):
         [when] = [task["when"] for task in steps() if task["name"] == name]
-        listed = {host: {**NEEDED, "__ollama_stack_before": {"reasons": found}} for host, found in before.items()}
+        listed = {
+            host: {**NEEDED, "__ollama_stack_before": {"monitor": monitor, "reasons": found}}
+            for host, (monitor, found) in before.items()
+        }
         task = {"ansible.builtin.debug": {"msg": "done"}, "when": when, "vars": {"__ollama_stack_monitored": True}}
         told[name] = run(tmp_path, listed, task)
     ran = [[host for host, answer in answers.items() if answer.get("msg") == "done"] for answers in told.values()]
-    assert ran == [["command"], ["command", "wanted"]]
+    assert ran == [["command", "wanted"], ["wanted"]]
 
 
 def test_line_of_the_history_tells_who_what_and_how_long_models_took(

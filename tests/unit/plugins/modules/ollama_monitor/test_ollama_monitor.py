@@ -25,9 +25,12 @@ Run = Callable[..., dict[str, Any]]
 SYSTEMCTL = """#!/bin/sh
 cd {folder}
 echo "$*" >>calls
-verb=$1; shift; [ "$1" = --now ] && shift
+verb=$1; shift; [ $verb = daemon-reload ] && rm -f unread
+[ $verb = show ] && {{ shift 2; for unit; do grep -sqx "$unit" unread && echo yes || echo no; echo; done; }}
+[ "$1" = --now ] && shift
 for unit in "$@"; do
   case $verb in
+    show) ;;
     is-active) [ -e "on-$unit" ] && echo active || echo inactive ;;
     is-enabled) [ -e "on-$unit" ] && echo enabled || echo disabled ;;
     enable) [ -e "{units}/$unit" ] || {{ echo "Unit $unit not found." >&2; exit 1; }}
@@ -61,7 +64,7 @@ class Host:
         file = self.root / "fake/calls"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
-        return [line for line in lines if not line.startswith("is-")]
+        return [line for line in lines if not line.startswith(("is-", "show "))]
 
     def differences(self) -> list[str]:
         """The paths that a look finds other than they should be."""
@@ -156,6 +159,16 @@ def test_changed_timer_gets_its_new_times_and_is_not_enabled_again(host: Host, r
     result = run(parcel=host.parcel())
     assert result["paths"] == [str(host.units / "m.timer")] and result["started"] == []
     assert host.calls() == ["daemon-reload", "restart m.timer"]
+
+
+def test_unit_that_an_interrupted_run_has_written_is_read(host: Host, run: Run) -> None:
+    run(parcel=host.parcel())
+    host.calls()
+    (host.root / "fake/unread").write_text("m.timer\n")
+    result = run(parcel=host.parcel())
+    assert result["changed"] and result["started"] == ["m.timer"]
+    assert host.calls() == ["daemon-reload", "restart m.timer"]
+    assert not run(parcel=host.parcel())["changed"]
 
 
 def test_timer_that_was_stopped_by_hand_is_started_and_told(host: Host, run: Run) -> None:
