@@ -144,7 +144,7 @@ def wait_for(address: str) -> None:
 
 
 def ask(address: str, tokens: int) -> float:
-    """Seconds of some answers of so many tokens; a model of random weights repeats itself in a longer one, and Ollama ends that."""
+    """Seconds of some answers of so many tokens; a model of random weights repeats itself in a longer one."""
     question = {"model": ASKED, "prompt": "the quick", "stream": False, "options": {"num_predict": tokens, "seed": 1}}
     begun = time.perf_counter()
     for _ in range(ANSWERS):
