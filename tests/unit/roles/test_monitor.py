@@ -198,13 +198,17 @@ def test_line_of_the_history_tells_who_what_and_how_long_models_took(
     line: dict[str, Any] = {
         "__ollama_monitor_event": "deploy",
         "__ollama_monitor_result": "ok",
-        "__ollama_monitor_subjects": ["backend", "ollama", "backend"],
+        "__ollama_monitor_reasons": [
+            *(reason(service, "container_missing") for service in ("backend", "ollama", "backend")),
+            reason("/usr/local/bin/ollama-stack", "monitor_missing"),
+            reason(WANTED),
+        ],
         "__ollama_monitor_health": {"models": [{"name": "a:1b", "seconds": 0.42}, {"name": "b:1b", "seconds": None}]},
     }
     nothing = {
         **line,
         "__ollama_monitor_result": "failed",
-        "__ollama_monitor_subjects": [],
+        "__ollama_monitor_reasons": [],
         "__ollama_monitor_health": {},
     }
     begin = ["/usr/local/bin/ollama-stack", "record", "deploy"]
@@ -213,7 +217,7 @@ def test_line_of_the_history_tells_who_what_and_how_long_models_took(
         *begin,
         "--result=ok",
         "--who=",
-        "--what=backend, ollama",
+        "--what=backend, ollama, ollama-stack",
         "--answer=a:1b=0.42",
     ]
     assert found["nothing"]["__ollama_monitor_line"] == [*begin, "--result=failed", "--who=", "--what="]
@@ -247,6 +251,15 @@ def test_man_page_has_every_command_and_option_and_code(folder: Path) -> None:
     assert [name for name in choices if f".B {name}\n" not in page and f".B {name} " not in page] == []
     assert [word for word in words if word not in page and word != "--help"] == []
     assert [code for code in re.findall(r"(?m)^  (\d)  ", usage) if f".B {code}\n" not in page] == []
+
+
+def test_no_unit_manages_block_io() -> None:
+    """On cgroup v1 the end of such a unit leaves running containers without their groups: no exec, no healthcheck."""
+    texts = {path.name: path.read_text() for path in MONITOR.glob("templates/*.j2")}
+    assert len(texts) > 6
+    assert [
+        name for name, text in texts.items() if re.search(r"(?m)^(IO(?!Sched)|BlockIO|Slice|Delegate)\w*=", text)
+    ] == []
 
 
 def test_role_that_others_depend_on_has_no_task_of_its_own() -> None:
