@@ -68,9 +68,8 @@ def main() -> None:
     if sys.argv[1] != "hold":
         others = [one for one in processes(folder) if one != pid]
         victim = pid if sys.argv[1] == "kill-first" else max(others, key=resident)
-        for one in [pid, *others]:
-            Path(f"/proc/{one}/oom_score_adj").write_text("1000" if one == victim else "-1000")
-    Path("/proc/self/oom_score_adj").write_text("-1000")
+        # The kernel prefers it to whoever has more.
+        Path(f"/proc/{victim}/oom_score_adj").write_text("1000")
     before = kills(folder)
     (folder / "cgroup.procs").write_text(str(os.getpid()))
     held, until = [], time.monotonic() + SECONDS

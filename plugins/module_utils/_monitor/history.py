@@ -15,8 +15,6 @@ from .._store.disk import printable
 from . import paths
 from .state import read_lines, write_file
 
-EVENTS = ("deploy", "verify", "scrub", "start", "stop", "oom", "reboot", "gap")
-RESULTS = ("ok", "failed", "")
 _MOST_LINES = 2000
 _LONGEST = 300
 _TEXTS = ("event", "who", "subject", "what", "result")

@@ -62,7 +62,7 @@ def judge_host(tokens: bool = False, finish: t.Callable[[Query, Seen], Seen] | N
         query = replace(to_query(facts.wanted), tokens=tokens)
         seen, _document = observe(query, lambda docker_host: EngineSocket(docker_host, _ENGINE_SECONDS))
         seen = finish(query, seen) if finish else seen
-        reasons = judge_all(seen)
+        reasons = judge_stack(seen)
         version = seen.compose_version or _compose_version(query.docker_host)
     models = read_models(facts)
     if finish and seen is not None:
@@ -75,17 +75,6 @@ def judge_host(tokens: bool = False, finish: t.Callable[[Query, Seen], Seen] | N
     host = host_name()
     troubles = find_troubles(facts, state, models, reasons, lines, host)
     return Judged(host, facts, state, seen, models, troubles, lines, version)
-
-
-def judge_all(seen: Seen) -> list[Reason]:
-    """The reasons, also what is wrong with a loaded model whose bytes are not verified.
-
-    A deploy hashes those first and then looks again; this looks once.
-    """
-    unproven = [reason for reason in judge_stack(seen) if reason.action == "prove"]
-    names = {reason.subject for reason in unproven}
-    models = (replace(one, intact=True, unproven=()) if one.name.display in names else one for one in seen.models)
-    return [*judge_stack(replace(seen, models=tuple(models))), *unproven]
 
 
 def host_name() -> str:

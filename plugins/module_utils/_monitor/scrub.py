@@ -14,6 +14,8 @@ import sys
 import time
 import typing as t
 
+from .._engine.client import EngineError
+from .._engine.sockets import EngineSocket
 from .._model.names import ModelName
 from .._model.units import sized
 from .._store.disk import Disk
@@ -25,6 +27,7 @@ from .._store.receipts import RACY_SECONDS, FileKey, Receipts, ReceiptsUnsafe, s
 from .._store.uncached import hash_on_disk
 from . import paths
 from .bar import Bar
+from .collect import VOLUME
 from .history import append, line
 from .scrubbed import Finding, Record, Target, take_stock, to_finding
 from .state import StateError, changing
@@ -95,14 +98,16 @@ def find_store(wanted: Wanted) -> str:
     """The folder of the models; the Engine is asked only where they are in a volume."""
     if wanted.models_dir:
         return wanted.models_dir
-    from .._engine.volume import NoStore, connect, find_models_dir
-    from .._stack.types import VOLUME
-
-    engine, why = connect(wanted.docker_host)
     try:
-        return find_models_dir(engine, None, wanted.project, VOLUME, why)
-    except NoStore as error:
+        with contextlib.closing(EngineSocket(wanted.docker_host)) as engine:
+            volume = engine.volume(wanted.project, VOLUME)
+    except EngineError as error:
         raise NoModels(f"cannot find the models: {error}") from error
+    if volume is None:
+        raise NoModels(f"the Engine has no volume {VOLUME} of project {wanted.project}: run playbooks/deploy.yml")
+    if not volume.path:
+        raise NoModels(f"volume {volume.name} cannot be read from the host: {volume.why_no_path}")
+    return os.path.join(volume.path, "models")
 
 
 class Scrub:

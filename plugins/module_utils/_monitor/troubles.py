@@ -82,7 +82,7 @@ def find_troubles(
         *_of_wanted(facts),
         *_of_memory(facts),
         *_of_kills(lines, facts.now),
-        *_of_models(facts, models, {subject for kind, subject in known if kind.startswith("model_")}),
+        *_of_models(facts, models, {one.subject for one in reasons if one.action != "prove"}),
         *_of_times(facts, state),
     ):
         if (kind, subject) not in known:

@@ -38,7 +38,8 @@ def judge_stack(seen: Seen) -> list[Reason]:
     for problem in filter(None, (seen.store_problem, seen.models_problem)):
         reasons.append(Reason("models_unknown", "models", problem, "ask"))
     reasons += [reason for model in seen.models for reason in _judge_model(model)]
-    return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons})]
+    # A model whose bytes are not verified may also not be loaded.
+    return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons if reason.action != "prove"})]
 
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:

@@ -84,7 +84,7 @@ def test_refused_deploy_fails_with_its_reasons_and_is_told(host: Host) -> None:
         and "TASK [archiv.ollama.ollama_stack : change | Run the pre" in printed
     )
     [line] = host.lines()
-    assert line.startswith("record --event=deploy --result=failed --who=mia --what=")
+    assert line.startswith("record deploy --result=failed --who=mia --what=")
     assert str(host.folder / "stack") in line
 
 
@@ -115,7 +115,7 @@ def test_verification_is_told_with_its_result(host: Host) -> None:
     host.has_the_command()
     assert "failed=1" in host.run("verify")
     [line] = host.lines()
-    assert line.startswith("record --event=verify --result=failed --who=mia --what=")
+    assert line.startswith("record verify --result=failed --who=mia --what=")
 
 
 def test_verification_without_the_command_only_says_what_it_saw(host: Host) -> None:

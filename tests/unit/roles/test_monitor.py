@@ -212,7 +212,7 @@ def test_line_of_the_history_tells_who_what_and_how_long_models_took(
         "__ollama_monitor_reasons": [],
         "__ollama_monitor_health": {},
     }
-    begin = ["/usr/local/bin/ollama-stack", "record", "--event=deploy"]
+    begin = ["/usr/local/bin/ollama-stack", "record", "deploy"]
     found = evaluate(tmp_path, {"line": line, "nothing": nothing}, "__ollama_monitor_line")
     assert found["line"]["__ollama_monitor_line"] == [
         *begin,

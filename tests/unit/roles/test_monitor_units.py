@@ -107,6 +107,8 @@ def test_mark_is_taken_before_docker_and_written_after_it(units: dict[str, dict[
         ["mark", "start"],
         ["mark", "stop"],
     ]
+    # Docker does not wait for network file systems that others mount.
+    assert values(unit, "After") == ["local-fs.target"]
     # Where the disk is missing, the host's mark must be taken away all the same.
     assert not values(unit, "RequiresMountsFor")
 

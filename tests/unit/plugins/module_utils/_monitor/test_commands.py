@@ -92,6 +92,15 @@ def damage(host: MonitorHost) -> None:
     host.model.blob_path(host.models, "weights").write_bytes(b"short")
 
 
+def rot(host: MonitorHost) -> None:
+    """What a scrub writes down; the size is right, and the receipt is void."""
+    digest = host.model.blob_path(host.models, "weights").name.replace("-", ":", 1)
+    finding = {"digest": digest, "missing": False, "model": NAME, "path": "", "text": "", "key": None}
+    last = {"ended": time.time(), "ok": False}
+    (host.home / "monitor").mkdir(mode=0o700)
+    (host.home / "monitor/scrub.json").write_text(json.dumps({"format": 1, "last": last, "findings": [finding]}))
+
+
 def edit(host: MonitorHost) -> None:
     (host.stack / "docker-compose.prod.yml").write_text(COMPOSE + "# by hand\n")
 
@@ -111,7 +120,7 @@ def declare_gpu(host: MonitorHost) -> None:
 
 
 def fail(host: MonitorHost) -> None:
-    host.run("record", "--event=deploy", "--result", "failed")
+    host.run("record", "deploy", "--result", "failed")
 
 
 def forget(host: MonitorHost) -> None:
@@ -135,6 +144,7 @@ def stop_timer(host: MonitorHost) -> None:
         (stop, "container_stopped", "docker compose -f {stack}/docker-compose.prod.yml up -d ollama"),
         (lose, "not_loaded", f"docker exec archiv-ollama-1 ollama run --keepalive -1m {NAME} ''"),
         (damage, "model_damaged", "ansible-playbook playbooks/deploy.yml -l {host}"),
+        (rot, "model_damaged", "ansible-playbook playbooks/deploy.yml -l {host}"),
         (edit, "file_differs", "ansible-playbook playbooks/deploy.yml -l {host}"),
         (edit, "wanted_stale", "ansible-playbook playbooks/deploy.yml -l {host}"),
         (press, "memory", "ansible-playbook playbooks/deploy.yml -l {host}"),
@@ -191,14 +201,25 @@ def test_verify_fails_and_says_so(host: MonitorHost) -> None:
 
 
 def test_full_verification_finds_what_receipts_and_sizes_cannot(host: MonitorHost) -> None:
+    """A bit that flips below the file system changes no time, so the receipt still holds."""
+    host.run("verify", "--full")
     blob = host.model.blob_path(host.models, "weights")
+    digest = blob.name.replace("-", ":", 1)
     content = bytearray(blob.read_bytes())
     content[100] ^= 1
     blob.write_bytes(content)
-    assert host.run("verify").returncode == 0
+    (path,) = (host.home / "receipts").iterdir()
+    receipts = json.loads(path.read_text())
+    now = blob.stat()
+    receipts["blobs"][digest]["key"] = [now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns]
+    receipts["blobs"][digest]["made"] = time.time() + 0.1
+    path.write_text(json.dumps(receipts))
+    time.sleep(0.2)
+    assert host.run("verify").returncode == 0 and status(host)[1]["models"][0]["intact"] is True
     found = host.run("verify", "--full")
-    assert found.returncode == 1 and f"expected {'sha256:' + blob.name[7:]}" in found.stdout
+    assert found.returncode == 1 and f"expected {digest}" in found.stdout
     # And no receipt says otherwise.
+    assert digest not in json.loads(path.read_text())["blobs"]
     assert status(host)[1]["models"][0]["intact"] is None
 
 
@@ -255,9 +276,9 @@ def test_reader_that_ends_early_is_no_error(host: MonitorHost) -> None:
         ["bogus"],
         ["status", "--bogus"],
         ["history", "-n", "0"],
-        ["record", "--event=deploy"],
-        ["record", "--event=deploy", "--result", "maybe"],
-        ["record", "--event=deploy", "--result", "ok", "--answer", "qwen=nan"],
+        ["record", "deploy"],
+        ["record", "deploy", "--result", "maybe"],
+        ["record", "deploy", "--result", "ok", "--answer", "qwen=nan"],
         ["mark"],
     ],
 )

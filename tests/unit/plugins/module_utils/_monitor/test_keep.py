@@ -150,14 +150,14 @@ def test_history_is_bounded_and_survives_a_torn_line(host: MonitorHost) -> None:
     path.parent.mkdir(mode=0o700)
     line = json.dumps({"time": 1, "event": "start", "who": "", "subject": "ollama", "what": "", "result": ""})
     path.write_text(f"{line}\n" * 2500 + '{"time": 5, "ev\n[]\n{"time": "x"}\n')
-    assert host.run("record", "--event=deploy", "--result", "ok").returncode == 0
+    assert host.run("record", "deploy", "--result", "ok").returncode == 0
     assert len(path.read_text().splitlines()) == 2000
     shown = host.run("history", "-n", "3", "--json").stdout.splitlines()
     assert [json.loads(one)["event"] for one in shown] == ["deploy", "start", "start"]
 
 
 def test_what_comes_from_elsewhere_cannot_forge_a_line(host: MonitorHost) -> None:
-    host.run("record", "--event=deploy", "--result", "ok", "--who", "eve\nroot", "--what", "\x1b[2J" + "x" * 5000)
+    host.run("record", "deploy", "--result", "ok", "--who", "eve\nroot", "--what", "\x1b[2J" + "x" * 5000)
     (line,) = host.history()
     assert line["who"] == "eve\\x0aroot" and len(line["what"]) == 300
     shown = host.run("history").stdout

@@ -198,8 +198,8 @@ def test_compose_file_that_was_changed(host: MonitorHost) -> None:
 
 
 def test_times_and_answers_come_from_records(host: MonitorHost) -> None:
-    assert host.run("record", "--event=deploy", "--result", "failed").returncode == 0
-    assert host.run("record", "--event=verify", "--result", "ok", "--answer", f"{NAME}=1.25").returncode == 0
+    assert host.run("record", "deploy", "--result", "failed").returncode == 0
+    assert host.run("record", "verify", "--result", "ok", "--answer", f"{NAME}=1.25").returncode == 0
     found = host.metrics()
     assert (found["deploy_success"], found["verify_success"], found[f"answer_seconds{MODEL}"]) == (0, 1, 1.25)
     assert found[f"answer_timestamp_seconds{MODEL}"] == found["verify_timestamp_seconds"]
@@ -214,7 +214,7 @@ def test_hostile_labels_are_escaped_and_cut(host: MonitorHost) -> None:
 
 
 def test_answers_of_models_nobody_wants_are_not_shown(host: MonitorHost) -> None:
-    host.run("record", "--event=deploy", "--result", "ok", "--answer", "other:1=2", "--answer", f"{NAME}=1")
+    host.run("record", "deploy", "--result", "ok", "--answer", "other:1=2", "--answer", f"{NAME}=1")
     assert [name for name in host.metrics() if name.startswith("answer_seconds")] == [f"answer_seconds{MODEL}"]
 
 

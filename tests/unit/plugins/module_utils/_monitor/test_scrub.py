@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store import uncach
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import is_held
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey
+from tests.unit.support.fake_engine import serve_engine
 from tests.unit.support.loop_disk import LoopDisk, loop_disk, needs_loop
 from tests.unit.support.stores import NAME
 from tests.unit.support.watched_store import WatchedStore, watched
@@ -352,15 +354,26 @@ def test_nothing_is_read_behind_a_link(watched: WatchedStore, tmp_path: Path, ca
     assert code == 0 or capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", ["wanted", "volume"])
-def test_host_that_nobody_knows_is_not_guessed(watched: WatchedStore, capsys: Said, what: str) -> None:
+def test_models_in_a_volume_are_found_by_the_engine(watched: WatchedStore, tmp_path: Path, capsys: Said) -> None:
     path = Path(paths.WANTED)
-    if what == "wanted":
-        path.unlink()
-    else:
-        path.write_text(path.read_text().replace(str(watched.models), ""))
+    with serve_engine(tmp_path) as engine:
+        path.write_text(path.read_text().replace(str(watched.models), "").replace("unix:///nowhere", engine.host))
+        engine.volume["Mountpoint"] = str(watched.models.parent)
+        assert watched.scrub() == 0
+        assert watched.proven() == set(watched.blobs)
+        engine.answers["/volumes"] = (200, {"Volumes": []})
+        assert watched.scrub() == 3
+    assert (
+        "the Engine has no volume ollama-models of project archiv: run playbooks/deploy.yml" in capsys.readouterr().err
+    )
     assert watched.scrub() == 3
-    assert ("playbooks/deploy.yml" if what == "wanted" else "cannot find the models") in capsys.readouterr().err
+    assert "cannot find the models: " in capsys.readouterr().err
+
+
+def test_host_that_nobody_knows_is_not_guessed(watched: WatchedStore, capsys: Said) -> None:
+    Path(paths.WANTED).unlink()
+    assert watched.scrub() == 3
+    assert "playbooks/deploy.yml" in capsys.readouterr().err
 
 
 def test_bar_shows_on_a_terminal_only(watched: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,6 +382,9 @@ def test_bar_shows_on_a_terminal_only(watched: WatchedStore, monkeypatch: pytest
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setattr("ansible_collections.archiv.ollama.plugins.module_utils._monitor.bar._DRAW_SECONDS", 0)
         assert watched.scrub(progress=True) == 0
-        shown = os.read(ours, 10_000).decode()
+        shown = ""
+        # A terminal hands on what it has, in as many parts as it likes.
+        while select.select([ours], [], [], 0.5)[0]:
+            shown += os.read(ours, 10_000).decode()
     os.close(ours)
     assert "[##############################] 100%" in shown and "KiB/s" in shown

@@ -178,6 +178,13 @@ def test_models_nobody_could_look_at_are_not_clean(problem: str) -> None:
     assert told(replace(clean(), **values)) == [("models_unknown", "models", "ask")]
 
 
+def test_model_that_is_neither_verified_nor_loaded_is_told_for_both() -> None:
+    name = UNPROVEN.name.display
+    problem = {"kind": "not_loaded", "subject": name, "found": "x", "action": "y"}
+    seen = replace(clean(), models=(UNPROVEN,), healthy={"problems": [problem], "warnings": []})
+    assert told(seen) == [("model_unproven", name, "prove"), ("not_loaded", name, "wait")]
+
+
 @pytest.mark.parametrize(
     ("kind", "action"), [("not_loaded", "wait"), ("not_pinned", "wait"), ("no_answer", "restart"), ("stale", "restart")]
 )
