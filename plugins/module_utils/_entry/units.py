@@ -19,8 +19,8 @@ class UnitError(Exception):
 
 
 def is_unit(path: str) -> bool:
-    """Whether systemd reads this file as a unit."""
-    return path.endswith((".service", ".timer"))
+    """Whether systemd reads this file as a unit; it has files of its own with a unit's name after stamp-."""
+    return path.endswith((".service", ".timer")) and not os.path.basename(path).startswith("stamp-")
 
 
 def find_links(path: str) -> list[str]:

@@ -61,13 +61,14 @@ def installed(folder: Path) -> dict[str, list[dict[str, str]]]:
 def test_look_compares_every_file_with_its_sum(installed: dict[str, list[dict[str, str]]]) -> None:
     watched = {one["path"]: one["sha256"] for one in installed["watched"]}
     plain = {path for path in watched if ".wants/" not in path}
-    # The metrics are not installed; removing them is for the end.
-    assert plain == {str(one["path"]) for one in installed["unwatched"]} - {METRICS} | {WANTED}
+    # Neither is installed, and both are removed in the end.
+    assert plain == {str(one["path"]) for one in installed["unwatched"]} - {METRICS, STAMP} | {WANTED}
     assert all(len(sha256) == 64 for sha256 in watched.values())
     assert "/etc/systemd/system/timers.target.wants/ollama-stack-metrics.timer" in watched
 
 
 METRICS = "/var/lib/prometheus/node-exporter/archiv_ollama.prom"
+STAMP = "/var/lib/systemd/timers/stamp-ollama-stack-scrub.timer"
 
 
 def test_what_is_wanted_is_compared_only_after_it_was_written(installed: dict[str, list[dict[str, str]]]) -> None:

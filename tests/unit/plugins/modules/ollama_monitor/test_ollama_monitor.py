@@ -299,6 +299,15 @@ def test_removal_stops_the_timers_first_takes_everything_and_says_what_it_keeps(
     assert not again["changed"] and again["kept"] == [] and host.calls() == []
 
 
+def test_removal_takes_what_systemd_remembers_of_a_timer_and_stops_no_unit_of_that_name(host: Host, run: Run) -> None:
+    run(parcel=host.parcel())
+    host.calls()
+    stamp = host.root / "stamp-m.timer"
+    stamp.touch()
+    run(state="absent", paths=[*map(str, host.texts), str(stamp)])
+    assert not stamp.exists() and not [call for call in host.calls() if "stamp-" in call]
+
+
 def test_removal_takes_a_link_that_starts_a_unit_which_is_gone(host: Host, run: Run) -> None:
     run(parcel=host.parcel())
     (host.units / "m.timer").unlink()
