@@ -78,7 +78,8 @@ class Scrub:
     running: bool = False
     done_bytes: int | None = None
     total_bytes: int | None = None
-    damaged: frozenset[str] = frozenset()
+    # The key of each damaged file, as it was read; None if it could not be.
+    damaged: t.Mapping[str, t.Sequence[int] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,9 @@ def _read_scrub(document: t.Mapping[str, t.Any]) -> Scrub:
         running=bool(told) and is_held(Disk(os.path.dirname(paths.HOME)), paths.SCRUB_LOCK),
         done_bytes=told.get("done_bytes"),
         total_bytes=told.get("total_bytes"),
-        damaged=frozenset(str(one.get("digest")) for one in found if isinstance(one, dict) and not one.get("missing")),
+        damaged={
+            str(one.get("digest")): one.get("key") for one in found if isinstance(one, dict) and not one.get("missing")
+        },
     )
 
 
@@ -268,7 +271,7 @@ def _look_at_store(wanted: Wanted, found: dict[str, t.Any]) -> None:
         found["store_problem"] = f"cannot read {folder}: {error.strerror or error}; run this as root"
 
 
-def look_at_store(wanted: Wanted, folder: str, scrubbed: t.Collection[str]) -> Bytes:
+def look_at_store(wanted: Wanted, folder: str, scrubbed: t.Mapping[str, t.Sequence[int] | None]) -> Bytes:
     """The models by their receipts: no blob is read."""
     store = Store(folder)
     pairs = [(wish.name, wish.digest) for wish in wanted.wishes]
@@ -284,24 +287,32 @@ def look_at_store(wanted: Wanted, folder: str, scrubbed: t.Collection[str]) -> B
     )
 
 
-def sort_problems(states: t.Sequence[ModelState], scrubbed: t.Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+def sort_problems(
+    states: t.Sequence[ModelState], scrubbed: t.Mapping[str, t.Sequence[int] | None]
+) -> tuple[frozenset[str], frozenset[str]]:
     """Which blobs are damaged, and which are missing.
 
-    What a scrub found damaged stays so until the blob has a receipt again, as after a repair.
+    What a scrub found damaged stays so until another file in its place has a receipt, as after a repair, or the next
+    scrub: whoever else has hashed the same file may have read the page cache, not the disk.
     """
     damaged: set[str] = set()
     missing: set[str] = set()
-    proven: set[str] = set()
+    mended: set[str] = set()
     wanted: set[str] = set()
     for state in states:
-        proven.update(state.proven)
+        mended.update(digest for digest, key in state.proven.items() if scrubbed.get(digest) != list(key))
         wanted.update(blob.digest for blob in (state.manifest.blobs if state.manifest else ()))
         for problem in state.problems:
             if problem.kind == "missing":
                 missing.add(problem.blob or problem.path)
             elif problem.kind not in (*HARMLESS_TO_BYTES, "pin"):
                 damaged.add(problem.blob or problem.path)
-    return frozenset(damaged | (wanted.intersection(scrubbed) - proven - missing)), frozenset(missing)
+    return frozenset(damaged | (wanted.intersection(scrubbed) - mended - missing)), frozenset(missing)
+
+
+def needs(state: ModelState, blobs: t.Collection[str]) -> bool:
+    """Whether one of these blobs is a part of the model."""
+    return state.manifest is not None and any(blob.digest in blobs for blob in state.manifest.blobs)
 
 
 def _disk_of(folder: str) -> Space | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey
 from tests.unit.support.fake_ollama import answer_of
 from tests.unit.support.monitor_host import COMPOSE, MIB, SCRIPT, MonitorHost
 from tests.unit.support.stores import NAME
@@ -221,6 +222,25 @@ def test_full_verification_finds_what_receipts_and_sizes_cannot(host: MonitorHos
     # And no receipt says otherwise.
     assert digest not in json.loads(path.read_text())["blobs"]
     assert status(host)[1]["models"][0]["intact"] is None
+
+
+def test_damage_on_the_disk_is_not_mended_by_good_bytes_in_the_page_cache(host: MonitorHost) -> None:
+    """A server that has the file mapped keeps them there, so whoever hashes it as usual finds it whole."""
+    blob = host.model.blob_path(host.models, "weights")
+    rot(host)
+    path = host.home / "monitor/scrub.json"
+    document = json.loads(path.read_text())
+    document["findings"][0]["key"] = list(FileKey.of(blob.stat()))
+    path.write_text(json.dumps(document))
+    found = host.run("verify", "--full")
+    assert found.returncode == 1 and "the last scrub found damaged bytes on the disk" in found.stdout
+    assert (host.metrics()["store_blobs_damaged"], status(host)[1]["models"][0]["intact"]) == (1, False)
+    # As a repair does it.
+    content = blob.read_bytes()
+    blob.unlink()
+    blob.write_bytes(content)
+    assert host.run("verify", "--full").returncode == 0
+    assert (host.metrics()["store_blobs_damaged"], status(host)[1]["models"][0]["intact"]) == (0, True)
 
 
 def test_full_verification_draws_a_bar_on_a_terminal(host: MonitorHost) -> None:
