@@ -160,7 +160,8 @@ def _look_at_engine(engine: EngineSocket, wanted: Wanted, since: int, found: dic
     identity = f"{found['engine_version']} {_engine_identity()}"
     # Until now and not later: what happens while this looks is for the next look.
     until = time.time_ns()
-    told = engine.events(since, until) if since else []
+    # Where the clock was set back the last look is in the future, of which the Engine refuses to tell.
+    told = engine.events(since, until) if 0 < since < until else []
     found["containers"] = _one_of_each(engine.containers(wanted.project))
     found["memory"] = {
         service: memory_of(item.pid) if item.state in _ALIVE and item.pid else Memory()
@@ -174,7 +175,7 @@ def _look_at_engine(engine: EngineSocket, wanted: Wanted, since: int, found: dic
             service: _life(item, found["memory"][service].oom_kills) for service, item in found["containers"].items()
         },
         events=tuple(filter(None, (_event(one, wanted.project) for one in told))),
-        complete=len(told) < EVENTS_KEPT,
+        complete=len(told) < EVENTS_KEPT and since < until,
     )
     if not wanted.models_dir:
         volume = engine.volume(wanted.project, VOLUME)

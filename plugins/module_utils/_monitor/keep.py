@@ -14,6 +14,9 @@ from .collect import SERVER, Facts, collect
 from .samples import add_sample, read_samples
 from .state import changing, read_document, write_document
 
+# In nanoseconds: a timer ends a look before.
+_LONGEST_LOOK = 60 * 1_000_000_000
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -65,8 +68,9 @@ def look_and_keep() -> tuple[Facts, oom.State]:
 
 
 def _advance(kept: Kept, facts: Facts) -> tuple[oom.State, list[oom.Happening]]:
-    # An older look than the one that is kept says nothing new.
-    if facts.look is None or facts.look.at <= kept.state.at:
+    # An older look than the one that is kept says nothing new. One that is older by far is none: the clock was set back,
+    # and nothing would be counted until it has caught up.
+    if facts.look is None or facts.look.at <= kept.state.at < facts.look.at + _LONGEST_LOOK:
         return kept.state, []
     events = [one for one in facts.look.events if one.at > kept.state.at]
     state, happened = oom.count(kept.state, oom.Look(**{**vars(facts.look), "events": events}))

@@ -86,6 +86,21 @@ def test_nothing_is_missed_while_the_engine_does_not_answer(host: MonitorHost) -
     assert host.state("state.json")["at"] > at
 
 
+def test_clock_that_was_set_back_stops_neither_counting_nor_the_engine(host: MonitorHost) -> None:
+    host.metrics()
+    state = host.state("state.json")
+    state["at"] += int(3600e9)
+    (host.home / "monitor/state.json").write_text(json.dumps(state))
+    # As the Engine answers where since is after until.
+    host.engine.answers["/events"] = (400, {"message": "`since` time (2) cannot be after `until` time (1)"})
+    host.write_group(memory__events="oom_kill 1\n")
+    found = host.metrics()
+    assert (found["engine_up"], found[KILLS], found[GAPS]) == (1, 1, 0)
+    assert host.state("state.json")["at"] < time.time_ns()
+    host.tell([])
+    assert host.metrics()[KILLS] == 1
+
+
 def test_looking_alone_keeps_nothing(host: MonitorHost) -> None:
     host.metrics()
     before = host.state("state.json")
