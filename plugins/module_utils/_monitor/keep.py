@@ -6,13 +6,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._engine.client import EngineError
+from .._engine.sockets import EngineSocket
 from . import history, oom, paths
 from .collect import SERVER, Facts, collect
 from .samples import add_sample, read_samples
 from .state import changing, read_document, write_document
+from .wanted import NotWanted, read_wanted
 
 # In nanoseconds: a timer ends a look before.
 _LONGEST_LOOK = 60 * 1_000_000_000
@@ -61,10 +65,32 @@ def look_and_keep() -> tuple[Facts, oom.State]:
         # A lost state stays lost until there is something to count.
         if facts.look is not None or not now.lost:
             state = replace(state, seen=int(facts.now * 1e9))
-            write_document(paths.STATE, {**oom.plain(state), "known": dict(facts.known)})
+            _write(state, facts.known)
         history.append([history.line(one.at / 1e9, one.event, one.subject, one.what) for one in happened])
         _keep_sample(facts)
     return facts, state
+
+
+def forget_removed() -> None:
+    """Forget the services that have no container: only after a deploy that ended well, which made all that are wanted.
+
+    Else one that was taken out of the inventory would be told as down for ever.
+    """
+    try:
+        wanted = read_wanted()
+        with contextlib.closing(EngineSocket(wanted.docker_host)) as engine:
+            there = {item.service for item in engine.containers(wanted.project)}
+    except (NotWanted, EngineError):
+        return
+    with changing("ollama-stack record deploy"):
+        kept = read_kept()
+        counts = {service: one for service, one in kept.state.counts.items() if service in there}
+        if len(counts) < len(kept.state.counts):
+            _write(replace(kept.state, counts=counts), kept.known)
+
+
+def _write(state: oom.State, known: t.Mapping[str, str]) -> None:
+    write_document(paths.STATE, {**oom.plain(state), "known": dict(known)})
 
 
 def _advance(kept: Kept, facts: Facts) -> tuple[oom.State, list[oom.Happening]]:

@@ -101,6 +101,25 @@ def test_clock_that_was_set_back_stops_neither_counting_nor_the_engine(host: Mon
     assert host.metrics()[KILLS] == 1
 
 
+def test_service_that_a_deploy_has_removed_is_not_told_as_down_for_ever(host: MonitorHost) -> None:
+    host.metrics()
+    state = host.state("state.json")
+    state["services"]["gate"] = {**state["services"]["ollama"], "life": None, "oom_kills": 2}
+    (host.home / "monitor/state.json").write_text(json.dumps(state))
+    running = 'container_running{service="gate"}'
+    assert host.metrics()[running] == 0
+    # A deploy that fails has not made all that is wanted, and one that ends well cannot tell without the Engine.
+    host.run("record", "deploy", "--result", "failed")
+    listed = host.engine.answers["/containers/json"]
+    host.engine.answers["/containers/json"] = (500, {})
+    host.run("record", "deploy", "--result", "ok")
+    host.engine.answers["/containers/json"] = listed
+    assert host.metrics()[running] == 0
+    assert host.run("record", "deploy", "--result", "ok").returncode == 0
+    found = host.metrics()
+    assert not [name for name in found if "gate" in name] and found[f"container_running{OLLAMA}"] == 1
+
+
 def test_looking_alone_keeps_nothing(host: MonitorHost) -> None:
     host.metrics()
     before = host.state("state.json")
