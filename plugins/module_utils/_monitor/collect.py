@@ -26,7 +26,7 @@ from .._store.paths import Store, StoreError
 from .._store.receipts import Receipts, boot_identity
 from .._store.survey import take_survey
 from . import oom, paths
-from .state import read_document
+from .state import is_time, read_document
 from .wanted import NotWanted, Wanted, read_wanted, why_stale
 
 # As in _stack.types, which would load more than metrics need.
@@ -134,7 +134,7 @@ def collect(since: int, known: t.Mapping[str, str]) -> Facts:
 
 def read_ended(told: object, time_key: str = "time") -> Ended | None:
     """When something ended, as a file of ours says; None while it never has."""
-    if not isinstance(told, dict) or type(told.get(time_key)) not in (int, float):
+    if not isinstance(told, dict) or not is_time(told.get(time_key)):
         return None
     return Ended(told[time_key], told.get("ok") is True)
 

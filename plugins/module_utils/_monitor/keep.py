@@ -94,8 +94,8 @@ def _write(state: oom.State, known: t.Mapping[str, str]) -> None:
 
 
 def _advance(kept: Kept, facts: Facts) -> tuple[oom.State, list[oom.Happening]]:
-    # An older look than the one that is kept says nothing new. One that is older by far is none: the clock was set back,
-    # and nothing would be counted until it has caught up.
+    # An older look than the one that is kept says nothing new. One that is older by far is none: the clock was set
+    # back, and nothing would be counted until it has caught up.
     if facts.look is None or facts.look.at <= kept.state.at < facts.look.at + _LONGEST_LOOK:
         return kept.state, []
     events = [one for one in facts.look.events if one.at > kept.state.at]

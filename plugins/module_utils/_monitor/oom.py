@@ -259,6 +259,16 @@ def parse(document: t.Mapping[str, t.Any]) -> State:
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("not a state") from error
     numbers = [value for one in counts.values() for value in (one.oom_kills, one.gaps, one.restarts)]
-    if not all(isinstance(value, int) and value >= 0 for value in numbers):
+    if not all(isinstance(value, int) and value >= 0 for value in numbers) or not all(map(_is_sound, counts.values())):
         raise ValueError("not a state")
     return state
+
+
+def _is_sound(one: Count) -> bool:
+    life = one.life
+    if life is None:
+        return True
+    numbers = (life.restarts, life.exit_code, 0 if life.kills is None else life.kills)
+    return all(isinstance(value, str) for value in (life.id, life.started)) and all(
+        isinstance(value, int) for value in numbers
+    )

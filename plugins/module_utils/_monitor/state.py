@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import typing as t
@@ -19,6 +20,8 @@ from . import paths
 FORMAT = 1
 _LIMIT = 4 * 1024 * 1024
 _LOCK_SECONDS = 10
+# In the year 5138.
+_LAST_TIME = 1e11
 
 
 class StateError(Exception):
@@ -28,12 +31,36 @@ class StateError(Exception):
 def read_document(path: str) -> dict[str, t.Any] | None:
     """A file of ours; {} where there is none yet, None where it is damaged or of another format."""
     try:
-        document = json.loads(_disk().read(path, _LIMIT))
+        document = read_json(_disk().read(path, _LIMIT))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and document.get("format") == FORMAT else None
+
+
+def read_json(raw: bytes) -> object:
+    """JSON without numbers that nothing can be reckoned with; ValueError if it is none."""
+    return json.loads(raw, parse_float=_finite, parse_int=_whole, parse_constant=_finite)
+
+
+def is_time(value: object) -> bool:
+    """Whether it can be a time in seconds since 1970, which can be shown."""
+    return type(value) in (int, float) and 0 <= t.cast(float, value) < _LAST_TIME
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if abs(number) >= 1 << 63:
+        raise ValueError("a number is too large")
+    return number
 
 
 def write_document(path: str, document: t.Mapping[str, t.Any]) -> None:

@@ -138,6 +138,32 @@ def test_damaged_state_begins_anew_and_says_so(host: MonitorHost, content: str) 
     assert host.metrics()[GAPS] == 1
 
 
+LIFE = '{"format": 1, "at": 5, "services": {"ollama": {"life": {"id": "%s", "started": "%s", "running": true, %s}}}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("state.json", '{"format": 1, "at": 1e400}'),
+        ("state.json", '"kills": "x"'),
+        ("state.json", '"kills": 1, "restarts": []'),
+        ("records.json", '{"format": 1, "deploy": {"time": NaN, "ok": true}}'),
+        ("records.json", '{"format": 1, "deploy": {"time": 1e300, "ok": false}}'),
+        ("records.json", '{"format": 1, "answers": {"qwen2.5:7b-instruct-q4_K_M": {"time": NaN, "seconds": 1}}}'),
+        ("scrub.json", '{"format": 1, "last": {"ended": Infinity, "ok": true}, "findings": 5}'),
+        ("samples.json", '{"format": 1, "memory": [[NaN, 1]]}'),
+        ("history.jsonl", '{"time": NaN, "event": "oom"}\n{"time": 1e300, "event": "oom"}\n'),
+    ],
+)
+def test_numbers_that_cannot_be_are_no_reason_to_fail(host: MonitorHost, name: str, content: str) -> None:
+    host.metrics()
+    life = host.state("state.json")["services"]["ollama"]["life"]
+    whole = content if content.startswith("{") else LIFE % (life["id"], life["started"], content)
+    (host.home / "monitor" / name).write_text(whole)
+    for words in (["metrics", "--write", str(host.textfiles)], ["status", "--json"], ["doctor"], ["history"]):
+        assert "unexpected" not in host.run(*words).stderr
+
+
 def test_two_looks_at_once_count_a_kill_once(host: MonitorHost) -> None:
     host.metrics()
     time.sleep(0.1)
