@@ -18,12 +18,13 @@ from .history import Line
 from .models import ModelFacts
 from .oom import State
 
-# Of the memory limit; the alert rule has the same.
+# The alert rules have the same four.
 NEARLY_FULL = 0.9
 DAY = 24 * 3600.0
-OVERDUE = 8 * DAY
-# So many intervals without metrics, and the timer does not run.
-_LATE_INTERVALS = 5
+VERIFY_OVERDUE = 8 * DAY
+SCRUB_OVERDUE = 15 * DAY
+# So many intervals without metrics, and then some seconds, as the alert waits.
+LATE_INTERVALS, LATE_SECONDS = 3, 60.0
 # What a person types on the controller; everything else is typed on the host.
 DEPLOY = "ansible-playbook playbooks/deploy.yml -l {host}"
 _UP = "docker compose -f {file} up -d {service}"
@@ -161,12 +162,14 @@ def _of_times(facts: Facts, state: State) -> Found:
     if verify and not verify.ok:
         yield "verify_failed", "verify", f"the last verification at {moment_text(verify.time)} found a difference"
     proofs = [one.time for one in (deploy, verify) if one and one.ok]
-    if proofs and facts.now - max(proofs) > OVERDUE:
+    if proofs and facts.now - max(proofs) > VERIFY_OVERDUE:
         yield "verify_overdue", "verify", f"nothing was verified since {moment_text(max(proofs))}"
     scrub = facts.scrub.ended
-    if scrub and facts.now - scrub.time > OVERDUE:
-        yield "scrub_overdue", "scrub", f"the last scrub ended at {moment_text(scrub.time)}, more than 8 days ago"
-    if facts.wanted and state.seen and facts.now - state.seen / 1e9 > _LATE_INTERVALS * facts.wanted.metrics_interval:
+    if scrub and facts.now - scrub.time > SCRUB_OVERDUE:
+        days = f"more than {SCRUB_OVERDUE / DAY:g} days ago"
+        yield "scrub_overdue", "scrub", f"the last scrub ended at {moment_text(scrub.time)}, {days}"
+    late = LATE_SECONDS + LATE_INTERVALS * facts.wanted.metrics_interval if facts.wanted else 0.0
+    if late and state.seen and facts.now - state.seen / 1e9 > late:
         yield "metrics_stale", "metrics", f"no metrics were written since {moment_text(state.seen / 1e9)}"
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from ansible_collections.archiv.ollama.plugins.module_utils._monitor import troubles
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey
 from tests.unit.support.fake_ollama import answer_of
 from tests.unit.support.monitor_host import COMPOSE, MIB, SCRIPT, MonitorHost
@@ -128,7 +130,7 @@ def forget(host: MonitorHost) -> None:
     (host.home / "monitor").mkdir(mode=0o700)
     long_ago = {"time": time.time() - 9 * 86400, "ok": True}
     (host.home / "monitor/records.json").write_text(json.dumps({"format": 1, "verify": long_ago, "answers": {}}))
-    scrub = {"format": 1, "last": {"ended": long_ago["time"], "ok": True}, "round": None, "findings": []}
+    scrub = {"format": 1, "last": {"ended": time.time() - 16 * 86400, "ok": True}, "round": None, "findings": []}
     (host.home / "monitor/scrub.json").write_text(json.dumps(scrub))
 
 
@@ -165,6 +167,32 @@ def test_each_fault_has_its_reason_and_its_command(host: MonitorHost, fault: Any
     assert found[kind]["command"] == command.format(stack=host.stack, host=host.name)
     shown = host.run("doctor")
     assert shown.returncode == 1 and command.format(stack=host.stack, host=host.name) in shown.stdout
+
+
+def test_doctor_and_the_alerts_have_the_same_thresholds() -> None:
+    """Else one says that all is well, and the other does not."""
+    text = (Path(__file__).parents[5] / "roles/ollama_monitor/files/rules/archiv_ollama.yml").read_text()
+    rules = {one["alert"]: one for group in yaml.safe_load(text)["groups"] for one in group["rules"]}
+    assert rules["ArchivOllamaMemoryNearLimit"]["expr"].endswith(f" > {troubles.NEARLY_FULL:g}")
+    for alert, seconds in (("NotVerified", troubles.VERIFY_OVERDUE), ("ScrubOverdue", troubles.SCRUB_OVERDUE)):
+        assert rules[f"ArchivOllama{alert}"]["expr"].endswith(f"> {seconds / 86400:g} * 86400")
+    stale = rules["ArchivOllamaMetricsStale"]
+    assert f"{troubles.LATE_INTERVALS} * archiv_ollama_metrics_interval_seconds" in stale["expr"]
+    assert stale["for"] == f"{troubles.LATE_SECONDS / 60:g}m"
+
+
+def test_late_is_what_the_alerts_call_late(host: MonitorHost) -> None:
+    (host.home / "monitor").mkdir(mode=0o700)
+    (host.home / "monitor/scrub.json").write_text(
+        json.dumps({"format": 1, "last": {"ended": time.time() - 14 * 86400, "ok": True}})
+    )
+    host.metrics()
+    state = host.state("state.json")
+    for ago, kind in ((140, []), (160, ["metrics_stale"])):
+        state["seen"] = int((time.time() - ago) * 1e9)
+        (host.home / "monitor/state.json").write_text(json.dumps(state))
+        found = kinds(status(host)[1])
+        assert [one for one in found if one in ("metrics_stale", "scrub_overdue")] == kind
 
 
 def test_engine_that_is_down_cannot_be_told(host: MonitorHost, tmp_path: Path) -> None:
