@@ -15,9 +15,11 @@ from .._engine.sockets import EngineSocket
 from . import history, oom, paths
 from .collect import SERVER, Facts, collect
 from .samples import add_sample, read_samples
-from .state import changing, read_document, write_document
+from .state import StateError, changing, read_document, write_document
 from .wanted import NotWanted, read_wanted
 
+# When metrics were seen of which none could be written yet.
+NEVER = 1
 # In nanoseconds: a timer ends a look before.
 _LONGEST_LOOK = 60 * 1_000_000_000
 
@@ -54,21 +56,30 @@ def look_once() -> tuple[Facts, oom.State]:
     return facts, replace(_advance(kept, facts)[0], seen=kept.state.seen)
 
 
-def look_and_keep() -> tuple[Facts, oom.State]:
-    """The same, and it is written down."""
+def look_and_keep(publish: t.Callable[[Facts, oom.State], None]) -> None:
+    """The same, and it is written down; StateError also where publish has failed, which ends nothing else.
+
+    It is published by one process at a time: an older look must not replace a newer one, whose counters are higher.
+    """
     kept = read_kept()
     facts = collect(kept.state.at, kept.known)
     with changing("ollama-stack metrics"):
         # Another look may have ended meanwhile.
         now = read_kept()
         state, happened = _advance(now, facts)
+        failed, seen = None, int(facts.now * 1e9)
+        try:
+            publish(facts, state)
+        except StateError as error:
+            # Nobody has seen it, and doctor must not say that somebody has.
+            failed, seen = error, now.state.seen or NEVER
         # A lost state stays lost until there is something to count.
         if facts.look is not None or not now.lost:
-            state = replace(state, seen=int(facts.now * 1e9))
-            _write(state, facts.known)
+            _write(replace(state, seen=seen), facts.known)
         history.append([history.line(one.at / 1e9, one.event, one.subject, one.what) for one in happened])
         _keep_sample(facts)
-    return facts, state
+    if failed is not None:
+        raise failed
 
 
 def forget_removed() -> None:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import math
 import os
-import secrets
 import typing as t
 
 from .._store.disk import Disk, write_all
@@ -99,13 +98,18 @@ def changing(purpose: str) -> t.Iterator[None]:
 
 
 def write_textfile(folder: str, text: str) -> None:
-    """Replace the file with metrics in a folder that may be another user's: no link there is followed."""
-    temporary = f"{paths.TEXTFILE}.{secrets.token_hex(4)}"
+    """Replace the file with metrics in a folder that may be another user's: no link there is followed.
+
+    The caller holds the lock, so one name is enough: what a killed run has left is removed and does not pile up.
+    """
+    temporary = f"{paths.TEXTFILE}.new"
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise StateError(f"{_failed(folder, error)}; install prometheus-node-exporter, or name its folder") from error
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=descriptor)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(temporary, flags, 0o644, dir_fd=descriptor)
         try:

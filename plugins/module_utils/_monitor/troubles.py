@@ -15,6 +15,7 @@ from .._model.units import sized
 from .._stack.types import KEEPER, SERVER, Reason
 from .collect import Facts, read_ended
 from .history import Line
+from .keep import NEVER
 from .models import ModelFacts
 from .oom import State
 
@@ -170,7 +171,8 @@ def _of_times(facts: Facts, state: State) -> Found:
         yield "scrub_overdue", "scrub", f"the last scrub ended at {moment_text(scrub.time)}, {days}"
     late = LATE_SECONDS + LATE_INTERVALS * facts.wanted.metrics_interval if facts.wanted else 0.0
     if late and state.seen and facts.now - state.seen / 1e9 > late:
-        yield "metrics_stale", "metrics", f"no metrics were written since {moment_text(state.seen / 1e9)}"
+        since = f"since {moment_text(state.seen / 1e9)}" if state.seen > NEVER else "yet"
+        yield "metrics_stale", "metrics", f"no metrics were written {since}"
 
 
 def moment_text(seconds: float) -> str:

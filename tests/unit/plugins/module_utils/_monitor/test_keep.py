@@ -120,6 +120,31 @@ def test_service_that_a_deploy_has_removed_is_not_told_as_down_for_ever(host: Mo
     assert not [name for name in found if "gate" in name] and found[f"container_running{OLLAMA}"] == 1
 
 
+def test_metrics_that_cannot_be_written_are_counted_and_told_by_doctor(host: MonitorHost) -> None:
+    """The folder of node_exporter may be missing: the counters go on, and nobody says that somebody sees them."""
+    host.write_group(memory__events="oom_kill 1\n")
+    found = host.run("metrics", "--write", str(host.folder / "nowhere"))
+    assert found.returncode == 1 and "install prometheus-node-exporter" in found.stderr
+    assert host.state("state.json")["services"]["ollama"]["oom_kills"] == 1
+    assert "no metrics were written yet" in host.run("doctor").stdout
+    seen = host.metrics() and host.state("state.json")["seen"]
+    assert "no metrics were written" not in host.run("doctor").stdout
+    host.run("metrics", "--write", str(host.folder / "nowhere"))
+    assert host.state("state.json")["seen"] == seen
+
+
+def test_what_others_left_in_the_folder_of_metrics_is_replaced_and_not_followed(host: MonitorHost) -> None:
+    aim = host.folder / "aim"
+    aim.write_text("kept")
+    (host.textfiles / "archiv_ollama.prom").symlink_to(aim)
+    (host.textfiles / "archiv_ollama.prom.new").symlink_to(aim)
+    host.metrics()
+    (host.textfiles / "archiv_ollama.prom.new").write_text("of a run that was killed")
+    host.metrics()
+    assert aim.read_text() == "kept" and [one.name for one in host.textfiles.iterdir()] == ["archiv_ollama.prom"]
+    assert not (host.textfiles / "archiv_ollama.prom").is_symlink()
+
+
 def test_looking_alone_keeps_nothing(host: MonitorHost) -> None:
     host.metrics()
     before = host.state("state.json")
