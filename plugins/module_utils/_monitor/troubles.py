@@ -158,9 +158,14 @@ def _of_models(facts: Facts, models: t.Sequence[ModelFacts], told: t.Collection[
 
 def _of_times(facts: Facts, state: State) -> Found:
     deploy, verify = read_ended(facts.records.get("deploy")), read_ended(facts.records.get("verify"))
-    if deploy and not deploy.ok:
-        yield "deploy_failed", "deploy", f"the last deploy failed at {moment_text(deploy.time)}"
-    if verify and not verify.ok:
+    # Each counts until the other ended well: a deploy that changes nothing notes nothing.
+    if deploy and not deploy.ok and not (verify and verify.ok and verify.time > deploy.time):
+        yield (
+            "deploy_failed",
+            "deploy",
+            f"the last deploy failed at {moment_text(deploy.time)}, and no verify ended well",
+        )
+    if verify and not verify.ok and not (deploy and deploy.ok and deploy.time > verify.time):
         yield "verify_failed", "verify", f"the last verification at {moment_text(verify.time)} found a difference"
     proofs = [one.time for one in (deploy, verify) if one and one.ok]
     if proofs and facts.now - max(proofs) > VERIFY_OVERDUE:

@@ -195,6 +195,24 @@ def test_late_is_what_the_alerts_call_late(host: MonitorHost) -> None:
         assert [one for one in found if one in ("metrics_stale", "scrub_overdue")] == kind
 
 
+def test_failed_deploy_and_failed_verify_count_until_the_other_ends_well(host: MonitorHost) -> None:
+    """A deploy that finds all as wanted changes nothing, and notes nothing."""
+    for event, other in (("deploy", "verify"), ("verify", "deploy")):
+        host.run("record", event, "--result", "failed")
+        assert f"{event}_failed" in kinds(status(host)[1])
+        host.run("record", other, "--result", "ok")
+        assert f"{event}_failed" not in kinds(status(host)[1])
+
+
+def test_endless_compose_file_is_told_and_not_read(host: MonitorHost) -> None:
+    with open(host.stack / "docker-compose.prod.yml", "wb") as file:
+        file.truncate(1 << 40)
+    code, document = status(host)
+    assert code in (1, 3)
+    found = {one["kind"]: one["why"] for one in document["reasons"]}
+    assert "File too large" in found["compose_refused"] and "file_differs" in found
+
+
 def test_engine_that_is_down_cannot_be_told(host: MonitorHost, tmp_path: Path) -> None:
     host.want(docker_host=f"unix://{tmp_path}/none.sock")
     code, document = status(host)
