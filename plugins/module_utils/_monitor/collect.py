@@ -26,7 +26,7 @@ from .._store.paths import Store, StoreError
 from .._store.receipts import Receipts, boot_identity
 from .._store.survey import take_survey
 from . import oom, paths
-from .state import read_document
+from .state import is_time, read_document
 from .wanted import NotWanted, Wanted, read_wanted, why_stale
 
 # As in _stack.types, which would load more than metrics need.
@@ -78,7 +78,8 @@ class Scrub:
     running: bool = False
     done_bytes: int | None = None
     total_bytes: int | None = None
-    damaged: frozenset[str] = frozenset()
+    # The key of each damaged file, as it was read; None if it could not be.
+    damaged: t.Mapping[str, t.Sequence[int] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def collect(since: int, known: t.Mapping[str, str]) -> Facts:
 
 def read_ended(told: object, time_key: str = "time") -> Ended | None:
     """When something ended, as a file of ours says; None while it never has."""
-    if not isinstance(told, dict) or type(told.get(time_key)) not in (int, float):
+    if not isinstance(told, dict) or not is_time(told.get(time_key)):
         return None
     return Ended(told[time_key], told.get("ok") is True)
 
@@ -147,7 +148,9 @@ def _read_scrub(document: t.Mapping[str, t.Any]) -> Scrub:
         running=bool(told) and is_held(Disk(os.path.dirname(paths.HOME)), paths.SCRUB_LOCK),
         done_bytes=told.get("done_bytes"),
         total_bytes=told.get("total_bytes"),
-        damaged=frozenset(str(one.get("digest")) for one in found if isinstance(one, dict) and not one.get("missing")),
+        damaged={
+            str(one.get("digest")): one.get("key") for one in found if isinstance(one, dict) and not one.get("missing")
+        },
     )
 
 
@@ -157,7 +160,8 @@ def _look_at_engine(engine: EngineSocket, wanted: Wanted, since: int, found: dic
     identity = f"{found['engine_version']} {_engine_identity()}"
     # Until now and not later: what happens while this looks is for the next look.
     until = time.time_ns()
-    told = engine.events(since, until) if since else []
+    # Where the clock was set back the last look is in the future, of which the Engine refuses to tell.
+    told = engine.events(since, until) if 0 < since < until else []
     found["containers"] = _one_of_each(engine.containers(wanted.project))
     found["memory"] = {
         service: memory_of(item.pid) if item.state in _ALIVE and item.pid else Memory()
@@ -171,7 +175,7 @@ def _look_at_engine(engine: EngineSocket, wanted: Wanted, since: int, found: dic
             service: _life(item, found["memory"][service].oom_kills) for service, item in found["containers"].items()
         },
         events=tuple(filter(None, (_event(one, wanted.project) for one in told))),
-        complete=len(told) < EVENTS_KEPT,
+        complete=len(told) < EVENTS_KEPT and since < until,
     )
     if not wanted.models_dir:
         volume = engine.volume(wanted.project, VOLUME)
@@ -268,7 +272,7 @@ def _look_at_store(wanted: Wanted, found: dict[str, t.Any]) -> None:
         found["store_problem"] = f"cannot read {folder}: {error.strerror or error}; run this as root"
 
 
-def look_at_store(wanted: Wanted, folder: str, scrubbed: t.Collection[str]) -> Bytes:
+def look_at_store(wanted: Wanted, folder: str, scrubbed: t.Mapping[str, t.Sequence[int] | None]) -> Bytes:
     """The models by their receipts: no blob is read."""
     store = Store(folder)
     pairs = [(wish.name, wish.digest) for wish in wanted.wishes]
@@ -284,24 +288,32 @@ def look_at_store(wanted: Wanted, folder: str, scrubbed: t.Collection[str]) -> B
     )
 
 
-def sort_problems(states: t.Sequence[ModelState], scrubbed: t.Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+def sort_problems(
+    states: t.Sequence[ModelState], scrubbed: t.Mapping[str, t.Sequence[int] | None]
+) -> tuple[frozenset[str], frozenset[str]]:
     """Which blobs are damaged, and which are missing.
 
-    What a scrub found damaged stays so until the blob has a receipt again, as after a repair.
+    What a scrub found damaged stays so until another file in its place has a receipt, as after a repair, or the next
+    scrub: whoever else has hashed the same file may have read the page cache, not the disk.
     """
     damaged: set[str] = set()
     missing: set[str] = set()
-    proven: set[str] = set()
+    mended: set[str] = set()
     wanted: set[str] = set()
     for state in states:
-        proven.update(state.proven)
+        mended.update(digest for digest, key in state.proven.items() if scrubbed.get(digest) != list(key))
         wanted.update(blob.digest for blob in (state.manifest.blobs if state.manifest else ()))
         for problem in state.problems:
             if problem.kind == "missing":
                 missing.add(problem.blob or problem.path)
             elif problem.kind not in (*HARMLESS_TO_BYTES, "pin"):
                 damaged.add(problem.blob or problem.path)
-    return frozenset(damaged | (wanted.intersection(scrubbed) - proven - missing)), frozenset(missing)
+    return frozenset(damaged | (wanted.intersection(scrubbed) - mended - missing)), frozenset(missing)
+
+
+def needs(state: ModelState, blobs: t.Collection[str]) -> bool:
+    """Whether one of these blobs is a part of the model."""
+    return state.manifest is not None and any(blob.digest in blobs for blob in state.manifest.blobs)
 
 
 def _disk_of(folder: str) -> Space | None:

@@ -13,7 +13,7 @@ import typing as t
 
 from .._store.disk import printable
 from . import paths
-from .state import read_lines, write_file
+from .state import is_time, read_json, read_lines, write_file
 
 _MOST_LINES = 2000
 _LONGEST = 300
@@ -50,8 +50,12 @@ def read_history(most: int) -> list[Line]:
 
 def _parse(raw: bytes) -> Line | None:
     try:
-        document = json.loads(raw)
-        return line(float(document["time"]), **{name: str(document.get(name, "")) for name in _TEXTS})
+        document: t.Any = read_json(raw)
+        return (
+            None
+            if not is_time(document["time"])
+            else line(document["time"], **{name: str(document.get(name, "")) for name in _TEXTS})
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

@@ -17,7 +17,7 @@ from .._engine.sockets import EngineSocket
 from .._stack.judge import judge_stack
 from .._stack.look import observe
 from .._stack.types import Query, Reason, Seen
-from .collect import Facts
+from .collect import Facts, needs, sort_problems
 from .history import Line, read_history
 from .keep import look_once
 from .models import ModelFacts, read_models
@@ -67,8 +67,15 @@ def judge_host(tokens: bool = False, finish: t.Callable[[Query, Seen], Seen] | N
     models = read_models(facts)
     if finish and seen is not None:
         # It has looked closer than the receipts.
+        damaged, _missing = sort_problems(seen.models, facts.scrub.damaged)
         models = [
-            replace(one, cached=state.cached, intact=state.intact, unproven=state.unproven)
+            replace(
+                one,
+                cached=state.cached,
+                # But not closer than a scrub, which has read the disk and not the page cache.
+                intact=False if needs(state, damaged) else state.intact,
+                unproven=state.unproven,
+            )
             for one, state in zip(models, seen.models)
         ]
     lines = read_history(_MOST_LINES)

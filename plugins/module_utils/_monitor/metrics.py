@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._store.disk import printable
 from .collect import Facts, read_ended
 from .models import ModelFacts, read_models
 from .names import METRICS, PREFIX
@@ -135,7 +136,8 @@ def _row(name: str, labels: Labels, value: float) -> str:
 
 
 def _escape(text: str) -> str:
-    return text[:_LONGEST_LABEL].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    # A server may call its version whatever it likes; what a parser stumbles over would cost all metrics of the host.
+    return printable(text)[:_LONGEST_LABEL].replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _plain(value: float) -> str:

@@ -17,7 +17,7 @@ from .state import write_textfile
 def run(arguments: argparse.Namespace) -> int:
     """`ollama-stack metrics`; the exit code. A host in trouble is what metrics are for, so that is no failure."""
     if arguments.write:
-        write_textfile(arguments.write, render(*look_and_keep()))
+        look_and_keep(lambda facts, state: write_textfile(arguments.write, render(facts, state)))
     else:
         sys.stdout.write(render(*look_once()))
     return 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._model.wishes import Wish
 from .._serve.health import find_entry, is_pinned
 from .._store.inspect import ModelState
-from .collect import Facts
+from .collect import Facts, needs
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,10 @@ def _read_model(facts: Facts, wish: Wish, state: ModelState | None) -> ModelFact
     told: dict[str, t.Any] = {}
     if state is not None:
         told.update(digest=state.digest, cached=state.cached, intact=state.intact, unproven=state.unproven)
-        blobs = {blob.digest for blob in state.manifest.blobs} if state.manifest else set()
         # The pin is another question than whether the bytes are right.
         if state.intact is False and all(problem.kind == "pin" for problem in state.problems):
             told["intact"] = None if state.unproven else True
-        if facts.store and blobs & facts.store.damaged:
+        if facts.store and needs(state, facts.store.damaged):
             told["intact"] = False
     if facts.loaded is not None:
         entry = find_entry(facts.loaded, wish.name.display)

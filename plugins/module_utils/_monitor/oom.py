@@ -25,6 +25,8 @@ _STOPPING = ("2", "3", "9", "15")
 # Services that are gone are remembered, as a counter must not vanish, but not without end.
 _MOST_SERVICES = 32
 _SECOND = 1_000_000_000
+# From the time up to which a look asks for events to its reading of the counters, in nanoseconds.
+_READING = _SECOND // 5
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,16 @@ def count(state: State, look: Look) -> tuple[State, list[Happening]]:
         events = sorted((one for one in look.events if one.service == service), key=lambda one: one.at)
         before, now = state.counts.get(service), look.lives.get(service)
         # At the very first look nothing is known to have been missed.
+        events = [one for one in events if not _is_counted(one, before, state.at)]
         counts[service] = _count_one(before, now, events, whole or not state.at)
         happened += _tell(service, before or Count(None), counts[service], look.at, first=not state.at)
     return State(look.at, look.at, look.boot, look.engine, counts), sorted(happened, key=lambda one: one.at)
+
+
+def _is_counted(one: Event, before: Count | None, since: int) -> bool:
+    """Whether the last look's counter has shown this kill: it was read a moment after the time up to which it asked."""
+    life = before.life if before is not None and before.fresh else None
+    return life is not None and one.action == "oom" and one.container == life.id and one.at < since + _READING
 
 
 def _count_one(before: Count | None, now: Life | None, events: t.Sequence[Event], whole: bool) -> Count:
@@ -259,6 +268,16 @@ def parse(document: t.Mapping[str, t.Any]) -> State:
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("not a state") from error
     numbers = [value for one in counts.values() for value in (one.oom_kills, one.gaps, one.restarts)]
-    if not all(isinstance(value, int) and value >= 0 for value in numbers):
+    if not all(isinstance(value, int) and value >= 0 for value in numbers) or not all(map(_is_sound, counts.values())):
         raise ValueError("not a state")
     return state
+
+
+def _is_sound(one: Count) -> bool:
+    life = one.life
+    if life is None:
+        return True
+    numbers = (life.restarts, life.exit_code, 0 if life.kills is None else life.kills)
+    return all(isinstance(value, str) for value in (life.id, life.started)) and all(
+        isinstance(value, int) for value in numbers
+    )

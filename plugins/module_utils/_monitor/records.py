@@ -15,6 +15,7 @@ import typing as t
 
 from .._store.disk import read_kernel
 from . import history, paths
+from .keep import forget_removed
 from .state import changing, read_document, write_document
 
 # Other events have a line in the history alone.
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         what=arguments.what,
         answers=dict(arguments.answer),
     )
+    if arguments.event == "deploy" and arguments.result == "ok":
+        forget_removed()
     return 0
 
 

@@ -164,8 +164,11 @@ def _going_on(going: dict[str, t.Any], now: float) -> dict[str, t.Any]:
 
 
 def _findings_of(document: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
-    for one in document.get("findings") or ():
+    found = document.get("findings")
+    for one in found if isinstance(found, list) else ():
         try:
-            yield Finding(**{**one, "key": tuple(one["key"]) if one["key"] else None})
+            finding = Finding(**{**one, "key": tuple(one["key"]) if one["key"] else None})
         except (TypeError, KeyError):
             continue
+        if isinstance(finding.digest, str):
+            yield finding

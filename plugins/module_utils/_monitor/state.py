@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
-import secrets
 import typing as t
 
 from .._store.disk import Disk, write_all
@@ -19,6 +19,8 @@ from . import paths
 FORMAT = 1
 _LIMIT = 4 * 1024 * 1024
 _LOCK_SECONDS = 10
+# In the year 5138.
+_LAST_TIME = 1e11
 
 
 class StateError(Exception):
@@ -28,12 +30,36 @@ class StateError(Exception):
 def read_document(path: str) -> dict[str, t.Any] | None:
     """A file of ours; {} where there is none yet, None where it is damaged or of another format."""
     try:
-        document = json.loads(_disk().read(path, _LIMIT))
+        document = read_json(_disk().read(path, _LIMIT))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and document.get("format") == FORMAT else None
+
+
+def read_json(raw: bytes) -> object:
+    """JSON without numbers that nothing can be reckoned with; ValueError if it is none."""
+    return json.loads(raw, parse_float=_finite, parse_int=_whole, parse_constant=_finite)
+
+
+def is_time(value: object) -> bool:
+    """Whether it can be a time in seconds since 1970, which can be shown."""
+    return type(value) in (int, float) and 0 <= t.cast(float, value) < _LAST_TIME
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if abs(number) >= 1 << 63:
+        raise ValueError("a number is too large")
+    return number
 
 
 def write_document(path: str, document: t.Mapping[str, t.Any]) -> None:
@@ -72,13 +98,18 @@ def changing(purpose: str) -> t.Iterator[None]:
 
 
 def write_textfile(folder: str, text: str) -> None:
-    """Replace the file with metrics in a folder that may be another user's: no link there is followed."""
-    temporary = f"{paths.TEXTFILE}.{secrets.token_hex(4)}"
+    """Replace the file with metrics in a folder that may be another user's: no link there is followed.
+
+    The caller holds the lock, so one name is enough: what a killed run has left is removed and does not pile up.
+    """
+    temporary = f"{paths.TEXTFILE}.new"
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise StateError(f"{_failed(folder, error)}; install prometheus-node-exporter, or name its folder") from error
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=descriptor)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(temporary, flags, 0o644, dir_fd=descriptor)
         try:

@@ -15,15 +15,17 @@ from .._model.units import sized
 from .._stack.types import KEEPER, SERVER, Reason
 from .collect import Facts, read_ended
 from .history import Line
+from .keep import NEVER
 from .models import ModelFacts
 from .oom import State
 
-# Of the memory limit; the alert rule has the same.
+# The alert rules have the same four.
 NEARLY_FULL = 0.9
 DAY = 24 * 3600.0
-OVERDUE = 8 * DAY
-# So many intervals without metrics, and the timer does not run.
-_LATE_INTERVALS = 5
+VERIFY_OVERDUE = 8 * DAY
+SCRUB_OVERDUE = 15 * DAY
+# So many intervals without metrics, and then some seconds, as the alert waits.
+LATE_INTERVALS, LATE_SECONDS = 3, 60.0
 # What a person types on the controller; everything else is typed on the host.
 DEPLOY = "ansible-playbook playbooks/deploy.yml -l {host}"
 _UP = "docker compose -f {file} up -d {service}"
@@ -156,18 +158,26 @@ def _of_models(facts: Facts, models: t.Sequence[ModelFacts], told: t.Collection[
 
 def _of_times(facts: Facts, state: State) -> Found:
     deploy, verify = read_ended(facts.records.get("deploy")), read_ended(facts.records.get("verify"))
-    if deploy and not deploy.ok:
-        yield "deploy_failed", "deploy", f"the last deploy failed at {moment_text(deploy.time)}"
-    if verify and not verify.ok:
+    # Each counts until the other ended well: a deploy that changes nothing notes nothing.
+    if deploy and not deploy.ok and not (verify and verify.ok and verify.time > deploy.time):
+        yield (
+            "deploy_failed",
+            "deploy",
+            f"the last deploy failed at {moment_text(deploy.time)}, and no verify ended well",
+        )
+    if verify and not verify.ok and not (deploy and deploy.ok and deploy.time > verify.time):
         yield "verify_failed", "verify", f"the last verification at {moment_text(verify.time)} found a difference"
     proofs = [one.time for one in (deploy, verify) if one and one.ok]
-    if proofs and facts.now - max(proofs) > OVERDUE:
+    if proofs and facts.now - max(proofs) > VERIFY_OVERDUE:
         yield "verify_overdue", "verify", f"nothing was verified since {moment_text(max(proofs))}"
     scrub = facts.scrub.ended
-    if scrub and facts.now - scrub.time > OVERDUE:
-        yield "scrub_overdue", "scrub", f"the last scrub ended at {moment_text(scrub.time)}, more than 8 days ago"
-    if facts.wanted and state.seen and facts.now - state.seen / 1e9 > _LATE_INTERVALS * facts.wanted.metrics_interval:
-        yield "metrics_stale", "metrics", f"no metrics were written since {moment_text(state.seen / 1e9)}"
+    if scrub and facts.now - scrub.time > SCRUB_OVERDUE:
+        days = f"more than {SCRUB_OVERDUE / DAY:g} days ago"
+        yield "scrub_overdue", "scrub", f"the last scrub ended at {moment_text(scrub.time)}, {days}"
+    late = LATE_SECONDS + LATE_INTERVALS * facts.wanted.metrics_interval if facts.wanted else 0.0
+    if late and state.seen and facts.now - state.seen / 1e9 > late:
+        since = f"since {moment_text(state.seen / 1e9)}" if state.seen > NEVER else "yet"
+        yield "metrics_stale", "metrics", f"no metrics were written {since}"
 
 
 def moment_text(seconds: float) -> str:

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from ansible_collections.archiv.ollama.plugins.module_utils._monitor import troubles
+from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey
 from tests.unit.support.fake_ollama import answer_of
 from tests.unit.support.monitor_host import COMPOSE, MIB, SCRIPT, MonitorHost
 from tests.unit.support.stores import NAME
@@ -127,7 +130,7 @@ def forget(host: MonitorHost) -> None:
     (host.home / "monitor").mkdir(mode=0o700)
     long_ago = {"time": time.time() - 9 * 86400, "ok": True}
     (host.home / "monitor/records.json").write_text(json.dumps({"format": 1, "verify": long_ago, "answers": {}}))
-    scrub = {"format": 1, "last": {"ended": long_ago["time"], "ok": True}, "round": None, "findings": []}
+    scrub = {"format": 1, "last": {"ended": time.time() - 16 * 86400, "ok": True}, "round": None, "findings": []}
     (host.home / "monitor/scrub.json").write_text(json.dumps(scrub))
 
 
@@ -164,6 +167,50 @@ def test_each_fault_has_its_reason_and_its_command(host: MonitorHost, fault: Any
     assert found[kind]["command"] == command.format(stack=host.stack, host=host.name)
     shown = host.run("doctor")
     assert shown.returncode == 1 and command.format(stack=host.stack, host=host.name) in shown.stdout
+
+
+def test_doctor_and_the_alerts_have_the_same_thresholds() -> None:
+    """Else one says that all is well, and the other does not."""
+    text = (Path(__file__).parents[5] / "roles/ollama_monitor/files/rules/archiv_ollama.yml").read_text()
+    rules = {one["alert"]: one for group in yaml.safe_load(text)["groups"] for one in group["rules"]}
+    assert rules["ArchivOllamaMemoryNearLimit"]["expr"].endswith(f" > {troubles.NEARLY_FULL:g}")
+    for alert, seconds in (("NotVerified", troubles.VERIFY_OVERDUE), ("ScrubOverdue", troubles.SCRUB_OVERDUE)):
+        assert rules[f"ArchivOllama{alert}"]["expr"].endswith(f"> {seconds / 86400:g} * 86400")
+    stale = rules["ArchivOllamaMetricsStale"]
+    assert f"{troubles.LATE_INTERVALS} * archiv_ollama_metrics_interval_seconds" in stale["expr"]
+    assert stale["for"] == f"{troubles.LATE_SECONDS / 60:g}m"
+
+
+def test_late_is_what_the_alerts_call_late(host: MonitorHost) -> None:
+    (host.home / "monitor").mkdir(mode=0o700)
+    (host.home / "monitor/scrub.json").write_text(
+        json.dumps({"format": 1, "last": {"ended": time.time() - 14 * 86400, "ok": True}})
+    )
+    host.metrics()
+    state = host.state("state.json")
+    for ago, kind in ((140, []), (160, ["metrics_stale"])):
+        state["seen"] = int((time.time() - ago) * 1e9)
+        (host.home / "monitor/state.json").write_text(json.dumps(state))
+        found = kinds(status(host)[1])
+        assert [one for one in found if one in ("metrics_stale", "scrub_overdue")] == kind
+
+
+def test_failed_deploy_and_failed_verify_count_until_the_other_ends_well(host: MonitorHost) -> None:
+    """A deploy that finds all as wanted changes nothing, and notes nothing."""
+    for event, other in (("deploy", "verify"), ("verify", "deploy")):
+        host.run("record", event, "--result", "failed")
+        assert f"{event}_failed" in kinds(status(host)[1])
+        host.run("record", other, "--result", "ok")
+        assert f"{event}_failed" not in kinds(status(host)[1])
+
+
+def test_endless_compose_file_is_told_and_not_read(host: MonitorHost) -> None:
+    with open(host.stack / "docker-compose.prod.yml", "wb") as file:
+        file.truncate(1 << 40)
+    code, document = status(host)
+    assert code in (1, 3)
+    found = {one["kind"]: one["why"] for one in document["reasons"]}
+    assert "File too large" in found["compose_refused"] and "file_differs" in found
 
 
 def test_engine_that_is_down_cannot_be_told(host: MonitorHost, tmp_path: Path) -> None:
@@ -221,6 +268,25 @@ def test_full_verification_finds_what_receipts_and_sizes_cannot(host: MonitorHos
     # And no receipt says otherwise.
     assert digest not in json.loads(path.read_text())["blobs"]
     assert status(host)[1]["models"][0]["intact"] is None
+
+
+def test_damage_on_the_disk_is_not_mended_by_good_bytes_in_the_page_cache(host: MonitorHost) -> None:
+    """A server that has the file mapped keeps them there, so whoever hashes it as usual finds it whole."""
+    blob = host.model.blob_path(host.models, "weights")
+    rot(host)
+    path = host.home / "monitor/scrub.json"
+    document = json.loads(path.read_text())
+    document["findings"][0]["key"] = list(FileKey.of(blob.stat()))
+    path.write_text(json.dumps(document))
+    found = host.run("verify", "--full")
+    assert found.returncode == 1 and "the last scrub found damaged bytes on the disk" in found.stdout
+    assert (host.metrics()["store_blobs_damaged"], status(host)[1]["models"][0]["intact"]) == (1, False)
+    # As a repair does it.
+    content = blob.read_bytes()
+    blob.unlink()
+    blob.write_bytes(content)
+    assert host.run("verify", "--full").returncode == 0
+    assert (host.metrics()["store_blobs_damaged"], status(host)[1]["models"][0]["intact"]) == (0, True)
 
 
 def test_full_verification_draws_a_bar_on_a_terminal(host: MonitorHost) -> None:

@@ -86,6 +86,65 @@ def test_nothing_is_missed_while_the_engine_does_not_answer(host: MonitorHost) -
     assert host.state("state.json")["at"] > at
 
 
+def test_clock_that_was_set_back_stops_neither_counting_nor_the_engine(host: MonitorHost) -> None:
+    host.metrics()
+    state = host.state("state.json")
+    state["at"] += int(3600e9)
+    (host.home / "monitor/state.json").write_text(json.dumps(state))
+    # As the Engine answers where since is after until.
+    host.engine.answers["/events"] = (400, {"message": "`since` time (2) cannot be after `until` time (1)"})
+    host.write_group(memory__events="oom_kill 1\n")
+    found = host.metrics()
+    assert (found["engine_up"], found[KILLS], found[GAPS]) == (1, 1, 0)
+    assert host.state("state.json")["at"] < time.time_ns()
+    host.tell([])
+    assert host.metrics()[KILLS] == 1
+
+
+def test_service_that_a_deploy_has_removed_is_not_told_as_down_for_ever(host: MonitorHost) -> None:
+    host.metrics()
+    state = host.state("state.json")
+    state["services"]["gate"] = {**state["services"]["ollama"], "life": None, "oom_kills": 2}
+    (host.home / "monitor/state.json").write_text(json.dumps(state))
+    running = 'container_running{service="gate"}'
+    assert host.metrics()[running] == 0
+    # A deploy that fails has not made all that is wanted, and one that ends well cannot tell without the Engine.
+    host.run("record", "deploy", "--result", "failed")
+    listed = host.engine.answers["/containers/json"]
+    host.engine.answers["/containers/json"] = (500, {})
+    host.run("record", "deploy", "--result", "ok")
+    host.engine.answers["/containers/json"] = listed
+    assert host.metrics()[running] == 0
+    assert host.run("record", "deploy", "--result", "ok").returncode == 0
+    found = host.metrics()
+    assert not [name for name in found if "gate" in name] and found[f"container_running{OLLAMA}"] == 1
+
+
+def test_metrics_that_cannot_be_written_are_counted_and_told_by_doctor(host: MonitorHost) -> None:
+    """The folder of node_exporter may be missing: the counters go on, and nobody says that somebody sees them."""
+    host.write_group(memory__events="oom_kill 1\n")
+    found = host.run("metrics", "--write", str(host.folder / "nowhere"))
+    assert found.returncode == 1 and "install prometheus-node-exporter" in found.stderr
+    assert host.state("state.json")["services"]["ollama"]["oom_kills"] == 1
+    assert "no metrics were written yet" in host.run("doctor").stdout
+    seen = host.metrics() and host.state("state.json")["seen"]
+    assert "no metrics were written" not in host.run("doctor").stdout
+    host.run("metrics", "--write", str(host.folder / "nowhere"))
+    assert host.state("state.json")["seen"] == seen
+
+
+def test_what_others_left_in_the_folder_of_metrics_is_replaced_and_not_followed(host: MonitorHost) -> None:
+    aim = host.folder / "aim"
+    aim.write_text("kept")
+    (host.textfiles / "archiv_ollama.prom").symlink_to(aim)
+    (host.textfiles / "archiv_ollama.prom.new").symlink_to(aim)
+    host.metrics()
+    (host.textfiles / "archiv_ollama.prom.new").write_text("of a run that was killed")
+    host.metrics()
+    assert aim.read_text() == "kept" and [one.name for one in host.textfiles.iterdir()] == ["archiv_ollama.prom"]
+    assert not (host.textfiles / "archiv_ollama.prom").is_symlink()
+
+
 def test_looking_alone_keeps_nothing(host: MonitorHost) -> None:
     host.metrics()
     before = host.state("state.json")
@@ -102,6 +161,32 @@ def test_damaged_state_begins_anew_and_says_so(host: MonitorHost, content: str) 
     assert host.metrics()[GAPS] == 1
     assert host.history()[-1]["what"].endswith("could not be read: the counters begin anew")
     assert host.metrics()[GAPS] == 1
+
+
+LIFE = '{"format": 1, "at": 5, "services": {"ollama": {"life": {"id": "%s", "started": "%s", "running": true, %s}}}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("state.json", '{"format": 1, "at": 1e400}'),
+        ("state.json", '"kills": "x"'),
+        ("state.json", '"kills": 1, "restarts": []'),
+        ("records.json", '{"format": 1, "deploy": {"time": NaN, "ok": true}}'),
+        ("records.json", '{"format": 1, "deploy": {"time": 1e300, "ok": false}}'),
+        ("records.json", '{"format": 1, "answers": {"qwen2.5:7b-instruct-q4_K_M": {"time": NaN, "seconds": 1}}}'),
+        ("scrub.json", '{"format": 1, "last": {"ended": Infinity, "ok": true}, "findings": 5}'),
+        ("samples.json", '{"format": 1, "memory": [[NaN, 1]]}'),
+        ("history.jsonl", '{"time": NaN, "event": "oom"}\n{"time": 1e300, "event": "oom"}\n'),
+    ],
+)
+def test_numbers_that_cannot_be_are_no_reason_to_fail(host: MonitorHost, name: str, content: str) -> None:
+    host.metrics()
+    life = host.state("state.json")["services"]["ollama"]["life"]
+    whole = content if content.startswith("{") else LIFE % (life["id"], life["started"], content)
+    (host.home / "monitor" / name).write_text(whole)
+    for words in (["metrics", "--write", str(host.textfiles)], ["status", "--json"], ["doctor"], ["history"]):
+        assert "unexpected" not in host.run(*words).stderr
 
 
 def test_two_looks_at_once_count_a_kill_once(host: MonitorHost) -> None:

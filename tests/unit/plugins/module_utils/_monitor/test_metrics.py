@@ -78,6 +78,14 @@ def test_text_is_as_promtool_wants_it(host: MonitorHost) -> None:
             assert re.split("[{ ]", line)[0] == current
 
 
+@pytest.mark.parametrize("version", ["0.34\ud800", "0.34\0", '0.34"\n\\'])
+def test_version_of_a_hostile_server_spoils_no_other_metric(host: MonitorHost, version: str) -> None:
+    host.ollama.answers["/api/version"] = (200, {"version": version})
+    found = host.run("metrics")
+    assert found.returncode == 0 and found.stdout.isascii() and "\0" not in found.stdout
+    assert all(ROW.fullmatch(line) for line in found.stdout.splitlines() if not line.startswith("#"))
+
+
 def test_lost_model(host: MonitorHost) -> None:
     host.ollama.answers["/api/ps"] = answer_of("ps_empty")
     found = host.metrics()

@@ -165,6 +165,13 @@ def test_one_kill_seen_by_two_looks_counts_once() -> None:
     assert numbers(look(1, A), look(2, dying), look(3, restarted, ended)) == (2, 0, 1)
 
 
+def test_kill_between_the_events_and_the_counter_counts_once() -> None:
+    """The counter of the second look shows it, and the Engine tells of it to the third."""
+    late = [event("oom", 0.006, minute=2), event("die", 0.05, minute=2, exit_code=137)]
+    restarted = replace(AGAIN, started="2026-11-27T08:02:02Z")
+    assert numbers(look(1, A), look(2, replace(A, kills=1)), look(3, restarted, late)) == (1, 0, 1)
+
+
 def test_kill_between_the_events_and_the_containers_is_told_to_the_next_look() -> None:
     """The second look sees the new life already, and the Engine tells of the old one's end to the third."""
     late = [event("oom", 59.9), event("die", 59.95, exit_code=137)]

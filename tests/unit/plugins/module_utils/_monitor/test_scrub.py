@@ -322,10 +322,18 @@ def test_damage_that_is_mended_is_forgotten_by_the_next_round(watched: WatchedSt
     assert (watched.record()["last"]["ok"], watched.record()["findings"]) == (True, [])
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 1, "round": 7, "findings": [{"digest": 1}], "last": []}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b'{"format": 1, "round": 7, "findings": [{"digest": 1}], "last": []}',
+        b'{"format": 1, "store": "%s", "findings": 5}',
+    ],
+)
 def test_damaged_state_begins_anew(watched: WatchedStore, content: bytes) -> None:
     watched.state.mkdir(mode=0o700)
-    Path(paths.SCRUB).write_bytes(content)
+    Path(paths.SCRUB).write_bytes(content.replace(b"%s", str(watched.models).encode()))
     assert watched.scrub() == 0
     assert watched.record()["last"]["ok"]
 
