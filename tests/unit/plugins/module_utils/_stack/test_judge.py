@@ -178,6 +178,12 @@ def test_models_nobody_could_look_at_are_not_clean(problem: str) -> None:
     assert told(replace(clean(), **values)) == [("models_unknown", "models", "ask")]
 
 
+def test_first_doubt_about_a_models_bytes_is_told() -> None:
+    model = replace(UNPROVEN, unproven=("weights: it was never hashed", "template: another doubt"))
+    [reason] = judge_stack(replace(clean(), models=(model,)))
+    assert reason.why.endswith(" not verified; weights: it was never hashed")
+
+
 def test_model_that_is_neither_verified_nor_loaded_is_told_for_both() -> None:
     name = UNPROVEN.name.display
     problem = {"kind": "not_loaded", "subject": name, "found": "x", "action": "y"}
