@@ -205,6 +205,8 @@ def _judge_running(service: Service, container: Container) -> list[Reason]:
         return [Reason("container_paused", service.name, "container is paused", mend)]
     if container.state == "restarting":
         why = f"container keeps restarting, last exit code {container.exit_code}"
+        if container.oom_killed:
+            why = "container keeps restarting: the kernel kills it at its memory limit, so raise the limit"
         return [Reason("container_restarting", service.name, why, "wait")]
     if container.state != "running":
         why = f"container is {container.state}"
