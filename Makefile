@@ -22,7 +22,7 @@ test: $(VENV) ## Every gate: those of test-fast, docs, galaxy, integration, oper
 test-fast: $(VENV) ## The gates that need neither a lab nor much time: lint, types, sanity, unit, build
 	@$(GATES) --fast
 
-lint: ## ansible-lint, yamllint, ruff, shellcheck, actionlint, documentation and changelog
+lint: ## ansible-lint, yamllint, ruff, shellcheck, actionlint, promtool, documentation and changelog
 types: ## mypy --strict over plugins and tests
 sanity: ## ansible-test's validate-modules and file checks, plugins on Python 3.9
 unit: ## Unit tests: no network, no Engine
@@ -70,13 +70,18 @@ lab-down: $(VENV) ## Remove this checkout's containers, networks and volumes, no
 docs: $(VENV) ## The pages of docs/ and the reference of roles and modules as a site in .lab/docs/html; no network
 	@$(PYTHON) -m tests.site
 
+.PHONY: page
+page: $(VENV) ## The page of status.yml in a headless Chromium: does it fit, is it accessible, does it print?
+	@$(GATES) --only page
+
 .PHONY: pictures
-pictures: $(VENV) ## Make the pictures of README.md anew, from a first deploy to staging-1 of the lab, which is made anew
+pictures: $(VENV) ## Make the pictures of README.md anew: the page of a fleet, then a first deploy to staging-1, which is made anew
+	@$(PYTHON) -m tests.page.picture
 	@$(PYTHON) -m tests.lab.picture
 
 .PHONY: pages
-pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles' READMEs, the file in docs/compose.md
-	@$(PYTHON) -m tests.pages
+pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles' READMEs, files and tables in docs/
+	@PYTHONPATH=.collections $(PYTHON) -m tests.pages
 
 render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIANT=dev] [INVENTORY=inventory/lab]; contacts no host
 	@$(PYTHON) -m tests.render $(HOST) $(VARIANT) $(if $(INVENTORY),--inventory $(INVENTORY))

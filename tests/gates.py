@@ -27,12 +27,14 @@ STATE = ROOT / ".lab"
 LOGS = STATE / "logs"
 COLLECTION = ".collections/ansible_collections/archiv/ollama"
 SUMMARY = LOGS / "summary"
+# For steps that import the plugins by their full names; pytest and mypy find them by pyproject.toml.
+WITH_PLUGINS = {"PYTHONPATH": str(ROOT / ".collections")}
 SHOWN_LINES = 40
 GRACE_SECONDS = 20
 
 FAST = ("lint", "types", "sanity", "unit", "build")
 # These need no lab either, but an environment of their own or more time than one waits for at every change.
-SLOWER = ("site", "galaxy")
+SLOWER = ("site", "galaxy", "page")
 # The plain scenario, because when it fails the others tell nothing new; then the longest, so that none ends alone.
 BEFORE_OTHERS = ("default", "memory", "offline", "interrupted", "damaged", "power", "drifted")
 
@@ -115,8 +117,9 @@ def light_steps() -> list[Step]:
         Step("ruff-format", "lint", ["ruff", "format", "--quiet", "--diff", "."]),
         Step("shell", "lint", [sys.executable, "-m", "tests.sanity.shell"]),
         Step("workflows", "lint", [sys.executable, "-m", "tests.sanity.workflows"]),
+        Step("rules", "lint", [sys.executable, "-m", "tests.monitor.rules"], env=WITH_PLUGINS),
         Step("docs", "lint", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."]),
-        Step("pages", "lint", [sys.executable, "-m", "tests.pages", "--check"]),
+        Step("pages", "lint", [sys.executable, "-m", "tests.pages", "--check"], env=WITH_PLUGINS),
         Step("changelog", "lint", ["antsibull-changelog", "lint"]),
         Step("mypy", "types", ["mypy"]),
         Step("validate-modules", "sanity", [sys.executable, "tests/sanity/validate_modules.py"]),
@@ -133,6 +136,7 @@ def slower_steps() -> list[Step]:
     return [
         Step("site", "site", [sys.executable, "-m", "tests.site"]),
         Step("galaxy", "galaxy", [sys.executable, "-m", "tests.galaxy"]),
+        Step("page", "page", [sys.executable, "-m", "pytest", "-q", "tests/page"]),
     ]
 
 

@@ -1,7 +1,8 @@
 """Writes what pages show of the source, or with --check says which is old: `make pages`
 
 The table of inputs in each role's README is its argument spec; docs/compose.md ends with the compose file of the
-example inventory; docs/architecture.md says of each file below some folders what its first sentence says.
+example inventory; docs/architecture.md says of each file below some folders what its first sentence says;
+docs/monitoring.md lists the alerts of the rules and the metrics that a host writes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from pathlib import Path
 
 import yaml
 
-from tests.matrix.table import write_section
+from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import METRICS
+from tests.matrix.table import markdown, write_section
+from tests.monitor.alerts import alerts
 from tests.render import render
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +29,7 @@ DOCSMITH = Path(sys.executable).with_name("ansible-docsmith")
 SETTINGS = ROOT / ".config/ansible-docsmith.toml"
 SPEC = "meta/argument_specs.yml"
 COMPOSE = ROOT / "docs/compose.md"
+MONITORING = ROOT / "docs/monitoring.md"
 EXAMPLE = "archive-1.example.org"
 ARCHITECTURE = ROOT / "docs/architecture.md"
 # The files that the page tells one by one.
@@ -41,12 +45,12 @@ TOLD = (
 def inputs(role: Path, folder: Path, check: bool) -> bool:
     """Whether the README is as its spec says, by then or, to check, already.
 
-    ansible-docsmith wants a defaults file for each entry of a spec. Ours share one, so it sees the entry `main` alone.
+    ansible-docsmith wants a defaults file for each entry of a spec. Ours share one, so it sees the first entry alone.
     """
     copy = folder / role.name
     shutil.copytree(role, copy, ignore=shutil.ignore_patterns("tasks", "templates"))
-    spec = yaml.safe_load((role / SPEC).read_text())["argument_specs"]
-    (copy / SPEC).write_text(yaml.safe_dump({"argument_specs": {"main": spec["main"]}}, sort_keys=False))
+    first = next(iter(yaml.safe_load((role / SPEC).read_text())["argument_specs"].values()))
+    (copy / SPEC).write_text(yaml.safe_dump({"argument_specs": {"main": first}}, sort_keys=False))
     command = [str(DOCSMITH), "generate", str(copy), "--config", str(SETTINGS), "--no-defaults"]
     ended = subprocess.run(
         [*command, *(["--check"] if check else [])], capture_output=True, text=True, check=False, timeout=120
@@ -105,6 +109,23 @@ def files(folder: Path, check: bool) -> bool:
     return True
 
 
+def monitoring(folder: Path, check: bool) -> bool:
+    copy = folder / MONITORING.name
+    shutil.copyfile(MONITORING, copy)
+    main_rules = [one for one in alerts() if one.file.name == "archiv_ollama.yml"]
+    rows = [
+        [f"[{one.name}](runbooks.md#{one.name.lower()})", one.severity, one.wait or "at once"] for one in main_rules
+    ]
+    write_section(copy, "alerts", markdown(["alert", "severity", "fires after"], rows))
+    rows = [[f"`{one.name}`", one.type, ", ".join(f"`{label}`" for label in one.labels), one.help] for one in METRICS]
+    write_section(copy, "metrics", markdown(["metric", "type", "labels", "meaning"], rows))
+    if check and copy.read_bytes() != MONITORING.read_bytes():
+        print(f"A table in {MONITORING.relative_to(ROOT)} is not what the source says; `make pages` writes it anew.")
+        return False
+    shutil.copyfile(copy, MONITORING)
+    return True
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make pages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
@@ -112,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     roles = sorted(path.parents[1] for path in ROOT.glob(f"roles/*/{SPEC}"))
     with tempfile.TemporaryDirectory() as folder:
         good = [inputs(role, Path(folder), options.check) for role in roles]
-        good += [compose(Path(folder), options.check), files(Path(folder), options.check)]
+        good += [page(Path(folder), options.check) for page in (compose, files, monitoring)]
     return not all(good)
 
 

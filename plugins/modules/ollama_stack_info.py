@@ -74,6 +74,25 @@ options:
     type: list
     elements: dict
     required: true
+  installed:
+    description:
+      - What watches the host between deploys, as P(archiv.ollama.list_monitor#filter) lists it.
+      - A difference from it alone does not set RV(start).
+    type: list
+    elements: dict
+    default: []
+    version_added: 1.1.0
+    suboptions:
+      path:
+        description: The file or folder.
+        type: path
+        required: true
+      sha256:
+        description:
+          - Its SHA-256; that of a folder is of the sorted lines C(SHA256  PATH) of its files, without bytecode.
+          - Empty where nothing must be there.
+        type: str
+        required: true
   models_dir:
     description: The folder C(models) of the store, where it is not in the project's volume C(ollama-models).
     type: path
@@ -122,6 +141,23 @@ options:
     type: str
     default: ""
     version_added: 1.1.0
+  prometheus:
+    description:
+      - A Prometheus that is asked within two seconds whether the alert on Ollama's memory is loaded and has series of
+        this host. What speaks against it is a warning.
+      - It is not asked on a clean host, nor with O(wait_for=clean).
+    type: dict
+    default: {}
+    version_added: 1.1.0
+    suboptions:
+      url:
+        description: Its address; without one it is not asked.
+        type: str
+        default: ""
+      name:
+        description: The name of this host, as it is in the labels of the series.
+        type: str
+        default: ""
   wait:
     description:
       - Seconds to keep looking, as long as O(wait_for) asks for it.
@@ -189,6 +225,10 @@ advice:
   elements: str
 start:
   description: Whether files or containers differ, and not only models.
+  returned: always
+  type: bool
+monitor:
+  description: Whether what watches the host must be installed or removed.
   returned: always
   type: bool
 restart:
@@ -283,6 +323,8 @@ FILE = {
     "content": {"type": "str", "required": True},
     "mode": {"type": "str", "default": "0644"},
 }
+PROMETHEUS = {"url": {"type": "str", "default": ""}, "name": {"type": "str", "default": ""}}
+INSTALLED = {"path": {"type": "path", "required": True}, "sha256": {"type": "str", "required": True}}
 ARGUMENTS: dict[str, t.Any] = {
     "project": {"type": "str", "required": True},
     "dir": {"type": "path", "required": True},
@@ -293,6 +335,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "registries": {"type": "list", "elements": "dict", "default": [], "options": LOGIN},
     "logins": {"type": "str", "default": "", "no_log": True},
     "models": {"type": "list", "elements": "dict", "required": True},
+    "installed": {"type": "list", "elements": "dict", "default": [], "options": INSTALLED},
     "models_dir": {"type": "path"},
     "receipts_dir": {"type": "path", "default": DEFAULT_DIR},
     "answer_within": {"type": "float", "default": 60},
@@ -302,6 +345,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "inputs": {"type": "dict", "default": {}},
     "upstream": {"type": "bool", "default": False},
     "failure": {"type": "str", "default": ""},
+    "prometheus": {"type": "dict", "default": {}, "options": PROMETHEUS},
     "mirror": {"type": "str"},
     "insecure": {"type": "bool", "default": False},
     "ca_path": {"type": "path"},

@@ -87,7 +87,9 @@ def docker_build(dockerfile: Path, context: Path, tag: str, options: Iterable[st
     )
 
 
-def run(command: list[str], timeout: float = TIMEOUT, env: Mapping[str, str] | None = None) -> str:
+def run(
+    command: list[str], timeout: float = TIMEOUT, env: Mapping[str, str] | None = None, folder: Path | None = None
+) -> str:
     """Run a command, keep what it prints in the log, return what it prints to stdout."""
     if shutil.which(command[0]) is None:
         raise LabError(f"`{command[0]}` is missing; install it and run the same command again.")
@@ -98,6 +100,7 @@ def run(command: list[str], timeout: float = TIMEOUT, env: Mapping[str, str] | N
         try:
             done = subprocess.run(
                 command,
+                cwd=folder,
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

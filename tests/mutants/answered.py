@@ -15,4 +15,11 @@ class Answer:
     why: str
 
 
-ANSWERED: tuple[Answer, ...] = ()
+ANSWERED: tuple[Answer, ...] = (
+    Answer(
+        "_serve/health",
+        "return int(year) if year.isdigit() else 0",
+        "NumberReplacer",
+        "Any year before 2200 means that a model is not pinned.",
+    ),
+)

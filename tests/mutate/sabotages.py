@@ -11,6 +11,8 @@ INIT = "roles/ollama_stack/templates/model-init.sh"
 KEEPER = "roles/ollama_stack/templates/keeper.sh"
 UTILS = "plugins/module_utils"
 UNIT = "tests/unit/plugins"
+RULES = "roles/ollama_monitor/files/rules/archiv_ollama.yml"
+ALERTS = "tests/unit/monitor/test_alerts.py"
 
 
 class Stale(Exception):
@@ -600,6 +602,51 @@ SABOTAGES = (
         "not_cached | Judge that nothing was touched",
     ),
     Sabotage(
+        "scrub-idle",
+        "a scrub reads every blob and compares none",
+        [
+            Edit(
+                f"{UTILS}/_monitor/scrub.py",
+                "        problem = compare(self._store, blob, path, hashed)\n",
+                "        problem = None\n",
+            )
+        ],
+        f"{UNIT}/module_utils/_monitor/test_scrub.py::test_changed_byte_is_found_though_size_and_times_are_the_same",
+        "assert 0 == 1",
+    ),
+    Sabotage(
+        "scrub-cached",
+        "a scrub takes the page cache for the disk",
+        [
+            Edit(f"{UTILS}/_store/uncached.py", "disk.open(path, os.O_RDONLY | os.O_DIRECT)", "disk.open(path)"),
+            Edit(f"{UTILS}/_store/uncached.py", "os.POSIX_FADV_DONTNEED)", "os.POSIX_FADV_NORMAL)"),
+        ],
+        f"{UNIT}/module_utils/_monitor/test_scrub.py"
+        "::test_bit_lost_below_the_file_system_is_found_though_the_blob_is_cached",
+        "assert 0 == 1",
+    ),
+    Sabotage(
+        "mark-unread",
+        "receipts outlive a boot whatever the mark in the store says",
+        [Edit(f"{UTILS}/_monitor/mark.py", "!= (boot, models_dir, number):", "== (boot, models_dir, None):")],
+        f"{UNIT}/module_utils/_monitor/test_mark.py::test_another_store_with_an_older_mark_voids_them",
+        "is not that of the host's last shutdown",
+    ),
+    Sabotage(
+        "mark-kept",
+        "the mark of a clean shutdown counts for every boot after it",
+        [Edit(f"{UTILS}/_monitor/mark.py", "    disk.remove(path)\n", "")],
+        f"{UNIT}/module_utils/_monitor/test_mark.py::test_clean_reboot_keeps_the_receipts",
+        "mark.json",
+    ),
+    Sabotage(
+        "mark-any-stop",
+        "a mark is written when the unit is stopped by hand, and Docker goes on",
+        [Edit(f"{UTILS}/_monitor/mark.py", 'if state != "stopping":', "if not state:")],
+        f"{UNIT}/module_utils/_monitor/test_mark.py::test_unit_stopped_and_started_by_hand_then_a_cut_voids_them",
+        "assert",
+    ),
+    Sabotage(
         "inputs-last",
         "the host is looked at where a wrong input leads",
         [Edit(f"{UTILS}/_entry/stack.py", "if not wrong & RELIED_ON:", "if wrong:")],
@@ -646,5 +693,32 @@ SABOTAGES = (
         [Edit("tests/operations/page.py", "if told != true:", "if told - true:")],
         "tests/unit/test_operations.py::test_what_is_not_true_is_told",
         r"AssertionError: \[\]",
+    ),
+    Sabotage(
+        "alert-deaf",
+        "the memory alert reads a metric that nobody writes, so it never fires",
+        [
+            Edit(
+                RULES,
+                "expr: archiv_ollama_container_memory_unreclaimable_bytes /",
+                "expr: archiv_ollama_memory_bytes /",
+            )
+        ],
+        f"{ALERTS}::test_alert_reads_only_what_somebody_writes",
+        "archiv_ollama_memory_bytes",
+    ),
+    Sabotage(
+        "alert-by-the-wrong-label",
+        "the age of a host's metrics is compared by a label that they do not have",
+        [Edit(RULES, "> on (instance, job) 3 *", "> on (host) 3 *")],
+        f"{ALERTS}::test_alert_reads_only_what_somebody_writes",
+        r"\{host\}",
+    ),
+    Sabotage(
+        "alert-unexplained",
+        "an alert sends a person to a section that is not there",
+        [Edit("docs/runbooks.md", "### ArchivOllamaOomKill\n", "### Out of memory\n")],
+        f"{ALERTS}::test_every_alert_has_a_section_and_every_section_an_alert",
+        "ArchivOllamaOomKill",
     ),
 )

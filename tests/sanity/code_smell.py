@@ -36,6 +36,7 @@ UTILS = "plugins/module_utils"
 ELSEWHERE = ("_store/disk.py", "_install/progress.py")
 STORE_CODE = [
     f"{UTILS}/_stack/needs.py",
+    *(f"{UTILS}/_monitor/{name}.py" for name in ("mark", "scrub", "scrubbed")),
     *(
         str(path.relative_to(ROOT))
         for room in ("_model", "_store", "_install")

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import typing as t
 from dataclasses import dataclass
 
 _CGROUP = "/sys/fs/cgroup"
 # Version 1 writes "no limit" as the largest page-aligned number.
 _NO_LIMIT = 1 << 62
+# What Linux 5.10 counts of the kernel's own memory, one by one.
+_KERNEL_PARTS = ("kernel_stack", "pagetables", "percpu", "sock", "slab")
 _ESTABLISHED = "01"
 _TOLD = re.compile(r"(?<![a-z_])(bytes_sent|bytes_received|lastsnd|lastrcv):(\d+)")
 # A streamed response does not pause for longer than this.
@@ -36,17 +37,46 @@ class Usage:
     cpu_seconds: float | None = None
 
 
+@dataclass(frozen=True)
+class Memory:
+    """The memory of one container in bytes; None if the kernel does not count it."""
+
+    # What the kernel cannot take back: anonymous and shared pages, and its own for the container.
+    unreclaimable: int | None = None
+    # All but the file pages that nobody used lately, as cAdvisor and the kubelet count it.
+    working_set: int | None = None
+    peak: int | None = None
+    limit: int | None = None
+    oom_kills: int | None = None
+
+
 def usage_of(pid: int, proc: str = "/proc", cgroup: str = _CGROUP) -> Usage:
     """Read the counters of the container whose first process is pid; all None when it is gone."""
-    try:
-        paths = parse_cgroups(_read(os.path.join(proc, str(pid), "cgroup")))
-    except OSError:
+    paths = _paths_of(pid, proc)
+    if paths is None:
         return Usage()
     if set(paths) == {""}:
         return _usage_v2(cgroup + paths[""])
     memory = os.path.join(cgroup, "memory") + paths.get("memory", "/")
     cpu = os.path.join(cgroup, "cpuacct") + paths.get("cpuacct", "/")
     return _usage_v1(memory, cpu)
+
+
+def memory_of(pid: int, proc: str = "/proc", cgroup: str = _CGROUP) -> Memory:
+    """The memory of the container whose first process is pid; all None when it is gone."""
+    paths = _paths_of(pid, proc)
+    if paths is None:
+        return Memory()
+    if set(paths) == {""}:
+        return _memory_v2(cgroup + paths[""])
+    return _memory_v1(os.path.join(cgroup, "memory") + paths.get("memory", "/"))
+
+
+def _paths_of(pid: int, proc: str) -> dict[str, str] | None:
+    try:
+        return parse_cgroups(_read(os.path.join(proc, str(pid), "cgroup")))
+    except OSError:
+        return None
 
 
 def parse_cgroups(text: str) -> dict[str, str]:
@@ -83,6 +113,9 @@ def connections_to(pid: int, port: int, proc: str = "/proc") -> int:
 
 def clients_waiting(pid: int, port: int) -> int:
     """How many clients of that port wait for a response; if unknown, how many are connected."""
+    # Imported here, because metrics need no other program.
+    import subprocess
+
     command = ["nsenter", f"--net=/proc/{pid}/ns/net", "ss", "-tinH", "state", "established", f"sport = :{port}"]
     try:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=_SS_SECONDS, check=False)
@@ -126,6 +159,46 @@ def _usage_v1(memory: str, cpuacct: str) -> Usage:
         memory_limit=None if limit is None or limit >= _NO_LIMIT else limit,
         cpu_seconds=None if cpu is None else cpu / 1e9,
     )
+
+
+def _memory_v2(folder: str) -> Memory:
+    usage, told = _usage_v2(folder), _numbers(os.path.join(folder, "memory.stat"))
+    # Before Linux 5.18 there is no sum of the kernel's own.
+    kernel = told.get("kernel") if "kernel" in told else _sum(told, _KERNEL_PARTS)
+    return Memory(
+        unreclaimable=_sum({**told, "kernel": kernel or 0}, ("anon", "shmem", "kernel")) if "anon" in told else None,
+        working_set=_less(usage.memory_used, told.get("inactive_file")),
+        peak=_number(_word(os.path.join(folder, "memory.peak"))),
+        limit=usage.memory_limit,
+        oom_kills=usage.oom_kills,
+    )
+
+
+def _memory_v1(folder: str) -> Memory:
+    usage, told = _usage_v1(folder, folder), _numbers(os.path.join(folder, "memory.stat"))
+    # Without kernel memory accounting there is no such file, or it says 0.
+    kernel = _number(_word(os.path.join(folder, "memory.kmem.usage_in_bytes")))
+    told = {**told, "kernel": kernel or 0}
+    return Memory(
+        unreclaimable=_sum(told, ("total_rss", "total_shmem", "kernel")) if "total_rss" in told else None,
+        working_set=_less(usage.memory_used, told.get("total_inactive_file")),
+        peak=_number(_word(os.path.join(folder, "memory.max_usage_in_bytes"))),
+        limit=usage.memory_limit,
+        oom_kills=usage.oom_kills,
+    )
+
+
+def _sum(told: t.Mapping[str, int], names: t.Sequence[str]) -> int:
+    return sum(told.get(name, 0) for name in names)
+
+
+def _less(used: int | None, idle: int | None) -> int | None:
+    # The kernel updates the two at different times.
+    return None if used is None or idle is None else max(0, used - idle)
+
+
+def _numbers(path: str) -> dict[str, int]:
+    return {name: int(value) for name, value in _table(path).items() if value.isdigit()}
 
 
 def _number(text: str | None) -> int | None:

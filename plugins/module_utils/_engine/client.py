@@ -80,6 +80,28 @@ class HostNetwork:
     internal: bool
 
 
+class Reader(t.Protocol):
+    """What a look asks of an Engine; the docker SDK answers it, or the socket alone."""
+
+    def containers(self, project: str, service: str | None = None) -> list[Container]:
+        """The containers of a Compose project or of one service."""
+
+    def networks(self) -> dict[str, HostNetwork]:
+        """Every network by its name."""
+
+    def volumes(self) -> frozenset[str]:
+        """The names of all volumes."""
+
+    def volume(self, project: str, name: str) -> Volume | None:
+        """A volume of a Compose project."""
+
+    def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
+        """For each image that is present, what its containers may run."""
+
+    def execute(self, container_id: str, command: t.Sequence[str]) -> tuple[int, bytes]:
+        """Run a command in a container."""
+
+
 class Engine:
     """A connection to one Engine. The docker SDK is imported here and nowhere else."""
 
@@ -112,12 +134,11 @@ class Engine:
         """A volume of a Compose project by its name in the compose file, or by its real name."""
         with self.speaking():
             listed = self._client.volumes()["Volumes"] or []
-        ranked = sorted((_rank(entry, project, name), entry["Name"]) for entry in listed)
-        for rank, real_name in ranked:
-            if rank < _NOT_IT:
-                with self.speaking():
-                    return plain_volume(self._client.inspect_volume(real_name))
-        return None
+        real_name = find_volume(listed, project, name)
+        if not real_name:
+            return None
+        with self.speaking():
+            return plain_volume(self._client.inspect_volume(real_name))
 
     def execute(self, container_id: str, command: t.Sequence[str]) -> tuple[int, bytes]:
         """Run a command in a container: its exit code and what it wrote to standard output."""
@@ -277,6 +298,12 @@ def plain_volume(raw: t.Mapping[str, t.Any]) -> Volume:
 _NOT_IT = 3
 
 
+def find_volume(listed: t.Iterable[t.Mapping[str, t.Any]], project: str, name: str) -> str:
+    """The real name of a project's volume; "" if there is none."""
+    ranked = sorted((_rank(entry, project, name), entry["Name"]) for entry in listed)
+    return next((str(real_name) for rank, real_name in ranked if rank < _NOT_IT), "")
+
+
 def _rank(entry: t.Mapping[str, t.Any], project: str, name: str) -> int:
     labels = entry.get("Labels") or {}
     owner = labels.get(f"{_LABEL}project")
@@ -316,16 +343,19 @@ def _refuse_dead_socket(docker_host: str) -> None:
     try:
         probe.settimeout(10)
         probe.connect(path)
-    except FileNotFoundError as error:
-        raise EngineError(
-            f"no Docker Engine listens at {path}; install Docker, or start it with `systemctl start docker`"
-        ) from error
-    except PermissionError as error:
-        raise EngineError(f"permission denied on the Docker Engine's socket {path}; use become: true") from error
     except OSError as error:
-        raise EngineError(
-            f"the Docker Engine at {path} does not answer ({error.strerror or error});"
-            " start it with `systemctl start docker`"
-        ) from error
+        raise EngineError(why_dead(path, error)) from error
     finally:
         probe.close()
+
+
+def why_dead(path: str, error: OSError) -> str:
+    """A sentence if nothing answers at the Engine's socket."""
+    if isinstance(error, FileNotFoundError):
+        return f"no Docker Engine listens at {path}; install Docker, or start it with `systemctl start docker`"
+    if isinstance(error, PermissionError):
+        return f"permission denied on the Docker Engine's socket {path}; use become: true"
+    return (
+        f"the Docker Engine at {path} does not answer ({error.strerror or error});"
+        " start it with `systemctl start docker`"
+    )

@@ -17,7 +17,7 @@ from .._stack.actions import (
     find_recreations,
     find_restarts,
 )
-from .._stack.types import BACKEND, Reason, Seen
+from .._stack.types import BACKEND, MONITOR, Reason, Seen
 
 # What the verdict shows of a container.
 SHOWN = ("name", "service", "state", "health", "exit_code", "started")
@@ -45,7 +45,10 @@ def write_verdict(
         "orphans": find_orphans(seen),
         "foreign": find_foreign(seen),
         "engine": not (seen.engine_missing or seen.compose_refused),
-        "start": any(reason.action not in ("install", "check", "wait") for reason in reasons),
+        "start": any(
+            reason.kind not in MONITOR and reason.action not in ("install", "check", "wait") for reason in reasons
+        ),
+        "monitor": any(reason.kind in MONITOR for reason in reasons),
         "prove": [reason.subject for reason in unproven],
         "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
         "rebuild": find_rebuilds(seen, reasons),

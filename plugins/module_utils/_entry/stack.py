@@ -64,6 +64,9 @@ class StackOptions:
     after_start: bool
     # What Compose said when it could not start the stack.
     failure: str
+    # The Prometheus with the alert on memory, and this host's name there.
+    prometheus: t.Mapping[str, str]
+    ca_path: str | None
     check: bool
 
     @property
@@ -92,6 +95,7 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> StackOptions:
         registry=read_access(params) if params["upstream"] else None,
         logins_file=params["logins"],
         logins=logins.read_logins(params["registries"]),
+        installed=params["installed"],
     )
     inputs = {
         **params["inputs"],
@@ -106,6 +110,8 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> StackOptions:
         wait=params["wait"],
         after_start=params["wait_for"] == "clean",
         failure=params["failure"],
+        prometheus=params["prometheus"],
+        ca_path=params["ca_path"],
         check=check,
     )
 
@@ -134,7 +140,7 @@ def look(options: StackOptions) -> Verdict:
     verdict = write_verdict(query.project, seen, reasons, logs, refusals, options.after_start)
     verdict["refusals"] += logins.find_plain(options.registries, json.dumps(verdict))
     verdict.update(ollama_version=_version(options.inputs, host), advice=advise(query, options.failure))
-    return verdict, find_notes(seen)
+    return verdict, [*find_notes(seen), *_doubt_alert(options)]
 
 
 def watch(query: Query, options: StackOptions) -> tuple[Seen, Document]:
@@ -201,6 +207,17 @@ def _told(host: preflight.Host, seen: Seen, check: bool) -> preflight.Host:
     """The host with the errors of Docker and Compose; in check mode a missing Docker is not an error."""
     missing = "" if check else seen.engine_missing or host.engine_missing
     return replace(host, engine_missing=missing, compose_refused=seen.compose_refused)
+
+
+def _doubt_alert(options: StackOptions) -> list[str]:
+    """What speaks against the alert on memory: notes for before a deploy, not for its end."""
+    told = options.prometheus
+    if not told.get("url") or options.after_start:
+        return []
+    # Imported here, because only a deploy that changes something asks.
+    from .._stack.alert import find_doubts
+
+    return find_doubts(told["url"], told["name"], options.ca_path)
 
 
 def _version(inputs: t.Mapping[str, t.Any], host: preflight.Host) -> str:

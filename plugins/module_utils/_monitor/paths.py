@@ -13,6 +13,15 @@ WANTED = f"{HOME}/wanted.json"
 STATE_DIR = f"{HOME}/monitor"
 STATE = f"{STATE_DIR}/state.json"
 HISTORY = f"{STATE_DIR}/history.jsonl"
+# When it was deployed and verified last, and how long its models took to answer.
+RECORDS = f"{STATE_DIR}/records.json"
 SAMPLES = f"{STATE_DIR}/samples.json"
 SCRUB = f"{STATE_DIR}/scrub.json"
+# Held by the scrub that runs.
+SCRUB_LOCK = f"{STATE_DIR}/scrub.lock"
 MARK = f"{STATE_DIR}/mark.json"
+# Held by who changes one of these.
+LOCK = f"{STATE_DIR}/lock"
+# Where Debian's node_exporter looks for files with metrics.
+TEXTFILE_DIR = "/var/lib/prometheus/node-exporter"
+TEXTFILE = "archiv_ollama.prom"

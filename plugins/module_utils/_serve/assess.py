@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._engine.client import Engine
+from .._engine.client import Reader
 from .._model.wishes import Wish
 from .._store.inspect import ModelState, Verify, look_at_all
 from .._store.paths import Store
@@ -52,7 +52,7 @@ def assess_models(
 
 
 def observer(
-    engine: Engine | None, why_no_engine: str, project: str, service: str, answer_within: float
+    engine: Reader | None, why_no_engine: str, project: str, service: str, answer_within: float
 ) -> t.Callable[[t.Sequence[Wish]], Served]:
     """How assess_models asks the server of one Compose service; also handles a missing Engine."""
 

@@ -136,7 +136,7 @@ def _judge_model(seen: Served, wish: Wish, answer_within: float, problems: list[
     listed = find_entry(seen.tags, name)
     loaded = find_entry(seen.ps, name)
     answer = seen.answers.get(name)
-    pinned = loaded is not None and _year(loaded.get("expires_at")) > _FOR_EVER
+    pinned = loaded is not None and is_pinned(loaded)
     fact = {
         "name": name,
         "warm": wish.warm,
@@ -216,6 +216,11 @@ def find_entry(models: t.Sequence[Fact], name: str) -> Fact | None:
         if same_model(str(model.get("name") or model.get("model") or ""), name):
             return model
     return None
+
+
+def is_pinned(loaded: Fact) -> bool:
+    """Whether the server keeps this loaded model for ever."""
+    return _year(loaded.get("expires_at")) > _FOR_EVER
 
 
 def _digest(model: Fact) -> str:

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import replace
 
 from .._engine.cgroup import Usage, clients_waiting, usage_of
-from .._engine.client import Container, Engine, EngineError
+from .._engine.client import Container, EngineError, Reader
 from .._model.wishes import Wish
 from .api import (
     PORT,
@@ -29,7 +29,7 @@ _AT_WORK = 0.2
 _REACH_SECONDS = 5.0
 
 
-def probe(engine: Engine, project: str, service: str, wishes: t.Sequence[Wish], answer_within: float = 60) -> Served:
+def probe(engine: Reader, project: str, service: str, wishes: t.Sequence[Wish], answer_within: float = 60) -> Served:
     """Look at the container, the kernel's counters and the API, and ask each loaded model for one token within so
     many seconds; 0 asks none.
     """
@@ -45,7 +45,7 @@ def probe(engine: Engine, project: str, service: str, wishes: t.Sequence[Wish], 
     return _ask(engine, seen, wishes, answer_within) if running else seen
 
 
-def _ask(engine: Engine, seen: Served, wishes: t.Sequence[Wish], answer_within: float) -> Served:
+def _ask(engine: Reader, seen: Served, wishes: t.Sequence[Wish], answer_within: float) -> Served:
     container = t.cast(Container, seen.container)
     try:
         api, version = reach(engine, container)
@@ -61,7 +61,7 @@ def _ask(engine: Engine, seen: Served, wishes: t.Sequence[Wish], answer_within: 
     return replace(seen, version=version, tags=tags, ps=ps, answers=answers)
 
 
-def reach(engine: Engine, container: Container) -> tuple[OllamaApi, str]:
+def reach(engine: Reader, container: Container) -> tuple[OllamaApi, str]:
     """The API of a running container and its version: at the container's address, else by exec."""
     failure: Exception = ApiError("the container has no IP address")
     for address in container.addresses.values():

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import typing as t
@@ -24,6 +25,8 @@ LOGINS = ".archiv/docker-config/config.json"
 # The stack's own compose file and that of its variant for development.
 COMPOSE_FILES = ("docker-compose.prod.yml", "docker-compose.yml")
 PROCESSES = "/proc"
+# Larger than any file that a deploy writes; the owner of the folder may have put anything in its place.
+_LIMIT = 8 * 1024 * 1024
 
 
 def look_at_file(path: str, content: str, mode: str) -> File:
@@ -32,6 +35,23 @@ def look_at_file(path: str, content: str, mode: str) -> File:
     # Only files with our header can be told from those written by hand.
     foreign = content.startswith(HEADER) and not raw.startswith(HEADER.encode())
     return replace(seen, ours=not (seen.sha256 and foreign))
+
+
+def look_at_wanted(directory: str, wanted: t.Mapping[str, str]) -> File:
+    """A file beside its wanted content, or beside its digest where that is all that is known."""
+    path = os.path.join(directory, wanted["path"])
+    if "content" in wanted:
+        return look_at_file(path, wanted["content"], wanted["mode"])
+    return _read(File(path, wanted["sha256"], wanted["mode"]))[0]
+
+
+def read_text(path: str) -> str:
+    """The file's text; OSError says why there is none."""
+    with open(path, "rb", opener=_open_at_once) as file:
+        raw = file.read(_LIMIT + 1)
+    if len(raw) > _LIMIT:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+    return raw.decode(errors="replace")
 
 
 def find_other_variant(directory: str, own: str) -> str:
@@ -94,7 +114,8 @@ def find_uid(pid: int) -> int | None:
 def _read(file: File) -> tuple[File, bytes]:
     try:
         with open(file.path, "rb", opener=_open_at_once) as opened:
-            raw = opened.read()
+            # What is cut differs from what is wanted.
+            raw = opened.read(_LIMIT + 1)
             status = os.fstat(opened.fileno())
     except OSError:
         return file, b""

@@ -30,6 +30,8 @@ from .types import SERVER, VOLUME, Query, Seen
 # The unit of Ollama's own installer.
 NATIVE = "ollama.service"
 DEVICES = "/dev"
+# systemd makes it, and nobody else.
+SYSTEMD = "/run/systemd/system"
 # A container gets an NVIDIA GPU through one of them; Engine 26 supports the first only.
 NVIDIA_HOOKS = ("nvidia-container-runtime-hook", "nvidia-cdi-hook")
 # The default root of containerd.
@@ -45,6 +47,7 @@ def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> pre
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
         missing_images=tuple(find_missing_images(seen)),
         amd_devices=find_amd_devices(),
+        systemd=os.path.isdir(SYSTEMD),
         network_users=_look_at_networks(query, seen),
         foreign=tuple(find_foreign(seen)),
         other_variant=find_other_variant(str(inputs.get("ollama_stack_dir") or ""), query.files[0]["path"]),

@@ -26,6 +26,9 @@ _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
 _SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 USER = re.compile(r"([1-9]\d*):(\d+)")
+# A calendar event of systemd: it stands alone on a line of a unit.
+_CALENDAR = re.compile(r"[A-Za-z0-9*,:./~_+ -]+")
+_URL = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./~-]*)?")
 _PROXY = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 # An image's name as Docker reads it: [registry[:port]/]path[:tag][@digest]. The registry alone may have upper case.
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -39,6 +42,12 @@ _UNFIT = {
     "ollama_stack_dir": (re.compile(r"[\s:%$'\"\\]"), "whitespace, quotes, :, %, $ and \\"),
     "ollama_stack_models_dir": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
     "ollama_stack_ca_file": (re.compile(r"[\n:$\"\\]"), "double quotes, :, $ and \\"),
+    "ollama_monitor_textfile_dir": (re.compile(r"[\s%$'\"\\]"), "whitespace, quotes, %, $ and \\"),
+}
+# Folders that have no other default than that of their role.
+_NEEDED = {
+    "ollama_stack_dir": "set the stack's folder on the host, such as /opt/archiv",
+    "ollama_monitor_textfile_dir": "set node_exporter's folder, such as /var/lib/prometheus/node-exporter",
 }
 # Names that the compose file already uses.
 OURS = {
@@ -105,6 +114,7 @@ def _refuse_inputs(inputs: Inputs) -> t.Iterator[str]:
             "Ollama would silently use 5m; use -1 (never unload), seconds, or a duration such as 30m",
         ),
         "ollama_stack_user": (USER, "use a numeric uid:gid, not root's"),
+        "ollama_monitor_scrub": (_CALENDAR, "use a calendar event of systemd, such as weekly or Sun 03:00"),
     }
     for variable, (pattern, right) in patterns.items():
         if variable in inputs and not pattern.fullmatch(str(inputs[variable])):
@@ -123,8 +133,8 @@ def _refuse_folders(inputs: Inputs) -> t.Iterator[str]:
         path = str(inputs.get(variable) or "")
         clean = posixpath.normpath(path)
         if not path:
-            if variable == "ollama_stack_dir" and variable in inputs:
-                yield refuse(variable, path, "set the stack's folder on the host, such as /opt/archiv")
+            if variable in _NEEDED and variable in inputs:
+                yield refuse(variable, path, _NEEDED[variable])
         elif not path.startswith("/"):
             yield refuse(variable, path, "use an absolute path on the host")
         elif clean.strip("/") == "":
@@ -144,6 +154,11 @@ def _refuse_addresses(inputs: Inputs) -> t.Iterator[str]:
         yield "ollama_stack_https_proxy contains a password, which `docker inspect` would show: use a proxy without one"
     elif proxy and not _PROXY.fullmatch(proxy):
         yield refuse("ollama_stack_https_proxy", proxy, "write it as http://host:port")
+    prometheus = str(inputs.get("ollama_stack_prometheus_url") or "")
+    if "@" in prometheus:
+        yield "ollama_stack_prometheus_url contains a password, which logs would show: use an address without one"
+    elif prometheus and not _URL.fullmatch(prometheus):
+        yield refuse("ollama_stack_prometheus_url", prometheus, "write it as http://host:port")
     address = str(inputs.get("ollama_stack_backend_address") or "")
     if address:
         # Imported only where it is needed, to keep the look at a clean host fast.
@@ -177,6 +192,7 @@ _LIMITS = {
     "ollama_stack_cache_ram": (0, 1048576),
     "ollama_stack_start_timeout": (1, 604800),
     "ollama_stack_health_timeout": (0, 604800),
+    "ollama_monitor_interval": (5, 3600),
 }
 
 

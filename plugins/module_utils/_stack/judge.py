@@ -22,7 +22,7 @@ from .types import KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
 
 def judge_stack(seen: Seen) -> list[Reason]:
     """Every difference from the inventory; none means clean."""
-    reasons = _judge_files(seen)
+    reasons = _judge_files(seen) + _judge_installed(seen)
     if seen.engine_missing:
         return [*reasons, Reason("engine_missing", "Docker", seen.engine_missing, "ask")]
     if seen.compose_refused:
@@ -38,7 +38,8 @@ def judge_stack(seen: Seen) -> list[Reason]:
     for problem in filter(None, (seen.store_problem, seen.models_problem)):
         reasons.append(Reason("models_unknown", "models", problem, "ask"))
     reasons += [reason for model in seen.models for reason in _judge_model(model)]
-    return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons})]
+    # A model whose bytes are not verified may also not be loaded.
+    return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons if reason.action != "prove"})]
 
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
@@ -84,6 +85,20 @@ def _judge_files(seen: Seen) -> list[Reason]:
         elif file.wanted_owner is not None and file.owner != file.wanted_owner:
             why = f"owner is uid {file.owner}, expected {file.wanted_owner}"
             reasons.append(Reason("file_owner", file.path, why, "write"))
+    return reasons
+
+
+def _judge_installed(seen: Seen) -> list[Reason]:
+    reasons = []
+    for one in seen.installed:
+        if not one.wanted_sha256 and one.present:
+            reasons.append(Reason("monitor_unwanted", one.path, "no longer needed", "remove"))
+        elif one.wanted_sha256 and not one.present:
+            reasons.append(Reason("monitor_missing", one.path, "is missing", "monitor"))
+        elif one.shared:
+            reasons.append(Reason("monitor_differs", one.path, one.shared, "monitor"))
+        elif one.sha256 != one.wanted_sha256:
+            reasons.append(Reason("monitor_differs", one.path, "content differs from the inventory", "monitor"))
     return reasons
 
 
@@ -190,6 +205,8 @@ def _judge_running(service: Service, container: Container) -> list[Reason]:
         return [Reason("container_paused", service.name, "container is paused", mend)]
     if container.state == "restarting":
         why = f"container keeps restarting, last exit code {container.exit_code}"
+        if container.oom_killed:
+            why = "container keeps restarting: the kernel kills it at its memory limit, so raise the limit"
         return [Reason("container_restarting", service.name, why, "wait")]
     if container.state != "running":
         why = f"container is {container.state}"

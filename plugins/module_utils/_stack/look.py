@@ -11,7 +11,7 @@ import shutil
 import typing as t
 from dataclasses import replace
 
-from .._engine.client import Container, Engine, EngineError
+from .._engine.client import Container, Engine, EngineError, Reader
 from .._engine.compose import (
     ComposeMissing,
     ComposeRefused,
@@ -28,27 +28,28 @@ from .._store.inspect import look_at_all
 from .._store.paths import Store, StoreError
 from .._store.receipts import Receipts
 from .actions import find_adopted
-from .files import SECRETS, find_outdated, find_uid, look_at_file, look_at_logins, look_at_secret
+from .files import SECRETS, find_outdated, find_uid, look_at_logins, look_at_secret, look_at_wanted, read_text
+from .installed import look_at_installed
 from .types import SERVER, VOLUME, File, Query, Seen
 
+Connect = t.Callable[[str], Reader]
 
-def observe(query: Query) -> tuple[Seen, Document]:
-    """Look at everything once; also the compose file as Compose reads it, {} if it does not.
+
+def observe(query: Query, connect: Connect | None = None) -> tuple[Seen, Document]:
+    """Look at everything once; also the compose file as Compose reads it, {} if it does not. connect asks the Engine.
 
     Compose runs in parallel with the look at the disk and the Engine.
     """
     seen = Seen(
-        files=tuple(
-            look_at_file(os.path.join(query.directory, file["path"]), file["content"], file["mode"])
-            for file in query.files
-        )
+        files=tuple(look_at_wanted(query.directory, file) for file in query.files)
         + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
         + look_at_logins(query),
+        installed=look_at_installed(query.installed),
         compose_file=os.path.realpath(os.path.join(query.directory, query.files[0]["path"])),
     )
     try:
-        with reading(query.directory, query.files[0]["content"], query.docker_host) as read:
-            seen, engine = _look_at_engine(seen, query)
+        with reading(query.directory, _compose_content(query), query.docker_host) as read:
+            seen, engine = _look_at_engine(seen, query, connect or Engine)
             document, hashes = read()
         seen = replace(seen, wanted=read_config(document, hashes))
         seen = _look_at_images(seen, engine)
@@ -63,11 +64,23 @@ def observe(query: Query) -> tuple[Seen, Document]:
     return seen, document
 
 
-def _look_at_engine(seen: Seen, query: Query) -> tuple[Seen, Engine | None]:
+def _compose_content(query: Query) -> str:
+    """What Compose reads: the wanted file, or that of the host where only its digest is known."""
+    file = query.files[0]
+    if "content" in file:
+        return file["content"]
+    path = os.path.join(query.directory, file["path"])
+    try:
+        return read_text(path)
+    except OSError as error:
+        raise ComposeRefused(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _look_at_engine(seen: Seen, query: Query, connect: Connect) -> tuple[Seen, Reader | None]:
     folder = os.path.join(query.directory, SECRETS)
     secrets = [file for file in seen.files if os.path.dirname(file.path) == folder]
     try:
-        engine = Engine(query.docker_host)
+        engine = connect(query.docker_host)
         seen = replace(
             seen,
             containers=_look_at_containers(engine, query.project, secrets),
@@ -81,7 +94,7 @@ def _look_at_engine(seen: Seen, query: Query) -> tuple[Seen, Engine | None]:
         return _look_at_models(seen, query, None) if query.models_dir else seen, None
 
 
-def _look_at_containers(engine: Engine, project: str, secrets: t.Sequence[File]) -> tuple[Container, ...]:
+def _look_at_containers(engine: Reader, project: str, secrets: t.Sequence[File]) -> tuple[Container, ...]:
     """The containers of a project, without those of `compose run`, and which of their secrets are outdated."""
     return tuple(
         replace(
@@ -95,7 +108,7 @@ def _look_at_containers(engine: Engine, project: str, secrets: t.Sequence[File])
     )
 
 
-def _look_at_images(seen: Seen, engine: Engine | None) -> Seen:
+def _look_at_images(seen: Seen, engine: Reader | None) -> Seen:
     """The images by the names that Compose returns, with variables resolved."""
     if engine is None:
         return seen
@@ -105,7 +118,7 @@ def _look_at_images(seen: Seen, engine: Engine | None) -> Seen:
         return replace(seen, engine_missing=str(error))
 
 
-def _look_at_models(seen: Seen, query: Query, engine: Engine | None) -> Seen:
+def _look_at_models(seen: Seen, query: Query, engine: Reader | None) -> Seen:
     try:
         wishes = read_wishes(query.models)
     except InputInvalid as error:
@@ -122,7 +135,7 @@ def _look_at_models(seen: Seen, query: Query, engine: Engine | None) -> Seen:
     return replace(_assess(seen, query, engine, wishes, models_dir), models_dir=models_dir)
 
 
-def _assess(seen: Seen, query: Query, engine: Engine | None, wishes: t.Sequence[Wish], models_dir: str) -> Seen:
+def _assess(seen: Seen, query: Query, engine: Reader | None, wishes: t.Sequence[Wish], models_dir: str) -> Seen:
     try:
         assessment = assess_models(
             wishes,

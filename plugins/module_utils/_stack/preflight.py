@@ -94,6 +94,8 @@ class Host:
     foreign: tuple[str, ...] = ()
     # The compose file of the other variant, where a deploy has put it into the same folder.
     other_variant: str = ""
+    # Whether systemd runs it.
+    systemd: bool = True
     # Containers of other projects, by the network that must be recreated.
     network_users: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -121,6 +123,7 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *_refuse_registries(registries),
         *_refuse_version(trusted, host),
         *_refuse_host(trusted, host),
+        *_refuse_monitor(trusted, host),
         *_refuse_gpu(trusted, host),
         *_refuse_selinux(trusted, host),
         *_refuse_networks(host),
@@ -222,6 +225,11 @@ def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
         )
     for path in host.missing_files:
         yield refuse("ollama_stack_ca_file", path, "there is no such file on the host")
+
+
+def _refuse_monitor(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    if inputs.get("ollama_stack_monitor") and not host.systemd:
+        yield refuse("ollama_stack_monitor", True, "the host does not run systemd, whose timers it needs: use false")
 
 
 def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:

@@ -30,6 +30,7 @@ Action = t.Literal[
     "connect",
     "create",
     "install",
+    "monitor",
     "prove",
     "rebuild",
     "recreate",
@@ -68,6 +69,9 @@ ReasonKind = t.Union[
         "model_other",
         "model_unproven",
         "models_unknown",
+        "monitor_differs",
+        "monitor_missing",
+        "monitor_unwanted",
         "network_detached",
         "network_gone",
         "network_internal",
@@ -77,6 +81,8 @@ ReasonKind = t.Union[
         "volume_missing",
     ],
 ]
+# Reasons about what watches the host: they change no container.
+MONITOR: tuple[ReasonKind, ...] = ("monitor_differs", "monitor_missing", "monitor_unwanted")
 # What is done about a reason, in words that also fit a run that only looks. With `wait` nothing is changed, with
 # `prove` nothing is wrong.
 ACTIONS: dict[Action, str] = {
@@ -89,6 +95,7 @@ ACTIONS: dict[Action, str] = {
     "rebuild": "deploy will recreate the network and reconnect its containers",
     "connect": "deploy will connect it",
     "install": "deploy will install it",
+    "monitor": "deploy will install it",
     "check": "deploy will hash it, and reinstall it if it is damaged",
     "prove": "deploy will hash it, as does verify.yml with -e verify=full",
     "wait": "may recover on its own",
@@ -125,10 +132,23 @@ class File:
 
 
 @dataclass(frozen=True)
+class Installed:
+    """A file or folder beside the stack; a wanted sha256 of "" means that it should be missing."""
+
+    path: str
+    wanted_sha256: str
+    sha256: str = ""
+    present: bool = False
+    # Who else than root can change it, in words.
+    shared: str = ""
+
+
+@dataclass(frozen=True)
 class Seen:
     """Everything that one look at a host found."""
 
     files: tuple[File, ...] = ()
+    installed: tuple[Installed, ...] = ()
     # The real path of the first of them, the compose file.
     compose_file: str = ""
     # Why there is no answer from the Engine or from Compose; "" where there is one.
@@ -177,5 +197,7 @@ class Query:
     # The SHA-256 of the file with the logins for images, "" if there must be none, and the logins themselves.
     logins_file: str = ""
     logins: tuple[Login, ...] = ()
+    # The path and SHA-256 of what watches the host; "" for what must not be there.
+    installed: t.Sequence[t.Mapping[str, str]] = ()
     # Whether each loaded model is asked for a token.
     tokens: bool = True

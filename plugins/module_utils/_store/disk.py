@@ -134,6 +134,17 @@ class Reading(Walk):
         with os.fdopen(self.open(path), "rb") as file:
             return file.read(limit)
 
+    def read_own(self, path: str, limit: int) -> bytes:
+        """The same of a file that only root can have written; Unsafe says why another one is not read."""
+        with self._at(path, changing=True) as (folder, name):
+            descriptor = _open_regular(folder, name, path, os.O_RDONLY)
+            with os.fdopen(descriptor, "rb") as file:
+                found = os.fstat(descriptor)
+                _refuse_not_own(path, found)
+                if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                    raise Unsafe(f"{path} is writable by users other than root: check what it is and remove it")
+                return file.read(limit)
+
     def target(self, path: str) -> str:
         """The target of a link."""
         with self._at(path) as (folder, name):
@@ -220,6 +231,14 @@ class Disk(Reading):
         finally:
             os.close(descriptor)
 
+    def replace(self, path: str, data: bytes, mode: int) -> None:
+        """Replace a file by this content in one step and flush both: a cut of power leaves the old one or the new."""
+        # One fixed name: a killed run leaves at most this file, which the next one replaces.
+        temporary = f"{path}.new"
+        self.write(temporary, data, mode, sync=True)
+        self.rename(temporary, path)
+        self.sync(os.path.dirname(path))
+
     def rename(self, source: str, target: str) -> None:
         """Rename a file over another or a link, but not over a folder."""
         with self._at(source, changing=True) as (old, name), self._at(target, changing=True) as (new, new_name):
@@ -287,6 +306,22 @@ class Disk(Reading):
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_file_system(folder: str) -> None:
+    """Flush all of the file system that a folder is on; OSError also when an earlier write to it was lost."""
+    # Not for everybody who opens a file: it takes some milliseconds.
+    import ctypes
+
+    descriptor = os.open(folder, os.O_RDONLY | _FOLDER)
+    try:
+        # Python has only os.sync(), which flushes every disk, hangs with any of them and tells no error.
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), folder)
+    finally:
+        os.close(descriptor)
 
 
 def of_disk(error: OSError) -> str:
@@ -367,16 +402,20 @@ def _open_own(folder: int, name: str, path: str, mode: int) -> int:
     descriptor = _open_regular(folder, name, path, os.O_RDWR)
     try:
         found = os.fstat(descriptor)
-        if found.st_uid not in _trusted():
-            raise Unsafe(f"{path} belongs to {user_name(found.st_uid)}, not to root: check what it is and remove it")
-        if found.st_nlink > 1:
-            raise Unsafe(f"{path} has a second name (hard link): check what it is and remove it")
+        _refuse_not_own(path, found)
         if found.st_mode & 0o077 & ~mode:
             os.fchmod(descriptor, mode)
         return descriptor
     except OSError:
         os.close(descriptor)
         raise
+
+
+def _refuse_not_own(path: str, found: os.stat_result) -> None:
+    if found.st_uid not in _trusted():
+        raise Unsafe(f"{path} belongs to {user_name(found.st_uid)}, not to root: check what it is and remove it")
+    if found.st_nlink > 1:
+        raise Unsafe(f"{path} has a second name (hard link): check what it is and remove it")
 
 
 def _make_root(path: str, mode: int) -> None:

@@ -11,7 +11,6 @@ import os
 import queue
 import threading
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 
 from .disk import Disk
 from .receipts import FileKey
@@ -61,6 +60,9 @@ def hash_many(disk: Disk, paths: t.Collection[str]) -> dict[str, Hashed | OSErro
 
     if workers < 2:
         return {path: hashed(path) for path in ordered}
+    # Imported here, because a look by receipts hashes nothing.
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers) as pool:
         return dict(zip(ordered, pool.map(hashed, ordered)))
 

@@ -308,7 +308,7 @@ def _judge(
     proven: dict[str, FileKey] = {}
     for path, (blob, key) in glance.whole.items():
         if verify == "full":
-            problem = _compare(store, blob, path, hashes[path])
+            problem = compare(store, blob, path, hashes[path])
             if problem is None:
                 proven[blob.digest] = t.cast(Hashed, hashes[path]).key
             else:
@@ -338,7 +338,8 @@ def _kinds_of_damage(glance: _Glance) -> set[ProblemKind]:
     return {problem.kind for problem in glance.problems} - set(HARMLESS_TO_BYTES)
 
 
-def _compare(store: Store, blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None:
+def compare(store: Store, blob: Layer, path: str, hashed: Hashed | OSError) -> Problem | None:
+    """What is wrong with a blob of the right size, by its hash; None if nothing is."""
     if isinstance(hashed, FileChanged):
         found = "a file that is being modified"
         return Problem("changed", blob.role, blob.digest, path, blob.digest, found)

@@ -72,6 +72,14 @@ def who_holds(disk: Disk, path: str) -> str:
     return f"process {pid} ({_command_of(pid)})"
 
 
+def is_held(disk: Disk, path: str) -> bool:
+    """Whether a process of this host holds it; does not touch it."""
+    try:
+        return _locking_pid(disk.stat(path)) > 0
+    except OSError:
+        return False
+
+
 def _open(disk: Disk, path: str) -> int:
     folder = os.path.dirname(path)
     try:

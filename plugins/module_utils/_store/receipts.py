@@ -124,6 +124,23 @@ class Receipts:
             self._replace({"format": _FORMAT, "store": self.models_dir, "blobs": kept})
             self._entries = kept
 
+    def of_this_boot(self) -> int:
+        """How many were written in this boot, or carried over to it."""
+        return sum(entry.get("boot") == self._boot for entry in self._entries.values())
+
+    def carry(self, boot: str) -> int:
+        """Make the receipts of an earlier boot count in this one; how many.
+
+        Only for a shutdown that is known to have written everything. The keys stay as they are: where the file system
+        has another device number in this boot, the receipt is void by itself.
+        """
+        carried = {digest: entry for digest, entry in self._entries.items() if entry.get("boot") == boot}
+        if carried:
+            kept = {**self._entries, **{digest: {**entry, "boot": self._boot} for digest, entry in carried.items()}}
+            self._replace({"format": _FORMAT, "store": self.models_dir, "blobs": kept})
+            self._entries = kept
+        return len(carried)
+
     def _read(self) -> tuple[dict[str, dict[str, t.Any]], str]:
         try:
             self._refuse_unsafe(self.folder, stat.S_ISDIR)
@@ -141,11 +158,8 @@ class Receipts:
         try:
             self._disk.make_folder(self.folder, 0o700)
             self._refuse_unsafe(self.folder, stat.S_ISDIR)
-            # One fixed name, under the store lock: a killed run leaves at most this file, which the next one replaces.
-            temporary = self.path + ".new"
-            self._disk.write(temporary, json.dumps(document).encode(), 0o600, sync=True)
-            self._disk.rename(temporary, self.path)
-            self._disk.sync(self.folder)
+            # Under the store lock, so nobody else does the same.
+            self._disk.replace(self.path, json.dumps(document).encode(), 0o600)
         except OSError as error:
             raise ReceiptsUnsafe(
                 f"cannot write receipts in {self.folder}: {error.strerror or error}; run as root"
@@ -160,6 +174,25 @@ class Receipts:
                 f"{path} is writable by users other than root, so it cannot be trusted;"
                 f" run chown root {path} && chmod go-w {path}"
             )
+
+
+def find_stores(folder: str) -> list[str]:
+    """The models folders that have receipts there; what another user could have written is left out."""
+    folder = os.path.abspath(folder)
+    disk = Disk(os.path.dirname(folder))
+    found = []
+    try:
+        names = [name for name in disk.names(folder) if name.endswith(".json")]
+    except OSError:
+        return []
+    for name in names:
+        try:
+            store = json.loads(disk.read_own(os.path.join(folder, name), _FILE_LIMIT))["store"]
+        except (OSError, ValueError, RecursionError, TypeError, KeyError):
+            continue
+        if isinstance(store, str) and store.startswith("/"):
+            found.append(store)
+    return found
 
 
 def judge_receipt(entry: t.Mapping[str, t.Any], key: FileKey, boot: str, now: float, scrub_seconds: float) -> str:

@@ -31,6 +31,8 @@ OTHER: dict[str, Any] = {
     "adopt": True,
     "adopt_without": ["restart"],
     "memory_alert": True,
+    "prometheus_url": "http://prometheus.example.org:9090",
+    "monitor": True,
     "image": "ollama/ollama:0.34.3",
     "backend_image": "registry.example.org/archive/backend:1.5.0",
     "mem_limit": "6g",

@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
+# ollama_stack depends on the other, and so has its variables.
+ROLES = ("ollama_monitor", "ollama_stack")
 Answers = dict[str, dict[str, Any]]
 
 
@@ -34,10 +36,13 @@ def run(folder: Path, hosts: Mapping[str, Mapping[str, Any]], task: Mapping[str,
     play = {
         "hosts": "all",
         "gather_facts": False,
-        "vars_files": [str(ROOT / "roles/ollama_stack/vars/main.yml")],
+        "vars_files": [str(ROOT / f"roles/{role}/vars/main.yml") for role in ROLES],
+        "vars": {"role_path": str(ROOT / "roles/ollama_stack")},
         "tasks": [dict(task)],
     }
-    defaults = yaml.safe_load((ROOT / "roles/ollama_stack/defaults/main.yml").read_text())
+    defaults: dict[str, Any] = {}
+    for role in ROLES:
+        defaults |= yaml.safe_load((ROOT / f"roles/{role}/defaults/main.yml").read_text())
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": defaults, "hosts": dict(hosts)}}))
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
     ended = subprocess.run(

@@ -30,6 +30,8 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.host = f"unix://{socket}"
         # None: the container went between being listed and being looked at.
         self.inspect: dict[str, Any] | None = recorded("inspect_ollama")
+        # Other containers by their ids.
+        self.inspects: dict[str, dict[str, Any]] = {}
         self.volume = recorded("volume")
         self.asked: list[Any] = []
         self.posted: list[Any] = []
@@ -48,7 +50,8 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def answer(self, path: str) -> tuple[int, Any]:
         """Status and document for a path below the API's version."""
         if path.startswith("/containers/") and path.endswith("/json") and path != "/containers/json":
-            return (200, self.inspect) if self.inspect else (404, {"message": "No such container"})
+            found = self.inspects.get(path.split("/")[2], self.inspect)
+            return (200, found) if found else (404, {"message": "No such container"})
         if path.startswith("/volumes/"):
             return 200, self.volume
         return self.answers.get(path, (404, {"message": f"page not found: {path}"}))

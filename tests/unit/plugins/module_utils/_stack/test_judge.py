@@ -178,6 +178,26 @@ def test_models_nobody_could_look_at_are_not_clean(problem: str) -> None:
     assert told(replace(clean(), **values)) == [("models_unknown", "models", "ask")]
 
 
+@pytest.mark.parametrize(("killed", "says"), [(True, "at its memory limit"), (False, "last exit code 137")])
+def test_container_that_restarts_for_memory_says_so(killed: bool, says: str) -> None:
+    seen = change("ollama", state="restarting", exit_code=137, oom_killed=killed)
+    [reason] = [one for one in judge_stack(seen) if one.kind == "container_restarting"]
+    assert says in reason.why
+
+
+def test_first_doubt_about_a_models_bytes_is_told() -> None:
+    model = replace(UNPROVEN, unproven=("weights: it was never hashed", "template: another doubt"))
+    [reason] = judge_stack(replace(clean(), models=(model,)))
+    assert reason.why.endswith(" not verified; weights: it was never hashed")
+
+
+def test_model_that_is_neither_verified_nor_loaded_is_told_for_both() -> None:
+    name = UNPROVEN.name.display
+    problem = {"kind": "not_loaded", "subject": name, "found": "x", "action": "y"}
+    seen = replace(clean(), models=(UNPROVEN,), healthy={"problems": [problem], "warnings": []})
+    assert told(seen) == [("model_unproven", name, "prove"), ("not_loaded", name, "wait")]
+
+
 @pytest.mark.parametrize(
     ("kind", "action"), [("not_loaded", "wait"), ("not_pinned", "wait"), ("no_answer", "restart"), ("stale", "restart")]
 )

@@ -225,9 +225,10 @@ def test_blob_the_server_cannot_read_is_whole_but_a_problem(models: Path, role: 
     ]
 
 
-def test_folder_the_server_cannot_enter_is_a_problem(models: Path) -> None:
+@pytest.mark.parametrize("mode", [0o711, 0o754, 0o700])
+def test_folder_the_server_cannot_enter_is_a_problem(models: Path, mode: int) -> None:
     blobs = models / "blobs"
-    blobs.chmod(0o711)
+    blobs.chmod(mode)
     state = look(models)
     assert (state.cached, state.intact) == (True, True)
     assert [(one.kind, one.role, one.path, one.action) for one in state.problems] == [

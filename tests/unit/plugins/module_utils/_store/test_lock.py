@@ -21,6 +21,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import (
     LockError,
     LockUnsupported,
     hold_lock,
+    is_held,
     who_holds,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
@@ -125,3 +126,17 @@ def test_holder_is_known_by_his_open_file_where_the_kernel_counts_devices_otherw
     # As on overlayfs.
     monkeypatch.setattr(_lock, "kernel_device", lambda _device: "ff:ff")
     assert f"process {holder.pid} (" in who_holds(disk_of(lock), lock)
+
+
+def test_lock_is_seen_as_held_without_being_touched(lock: str, holder: subprocess.Popen[bytes]) -> None:
+    before = os.stat(lock)
+    assert is_held(disk_of(lock), lock)
+    holder.kill()
+    holder.wait()
+    assert not is_held(disk_of(lock), lock)
+    assert os.stat(lock) == before
+
+
+def test_lock_that_nobody_made_is_not_held(lock: str) -> None:
+    assert not is_held(disk_of(lock), lock)
+    assert not os.path.exists(lock)

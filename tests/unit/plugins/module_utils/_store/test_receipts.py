@@ -17,6 +17,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts impo
     Receipts,
     ReceiptsUnsafe,
     boot_identity,
+    find_stores,
     judge_receipt,
     settled_at,
 )
@@ -102,6 +103,43 @@ def test_write_keeps_the_receipts_of_other_blobs_of_this_boot(tmp_path: Path) ->
     assert receipts(tmp_path / "receipts").why_void(BLOB, KEY) == ""
     receipts(tmp_path / "receipts", boot="two").write({OTHER: KEY}, sleep=lambda _: None)
     assert receipts(tmp_path / "receipts").why_void(BLOB, KEY) == "it was never hashed"
+
+
+def test_carry_makes_those_of_one_boot_count_in_this_one_and_nothing_else(tmp_path: Path) -> None:
+    path = write(tmp_path / "receipts")
+    document = json.loads(path.read_text())
+    document["blobs"][OTHER] = {"key": list(KEY), "made": WRITTEN, "boot": "none"}
+    path.write_text(json.dumps(document))
+    carried = receipts(tmp_path / "receipts", boot="two")
+    assert (carried.of_this_boot(), carried.carry("one"), carried.of_this_boot()) == (0, 1, 1)
+    again = receipts(tmp_path / "receipts", boot="two")
+    assert (again.why_void(BLOB, KEY), "rebooted" in again.why_void(OTHER, KEY)) == ("", True)
+    # Another number for the same disk is another key; so is a file that was changed.
+    assert "changed or replaced" in again.why_void(BLOB, KEY._replace(device=7))
+    assert "more than 7 days" in receipts(tmp_path / "receipts", WRITTEN + 8 * DAY, "two").why_void(BLOB, KEY)
+
+
+def test_carry_of_none_writes_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "receipts")
+    before = path.stat()
+    assert receipts(tmp_path / "receipts", boot="two").carry("three") == 0
+    assert path.stat() == before
+
+
+def test_stores_with_receipts_are_found_where_only_root_can_have_named_them(tmp_path: Path) -> None:
+    assert find_stores(str(tmp_path / "receipts")) == []
+    path = write(tmp_path / "receipts")
+    for name, content in (
+        ("a.json", "{"),
+        ("b.json", '{"store": 7}'),
+        ("c.json", '{"store": "relative"}'),
+        ("d.json", "[]"),
+    ):
+        (path.parent / name).write_text(content)
+    (path.parent / "e.json").symlink_to(path)
+    assert find_stores(str(tmp_path / "receipts")) == ["/models"]
+    path.chmod(0o666)
+    assert find_stores(str(tmp_path / "receipts")) == []
 
 
 def test_forget_drops_only_what_it_is_told(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
-from ansible_collections.archiv.ollama.plugins.module_utils._store.survey import take_survey
+from ansible_collections.archiv.ollama.plugins.module_utils._store.survey import Leftover, is_ours, take_survey
 from tests.unit.support.stores import sha256, tiny_model
 
 
@@ -51,3 +53,42 @@ def test_survey_names_manifests_it_cannot_read(tmp_path: Path) -> None:
 def test_survey_of_nothing_is_empty(tmp_path: Path) -> None:
     survey = take_survey(Store(str(tmp_path / "nowhere")))
     assert (survey.partials, survey.unreferenced, survey.bad_manifests) == ((), (), ())
+
+
+def test_only_names_that_ollama_or_we_give_are_ours(tmp_path: Path) -> None:
+    store, blob = Store(str(tmp_path)), f"sha256-{'a' * 64}"
+    ours = {
+        store.blobs_dir: [blob, f"{blob}-partial", f"{blob}-partial-12"],
+        store.partials_dir: [blob, f"{blob}.json", "manifest.new"],
+    }
+    strangers = {store.blobs_dir: [f"{blob}.json", "manifest.new"], store.partials_dir: ["notes.txt"]}
+    for wanted, names in ((True, ours), (False, strangers)):
+        for folder, own in names.items():
+            for name in own:
+                assert is_ours(store, Leftover(os.path.join(folder, name), 1, "", "")) is wanted, (folder, name)
+
+
+@pytest.mark.parametrize(("count", "more"), [(20, []), (21, ["1 more entries do not belong in "])])
+def test_survey_tells_so_many_strangers_and_how_many_more(tmp_path: Path, count: int, more: list[str]) -> None:
+    models = tmp_path / "models"
+    (models / "blobs").mkdir(parents=True)
+    for number in range(count):
+        (models / "blobs" / f"link{number}").symlink_to(tmp_path)
+    strange = take_survey(Store(str(models))).strange
+    assert [one for one in strange if "more entries" in one] == [f"{one}{tmp_path}" for one in more]
+    assert len(strange) == 20 + len(more)
+
+
+def test_survey_tells_links_on_the_way_to_a_manifest_and_beside_our_files(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    manifest = tiny_model().install(models)
+    private = tmp_path / ".archiv"
+    (private / "partials").mkdir(parents=True)
+    (private / "lock").write_bytes(b"")
+    (private / "a file of ours").write_bytes(b"")
+    places = [manifest.parents[3], manifest.parents[2], manifest.parents[1], private]
+    links = [place / "planted" for place in places]
+    for link in links:
+        link.symlink_to("/etc")
+    strange = take_survey(Store(str(models))).strange
+    assert sorted(one.partition(" is a link to /etc")[0] for one in strange) == sorted(map(str, links))

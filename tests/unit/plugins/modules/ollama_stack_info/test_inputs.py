@@ -39,7 +39,7 @@ def test_input_that_leads_astray_is_refused_before_the_host_is_looked_at(
     run: Run, cli: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, variable: str, options: dict[str, Any]
 ) -> None:
     looks: list[str] = []
-    for room, name in ((stack, "observe"), (look, "look_at_file")):
+    for room, name in ((stack, "observe"), (look, "look_at_wanted")):
         monkeypatch.setattr(room, name, lambda *_: looks.append("a wrong place"))
     (value,) = options.values()
     verdict = run(docker_host=engine.host, inputs={variable: value, "ollama_stack_backend_port": 0}, **options)

@@ -1,0 +1,1 @@
+"""Prometheus over our metrics: its tools, and the gate over alert rules and dashboard."""
