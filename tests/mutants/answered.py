@@ -22,4 +22,16 @@ ANSWERED: tuple[Answer, ...] = (
         "NumberReplacer",
         "Any year before 2200 means that a model is not pinned.",
     ),
+    Answer(
+        "_store/lock",
+        "if pid > 0 and (device == kernel_device(status.st_dev) or has_open(pid, status)):",
+        "ReplaceComparisonOperator_Gt_GtE",
+        "0 is what is returned where nobody is found, too.",
+    ),
+    Answer(
+        "_store/lock",
+        'words = read_kernel(f"/proc/{pid}/cmdline", 200).replace("\\0", " ").split()',
+        "NumberReplacer",
+        "How much of a command line is shown matters to nobody.",
+    ),
 )

@@ -43,7 +43,8 @@ def write(folder: Path, now: float = WRITTEN) -> Path:
 
 def test_receipt_proves_the_same_file_later(tmp_path: Path) -> None:
     write(tmp_path / "receipts")
-    assert receipts(tmp_path / "receipts", WRITTEN + 6 * DAY).why_void(BLOB, KEY) == ""
+    assert receipts(tmp_path / "receipts", WRITTEN + 7 * DAY).why_void(BLOB, KEY) == ""
+    assert "more than 7 days ago" in receipts(tmp_path / "receipts", WRITTEN + 7 * DAY + 1).why_void(BLOB, KEY)
     assert receipts(tmp_path / "receipts").why_void(OTHER, KEY) == "it was never hashed"
 
 
