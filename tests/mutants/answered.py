@@ -17,6 +17,12 @@ class Answer:
 
 ANSWERED: tuple[Answer, ...] = (
     Answer(
+        "_entry/bounds",
+        "_MOST_SECONDS = 30 * 86400.0",
+        "NumberReplacer",
+        "A bound where a timer would overflow; whether a month has a day more or less matters to nobody.",
+    ),
+    Answer(
         "_serve/health",
         "return int(year) if year.isdigit() else 0",
         "NumberReplacer",

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._store import lock as _lock
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
+from ansible_collections.archiv.ollama.plugins.module_utils._store import lock as lock_module
 from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import (
     LockBusy,
     LockError,
@@ -140,3 +141,11 @@ def test_lock_is_seen_as_held_without_being_touched(lock: str, holder: subproces
 def test_lock_that_nobody_made_is_not_held(lock: str) -> None:
     assert not is_held(disk_of(lock), lock)
     assert not os.path.exists(lock)
+
+
+def test_holder_that_is_gone_by_now_is_told_as_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lock = str(tmp_path / "lock")
+    Path(lock).write_text("")
+    # Larger than any process id.
+    monkeypatch.setattr(lock_module, "_locking_pid", lambda status: 2**22 + 1)
+    assert who_holds(disk_of(lock), lock) == f"process {2**22 + 1} (unknown command)"
