@@ -16,7 +16,6 @@ import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._store import lock as _lock
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
-from ansible_collections.archiv.ollama.plugins.module_utils._store import lock as lock_module
 from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import (
     LockBusy,
     LockError,
@@ -147,5 +146,5 @@ def test_holder_that_is_gone_by_now_is_told_as_unknown(monkeypatch: pytest.Monke
     lock = str(tmp_path / "lock")
     Path(lock).write_text("")
     # Larger than any process id.
-    monkeypatch.setattr(lock_module, "_locking_pid", lambda status: 2**22 + 1)
+    monkeypatch.setattr(_lock, "_locking_pid", lambda status: 2**22 + 1)
     assert who_holds(disk_of(lock), lock) == f"process {2**22 + 1} (unknown command)"
