@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -139,7 +140,8 @@ def test_waiting_for_a_container_asks_no_model(
             assert engine.inspect is not None
             engine.inspect["State"]["Health"]["Status"] = "healthy"
 
-    monkeypatch.setattr(time, "sleep", sleep)
+    # Not the sleep of every thread there is.
+    monkeypatch.setattr(stack, "time", SimpleNamespace(monotonic=time.monotonic, time=time.time, sleep=sleep))
     # As if their bytes were proven, which no time does.
     monkeypatch.setattr(judge, "_judge_model", lambda _state: [])
     run(docker_host=engine.host, wait=60)
