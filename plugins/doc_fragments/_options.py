@@ -77,3 +77,16 @@ options:
 notes:
   - Proxies are taken from the environment (C(https_proxy), C(no_proxy)), which the task can set.
 """
+
+    PACKAGE = r"""
+options:
+  _input:
+    description: The files beside the package, each with C(path), C(content) and C(mode).
+    type: list
+    elements: dict
+    required: true
+  folder:
+    description: The folder of the package on the host; without one the package is left out.
+    type: str
+    default: ""
+"""

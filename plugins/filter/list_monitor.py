@@ -16,16 +16,8 @@ description:
   - Lists the package of this collection's code that runs on a host, the given files, and the links by which systemd
     starts their units.
 positional: folder
-options:
-  _input:
-    description: The files beside the package, each with C(path), C(content) and C(mode).
-    type: list
-    elements: dict
-    required: true
-  folder:
-    description: The folder of the package on the host; without one the package is left out.
-    type: str
-    default: ""
+extends_documentation_fragment:
+  - archiv.ollama._options.package
 """
 
 EXAMPLES = r"""

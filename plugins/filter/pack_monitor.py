@@ -15,16 +15,8 @@ author:
 description:
   - Packs the package of this collection's code that runs on a host, and the given files.
 positional: folder
-options:
-  _input:
-    description: The files beside the package, each with C(path), C(content) and C(mode).
-    type: list
-    elements: dict
-    required: true
-  folder:
-    description: The folder of the package on the host; without one the package is left out.
-    type: str
-    default: ""
+extends_documentation_fragment:
+  - archiv.ollama._options.package
 """
 
 EXAMPLES = r"""

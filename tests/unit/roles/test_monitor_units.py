@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor import paths, scrub
-from tests.unit.support.evaluate import ROOT
+from tests.unit.support.evaluate import ROOT, run_play
 
 TEMPLATES = ROOT / "roles/ollama_monitor/templates"
 NAMES = sorted(path.stem for path in TEMPLATES.glob("ollama-stack-*.j2") if path.suffixes[0] in (".service", ".timer"))
@@ -34,7 +32,7 @@ VARIABLES: dict[str, Any] = {
 ELSEWHERE = {"ollama_stack_models_dir": "/home/archive/models"}
 # What systemd-analyze says of a unit whose command is not installed here, and of a line for newer versions.
 KNOWN = re.compile(r"is not executable: No such file|Unknown key (name )?'WantsMountsFor'")
-has_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+has_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")  # Debian has it
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +44,7 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
     (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
     hosts = {"plain": {}, "elsewhere": ELSEWHERE}
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": VARIABLES, "hosts": hosts}}))
-    ended = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "play.yml"],
-        cwd=folder,
-        env={
-            **os.environ,
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout
-    told = json.loads(ended.stdout[ended.stdout.index("{") :])["plays"][0]["tasks"][0]["hosts"]
+    told = run_play(folder)["plays"][0]["tasks"][0]["hosts"]
     return {host: answer["msg"] for host, answer in told.items()}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 SIZE = 64 * 1024 * 1024
 # The gates run as root, so there it runs; a container without loop devices leaves it out.
-needs_loop = pytest.mark.skipif(
+needs_loop = pytest.mark.skipif(  # only root mounts, and only with loop devices; the gates have both
     os.geteuid() != 0 or not os.path.exists("/dev/loop-control"), reason="only root mounts, and only with loop devices"
 )
 

@@ -106,7 +106,7 @@ def test_missing_file_is_a_sentence(tmp_path: Path) -> None:
         read_wanted(str(tmp_path / "wanted.json"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")  # the gates run as root
 def test_file_that_others_may_write_is_not_believed(tmp_path: Path, document: dict[str, Any]) -> None:
     path = write(tmp_path, json.dumps(document), 0o622)
     with pytest.raises(NotWanted, match="writable by users other than root"):

@@ -18,6 +18,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing impor
     hash_with_key,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey
+from tests.unit.support.planted import KINDS, plant
 
 BUFFER = 4 * 1024 * 1024
 
@@ -44,15 +45,10 @@ def test_hash_holds_no_file_in_memory(tmp_path: Path) -> None:
     assert threading.active_count() <= threads
 
 
-@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_hash_with_key_takes_regular_files_only(tmp_path: Path, kind: str) -> None:
     blob = tmp_path / "blob"
-    if kind == "folder":
-        blob.mkdir()
-    elif kind == "link":
-        blob.symlink_to("/etc/hosts")
-    else:
-        os.mkfifo(blob)
+    plant(blob, kind)
     with pytest.raises(OSError, match=r"regular|symbolic"):
         hashed(blob)
 

@@ -16,6 +16,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store.hashing impor
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey
 from ansible_collections.archiv.ollama.plugins.module_utils._store.uncached import PIECE, OnDisk, hash_on_disk
 from tests.unit.support.loop_disk import LoopDisk, loop_disk, needs_loop
+from tests.unit.support.planted import KINDS, plant
 
 __all__ = ["loop_disk"]
 
@@ -75,15 +76,10 @@ def test_file_written_meanwhile_is_refused(tmp_path: Path) -> None:
         hashed(blob, lambda _count: os.utime(blob))
 
 
-@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
     blob = tmp_path / "blob"
-    if kind == "folder":
-        blob.mkdir()
-    elif kind == "link":
-        blob.symlink_to("/etc/hosts")
-    else:
-        os.mkfifo(blob)
+    plant(blob, kind)
     with pytest.raises(OSError, match=r"regular|symbolic"):
         hashed(blob)
 
