@@ -16,6 +16,9 @@ from tests.vm.settings import MEMORY_LIMIT
 
 MEGABYTE = 1 << 20
 VOLUME = "$(docker volume inspect --format '{{.Mountpoint}}' archiv_ollama-models)"
+METRICS = "archiv_ollama_container"
+MARKED = "journalctl --boot --no-pager --output cat --unit ollama-stack-mark.service"
+CLEAN = "the last shutdown was clean"
 CGROUP_OF_OLLAMA = "/proc/$(docker inspect --format '{{.State.Pid}}' archiv-ollama-1)/root/sys/fs/cgroup"
 
 # Gives every part of a deploy something to do: the file is changed, containers are gone, the weights too.
@@ -66,7 +69,7 @@ def second_deploy(machine: Machine) -> str:
 
 def verify(machine: Machine) -> str:
     playbooks.play(playbooks.VERIFY, "verify").must_change_nothing()
-    return "every model whole, loaded, pinned and answering"
+    return "every model intact, loaded, pinned and answering"
 
 
 def limits(machine: Machine) -> str:
@@ -81,10 +84,36 @@ def bytes_of(limit: str) -> int:
     return int(limit.removesuffix("m")) * MEGABYTE
 
 
+def monitor(machine: Machine) -> str:
+    """The kernel's own figures against those that the timer hands to Prometheus."""
+    shown = samples_of(machine.ssh("ollama-stack metrics"))
+    told = {
+        key: int(shown[f'{METRICS}_{key}{{service="ollama"}}'])
+        for key in ("memory_unreclaimable_bytes", "memory_limit_bytes")
+    }
+    stat = dict(line.split() for line in machine.ssh(f"cat {CGROUP_OF_OLLAMA}/memory.stat").splitlines())
+    held = sum(int(stat[key]) for key in ("anon", "shmem", "kernel"))
+    if abs(told["memory_unreclaimable_bytes"] - held) > held / 20 or told["memory_limit_bytes"] != bytes_of(
+        MEMORY_LIMIT
+    ):
+        raise LabError(f"`ollama-stack metrics` tells {told}, and memory.stat has anon + shmem + kernel = {held}.")
+    return f"{told['memory_unreclaimable_bytes'] >> 20} MiB in the metrics, {held >> 20} MiB in memory.stat"
+
+
+def samples_of(metrics: str) -> dict[str, float]:
+    """Each sample of the text format by its name and labels."""
+    pairs = [line.rsplit(" ", 1) for line in metrics.splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, value in pairs}
+
+
 def memory(machine: Machine) -> str:
     output = playbooks.play(playbooks.MEMORY, "memory").must_pass().output
     whole("memory")
-    return f"{kills_in(output)} kills in memory.events, the same in our verdict; a raised limit heals"
+    counted = samples_of(machine.ssh("ollama-stack metrics"))[f'{METRICS}_oom_kills_total{{service="ollama"}}']
+    if counted < kills_in(output):
+        raise LabError(f"The metrics count {counted:.0f} kills, memory.events counted {kills_in(output)}.")
+    kills = f"{kills_in(output)} kills in memory.events, the same in our verdict, {counted:.0f} in the metrics"
+    return f"{kills}; a raised limit fixes it"
 
 
 def kills_in(output: str) -> int:
@@ -102,8 +131,16 @@ def reboot(machine: Machine) -> str:
     after = machine.wait_ready(not_boot=before)
     if machine.process is not qemu:
         raise LabError("QEMU was started anew: that is no reboot.")
+    receipts_count(machine, valid=True)
     whole("reboot")
-    return f"boot id {before[:8]} became {after[:8]}; nobody lent a hand"
+    return f"the receipts stay valid; boot id {before[:8]} became {after[:8]}; nothing was done by hand"
+
+
+def receipts_count(machine: Machine, valid: bool) -> None:
+    """Whether what was hashed before this boot still counts, as the mark of a clean shutdown told."""
+    said = machine.ssh(MARKED)
+    if (CLEAN in said) != valid:
+        raise LabError(f"After this boot the receipts should {'' if valid else 'not '}be valid; the mark says: {said}")
 
 
 def power_cut(machine: Machine, name: str, sign: str) -> str:
@@ -120,9 +157,10 @@ def power_cut(machine: Machine, name: str, sign: str) -> str:
         raise LabError(f"The deploy was over before the cut (see {cut.log}).")
     machine.start()
     machine.wait_ready(not_boot=before)
-    healed = playbooks.play(playbooks.DEPLOY, f"{name}-healed").must_pass().recap
+    receipts_count(machine, valid=False)
+    after = playbooks.play(playbooks.DEPLOY, f"{name}-after").must_pass().recap
     whole(name)
-    return f"cut at «{cut.last_task}»; the next deploy: changed={healed['changed']}"
+    return f"cut at «{cut.last_task}»; the next deploy: changed={after['changed']}"
 
 
 def wait_inside(machine: Machine, deploy: playbooks.Started, sign: str) -> None:
@@ -154,8 +192,9 @@ STEPS = (
     Step("deploy", "a first deploy, images and model pulled", first_deploy),
     Step("again", "a second deploy", second_deploy),
     Step("verify", "verify.yml", verify),
+    Step("monitor", "`ollama-stack metrics` against the kernel's memory.stat", monitor),
     Step("limits", "the limit of memory, without swap", limits),
-    Step("memory", "scenario memory: refused below the model's size, then killed, then healed", memory),
+    Step("memory", "scenario memory: refused below the model's size, then killed, then fixed", memory),
     Step("reboot", "`systemctl reboot`", reboot),
     Step(
         "cut-fetch",
