@@ -1,4 +1,4 @@
-"""Runs the gates of `make test` one after the other and says at the end which one failed first."""
+"""Runs the gates of `make test`: in which order, which scenario on which Engine, and which one failed first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Writes what pages show of the source, or with --check says which is old: `make pages`
+"""Writes what pages show of the source, or with --check says which is old: `make pages`.
 
 The table of inputs in each role's README is its argument spec; docs/compose.md ends with the compose file of the
-example inventory; docs/architecture.md says of each file below some folders what its first sentence says;
+example inventory; docs/architecture.md repeats the first sentence of each file below some folders;
 docs/monitoring.md lists the alerts of the rules and the metrics that a host writes.
 """
 
@@ -35,10 +35,25 @@ ARCHITECTURE = ROOT / "docs/architecture.md"
 # The files that the page tells one by one.
 TOLD = (
     "playbooks/*.yml",
+    "plugins/action/*.py",
+    "plugins/filter/*.py",
+    "plugins/lookup/*.py",
+    "plugins/plugin_utils/**/*.py",
     "plugins/module_utils/*/*.py",
     "roles/ollama_stack/tasks/*.yml",
-    "tests/lab/*.py",
-    "tests/mutate/*.py",
+    "roles/ollama_stack/templates/*",
+    "roles/ollama_monitor/templates/*",
+    "roles/ollama_monitor/files/rules/*",
+    "tests/*.py",
+    "tests/*/*.py",
+    "molecule/shared/*.*",
+    "molecule/shared/tasks/*.yml",
+)
+COMMENTS = (
+    # Jinja's own, then systemd's word for what a unit is for, then lines of a shell script or of YAML.
+    r"\A\{#(.+?)#\}",
+    r"^Description=(.+)$",
+    r"\A(?:#!.*\n|---\n)?((?:# .*\n)+)",
 )
 
 
@@ -82,11 +97,11 @@ def first_sentence(path: Path) -> str:
     if path.suffix == ".py":
         said = ast.get_docstring(ast.parse(text)) or ""
     else:
-        said = " ".join(
-            line.removeprefix("#").strip()
-            for line in re.findall(r"\A(?:#.*\n)+", text)[:1]
-            for line in line.splitlines()
+        comments = (
+            re.search(pattern, text, re.MULTILINE | re.DOTALL if "{" in pattern else re.MULTILINE)
+            for pattern in COMMENTS
         )
+        said = next((re.sub(r"(?m)^# ", "", comment[1]).strip() for comment in comments if comment), "")
     found = re.match(r"(.+?)\.(?:\s|$)", said, re.DOTALL)
     return " ".join((found.group(1) if found else said).split())
 
@@ -98,7 +113,8 @@ def files(folder: Path, check: bool) -> bool:
         paths = [path for path in sorted(ROOT.glob(pattern)) if path.name != "__init__.py"]
         for room in dict.fromkeys(path.parent for path in paths):
             lines += ["", f"`{room.relative_to(ROOT)}/`", ""]
-            lines += [f"- `{path.name}` {first_sentence(path)}" for path in paths if path.parent == room]
+            told = [(path, first_sentence(path)) for path in paths if path.parent == room]
+            lines += [f"- `{path.name}` {sentence}" for path, sentence in told if sentence]
     copy = folder / ARCHITECTURE.name
     shutil.copyfile(ARCHITECTURE, copy)
     write_section(copy, "files", "\n".join(lines[1:]))

@@ -1,4 +1,4 @@
-"""Changes one comparison, number or word of the plugins' code at a time: does a unit test notice? `make mutants`
+"""Changes one comparison, number or word of the plugins' code at a time: does a unit test notice? `make mutants`.
 
 Each mutant meets all unit tests of the modules and of their shared code, those that import its file first. What was
 caught stays in a session per file and version of it, so a run goes on where the last one ended; what was not is tried

@@ -695,6 +695,19 @@ SABOTAGES = (
         r"AssertionError: \[\]",
     ),
     Sabotage(
+        "metric-stands-still",
+        "the memory of a container is told as it was when nothing was wrong, whatever it is now",
+        [
+            Edit(
+                f"{UTILS}/_monitor/metrics.py",
+                'add("memory_unreclaimable_bytes", service, memory.unreclaimable)',
+                'add("memory_unreclaimable_bytes", service, 410 * 2**20)',
+            )
+        ],
+        f"{UNIT}/module_utils/_monitor/test_metrics.py::test_each_look_writes_what_is_there_then",
+        "429916160",
+    ),
+    Sabotage(
         "alert-deaf",
         "the memory alert reads a metric that nobody writes, so it never fires",
         [

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All file access below a model store, its .archiv and the receipts: open, change and remove by path. Private.
+"""All file access below a model store, its .archiv and the receipts; links and other owners are refused here. Private.
 
 A container with the store mounted, or the owner of a part of it, may have put anything there: links to host files,
 devices, pipes. So a path is opened from its root folder one component at a time, by descriptors, and no link is

@@ -1,4 +1,4 @@
-# The command of ollama-warm, which the compose file holds from the first empty line on.
+# The keeper: the command of ollama-warm, which the compose file holds from the first empty line on.
 
 # One log line per change; the healthcheck reads the same file.
 state() {

@@ -1,5 +1,5 @@
-# The command of ollama-model-init, which the compose file holds from the first empty line on. BEHIND_LOGIN becomes the models
-# whose registries ask for a login; where there are none, the whole `case` is left out.
+# The init: the command of ollama-model-init, which the compose file holds from the first empty line on. BEHIND_LOGIN becomes
+# the models whose registries ask for a login; where there are none, the whole `case` is left out.
 # shellcheck disable=SC2015 # die ends it in both cases
 # shellcheck disable=SC2174 # the folder above is the volume itself
 

@@ -56,6 +56,15 @@ def test_clean_host(host: MonitorHost) -> None:
     assert host.engine.posted == []
 
 
+def test_each_look_writes_what_is_there_then(host: MonitorHost) -> None:
+    name = f"container_memory_unreclaimable_bytes{OLLAMA}"
+    first = host.metrics()
+    host.write_group(memory__stat=f"anon {900 * MIB}\nkernel 0\nshmem {MIB}\ninactive_file 0\n")
+    second = host.metrics()
+    assert (first[name], second[name]) == (410 * MIB, 901 * MIB)
+    assert second["time_seconds"] > first["time_seconds"]
+
+
 def test_file_is_replaced_whole_and_readable_by_the_collector(host: MonitorHost) -> None:
     host.metrics()
     assert os.listdir(host.textfiles) == ["archiv_ollama.prom"]
