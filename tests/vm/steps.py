@@ -73,6 +73,8 @@ def verify(machine: Machine) -> str:
 
 
 def limits(machine: Machine) -> str:
+    # As the upgrade of any package does.
+    machine.ssh("systemctl daemon-reload")
     files = ("memory.max", "memory.swap.max")
     found = machine.ssh("cat " + " ".join(f"{CGROUP_OF_OLLAMA}/{file}" for file in files)).split()
     if found != [str(bytes_of(MEMORY_LIMIT)), "0"]:
@@ -193,7 +195,7 @@ STEPS = (
     Step("again", "a second deploy", second_deploy),
     Step("verify", "verify.yml", verify),
     Step("monitor", "`ollama-stack metrics` against the kernel's memory.stat", monitor),
-    Step("limits", "the limit of memory, without swap", limits),
+    Step("limits", "the limit of memory, without swap, after a daemon-reload", limits),
     Step("memory", "scenario memory: refused below the model's size, then killed, then fixed", memory),
     Step("reboot", "`systemctl reboot`", reboot),
     Step(

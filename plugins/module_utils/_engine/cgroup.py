@@ -72,6 +72,15 @@ def memory_of(pid: int, proc: str = "/proc", cgroup: str = _CGROUP) -> Memory:
     return _memory_v1(os.path.join(cgroup, "memory") + paths.get("memory", "/"))
 
 
+def may_swap(pid: int, proc: str = "/proc", cgroup: str = _CGROUP) -> bool:
+    """Whether a control group of version 2 lets the container whose first process is pid use swap."""
+    paths = _paths_of(pid, proc)
+    if paths is None or set(paths) != {""}:
+        return False
+    # Without the file the kernel has no swap to give.
+    return _word(os.path.join(cgroup + paths[""], "memory.swap.max")) not in (None, "0")
+
+
 def _paths_of(pid: int, proc: str) -> dict[str, str] | None:
     try:
         return parse_cgroups(_read(os.path.join(proc, str(pid), "cgroup")))

@@ -41,6 +41,8 @@ class Container:
     pid: int = 0
     # Bytes that it may use; 0 is no limit.
     memory: int = 0
+    # Whether that is the limit of memory and swap together, so that it may not swap.
+    no_swap: bool = False
     gpu_declared: bool = False
     # The platform manifest it runs, or the image's id where the Engine keeps no manifests.
     image: str = ""
@@ -55,10 +57,11 @@ class Container:
     addresses: t.Mapping[str, str] = field(default_factory=dict)
     aliases: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     raw: t.Mapping[str, t.Any] = field(default_factory=dict, repr=False)
-    # Added by a look at the host: secrets that have changed since it was started, and the uid of its process, if there
-    # are secrets.
+    # Added by a look at the host: secrets that have changed since it was started, the uid of its process, if there
+    # are secrets, and whether it swaps although it may not.
     outdated: tuple[str, ...] = ()
     uid: int | None = None
+    swaps: bool = False
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,7 @@ def plain_container(raw: t.Mapping[str, t.Any]) -> Container:
         started=state.get("StartedAt", ""),
         pid=state.get("Pid", 0),
         memory=host.get("Memory", 0),
+        no_swap=0 < host.get("Memory", 0) == host.get("MemorySwap", 0),
         gpu_declared=_declares_gpu(host),
         # Not Compose's label: it is the digest of the index or of the platform, depending on the version of Compose.
         image=(raw.get("ImageManifestDescriptor") or {}).get("digest") or raw.get("Image", ""),

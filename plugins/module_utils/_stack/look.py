@@ -11,6 +11,7 @@ import shutil
 import typing as t
 from dataclasses import replace
 
+from .._engine.cgroup import may_swap
 from .._engine.client import Container, Engine, EngineError, Reader
 from .._engine.compose import (
     ComposeMissing,
@@ -101,6 +102,7 @@ def _look_at_containers(engine: Reader, project: str, secrets: t.Sequence[File])
             item,
             outdated=find_outdated(item.pid, secrets),
             uid=find_uid(item.pid) if secrets else None,
+            swaps=item.no_swap and may_swap(item.pid),
             # Compose does not resolve links in these paths.
             config_files=",".join(map(os.path.realpath, filter(None, item.config_files.split(",")))),
         )

@@ -29,6 +29,7 @@ Action = t.Literal[
     "check",
     "connect",
     "create",
+    "forbid",
     "install",
     "monitor",
     "prove",
@@ -78,6 +79,7 @@ ReasonKind = t.Union[
         "network_missing",
         "one_shot_failed",
         "secret_rotated",
+        "swap_allowed",
         "volume_missing",
     ],
 ]
@@ -94,6 +96,7 @@ ACTIONS: dict[Action, str] = {
     "start": "deploy will start it",
     "rebuild": "deploy will recreate the network and reconnect its containers",
     "connect": "deploy will connect it",
+    "forbid": "deploy will forbid it again, and restarts nothing for that",
     "install": "deploy will install it",
     "monitor": "deploy will install it",
     "check": "deploy will hash it, and reinstall it if it is damaged",

@@ -14,6 +14,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine.cgroup impor
     connections_to,
     count_connections,
     count_waiting,
+    may_swap,
     parse_cgroups,
     usage_of,
 )
@@ -72,6 +73,20 @@ def test_usage_in_version_2(tmp_path: Path) -> None:
         },
     )
     assert usage_of(7, f"{tmp_path}/proc", f"{tmp_path}/cg") == Usage(1, 4096, None, 1.5)
+
+
+@pytest.mark.parametrize(("limit", "may"), [("max\n", True), ("4096\n", True), ("0\n", False), (None, False)])
+def test_swap_is_what_the_kernel_allows_in_version_2(tmp_path: Path, limit: str | None, may: bool) -> None:
+    files(tmp_path, {"proc/7/cgroup": V2})
+    if limit is not None:
+        files(tmp_path, {"cg/system.slice/docker-c0.scope/memory.swap.max": limit})
+    assert may_swap(7, f"{tmp_path}/proc", f"{tmp_path}/cg") is may
+
+
+def test_swap_in_version_1_is_taken_back_by_nobody(tmp_path: Path) -> None:
+    files(tmp_path, {"proc/7/cgroup": V1, "cg/docker/c0/memory.swap.max": "max\n"})
+    assert not may_swap(7, f"{tmp_path}/proc", f"{tmp_path}/cg")
+    assert not may_swap(8, f"{tmp_path}/proc", f"{tmp_path}/cg")
 
 
 def test_usage_nobody_can_read_is_unknown(tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ def test_container_that_goes_while_looking_is_left_out(fake: FakeEngine) -> None
         ({"HostConfig": {"Devices": [{"PathOnHost": "/dev/fuse"}]}}, "gpu_declared", False),
         ({"NetworkSettings": {"Networks": {"host": {"IPAddress": ""}}}}, "addresses", {}),
         ({"RestartCount": 3}, "restarts", 3),
+        ({"HostConfig": {"Memory": 1024, "MemorySwap": 1024}}, "no_swap", True),
+        ({"HostConfig": {"Memory": 1024, "MemorySwap": 2048}}, "no_swap", False),
+        ({"HostConfig": {"Memory": 0, "MemorySwap": 0}}, "no_swap", False),
     ],
 )
 def test_plain_container_reads(changes: dict[str, Any], field: str, value: object) -> None:

@@ -70,6 +70,7 @@ def test_name_that_means_another_image_is_noticed(by: str) -> None:
         (change("ollama-model-init", state="dead"), ("container_stopped", "ollama-model-init", "start")),
         (change("backend", image="sha256:other"), ("image_retagged", "backend", "recreate")),
         (change("ollama", memory=16777216), ("limit_changed", "ollama", "recreate")),
+        (change("ollama", swaps=True), ("swap_allowed", "ollama", "forbid")),
         (change("backend", outdated=("db_password",)), ("secret_rotated", "backend", "restart")),
         (change("backend", networks={}), ("network_detached", "backend", "connect")),
         (
