@@ -25,7 +25,7 @@ test-fast: $(VENV) ## The gates that need neither a lab nor much time: lint, typ
 lint: ## ansible-lint, yamllint, ruff, shellcheck, actionlint, promtool, documentation and changelog
 types: ## mypy --strict over plugins and tests
 sanity: ## ansible-test's validate-modules and file checks, plugins on Python 3.9
-unit: ## Unit tests: no network, no Engine
+unit: ## Unit tests: no network, no Engine; also the slow ones, which test-fast leaves out
 build: ## The collection's archive holds what runs and nothing else
 galaxy: ## The archive as Galaxy imports it, where a warning fails; no network once its environment is made
 integration: ## The modules against the lab's hosts

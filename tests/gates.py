@@ -29,6 +29,7 @@ COLLECTION = ".collections/ansible_collections/archiv/ollama"
 SUMMARY = LOGS / "summary"
 # For steps that import the plugins by their full names; pytest and mypy find them by pyproject.toml.
 WITH_PLUGINS = {"PYTHONPATH": str(ROOT / ".collections")}
+PYTEST = (sys.executable, "-m", "pytest", "-q")
 SHOWN_LINES = 40
 GRACE_SECONDS = 20
 
@@ -85,17 +86,19 @@ class Step:
     alone: str | None = None
     timeout: int = 600
     judge: Callable[[str], str | None] = accept
+    # Too slow to be waited for at every change.
+    slow: bool = False
     env: dict[str, str] = field(default_factory=dict)
 
     @property
     def light(self) -> bool:
         """Needs no lab, and little time."""
-        return self.group in FAST
+        return self.group in FAST and not self.slow
 
     @property
     def paired(self) -> bool:
         """Runs beside another. A scenario has a host of its own and waits for it most of its time."""
-        return self.light or self.group in (*SLOWER, "operations", "molecule")
+        return self.light or self.slow or self.group in (*SLOWER, "operations", "molecule")
 
 
 @dataclass(frozen=True)
@@ -110,30 +113,32 @@ class Outcome:
 
 
 def light_steps() -> list[Step]:
+    """Two run at a time, so the longest come first."""
     return [
         Step("ansible-lint", "lint", ["ansible-lint", "-q", "-c", ".config/ansible-lint.yml"]),
+        Step("unit-plugins", "unit", [*PYTEST, "-m", "not more and not slow", "tests/unit/plugins"]),
+        Step("unit-others", "unit", [*PYTEST, "-m", "not more and not slow", "--ignore=tests/unit/plugins"]),
+        Step("rules", "lint", [sys.executable, "-m", "tests.monitor.rules"], env=WITH_PLUGINS),
+        Step("mypy", "types", ["mypy"]),
+        Step("docs", "lint", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."]),
         Step("yamllint", "lint", ["yamllint", "--strict", "."]),
         Step("ruff-check", "lint", ["ruff", "check", "--quiet", "."]),
         Step("ruff-format", "lint", ["ruff", "format", "--quiet", "--diff", "."]),
         Step("shell", "lint", [sys.executable, "-m", "tests.sanity.shell"]),
         Step("workflows", "lint", [sys.executable, "-m", "tests.sanity.workflows"]),
-        Step("rules", "lint", [sys.executable, "-m", "tests.monitor.rules"], env=WITH_PLUGINS),
-        Step("docs", "lint", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."]),
         Step("pages", "lint", [sys.executable, "-m", "tests.pages", "--check"], env=WITH_PLUGINS),
         Step("changelog", "lint", ["antsibull-changelog", "lint"]),
-        Step("mypy", "types", ["mypy"]),
         Step("validate-modules", "sanity", [sys.executable, "tests/sanity/validate_modules.py"]),
         Step("code-smell", "sanity", [sys.executable, "tests/sanity/code_smell.py"]),
         Step("oldest-python", "sanity", [sys.executable, "tests/sanity/oldest_python.py"]),
-        # Two halves, because two light steps run at a time.
-        Step("unit-plugins", "unit", [sys.executable, "-m", "pytest", "-q", "tests/unit/plugins"]),
-        Step("unit-others", "unit", [sys.executable, "-m", "pytest", "-q", "--ignore=tests/unit/plugins"]),
         Step("archive", "build", [sys.executable, "tests/sanity/archive.py"]),
     ]
 
 
 def slower_steps() -> list[Step]:
     return [
+        Step("unit-slow-others", "unit", [*PYTEST, "-m", "slow", "--ignore=tests/unit/plugins"], slow=True),
+        Step("unit-slow-plugins", "unit", [*PYTEST, "-m", "slow", "tests/unit/plugins"], slow=True),
         Step("site", "site", [sys.executable, "-m", "tests.site"]),
         Step("galaxy", "galaxy", [sys.executable, "-m", "tests.galaxy"]),
         Step("page", "page", [sys.executable, "-m", "pytest", "-q", "tests/page"]),

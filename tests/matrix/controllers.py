@@ -60,7 +60,11 @@ Result = dict[str, Any]
 
 
 def steps(groups: Sequence[str] = GROUPS) -> list[gates.Step]:
-    return [step for step in (*gates.light_steps(), gates.scenario_step("default")) if step.group in groups]
+    return [
+        step
+        for step in (*gates.light_steps(), *gates.slower_steps(), gates.scenario_step("default"))
+        if step.group in groups
+    ]
 
 
 def run_inside(groups: Sequence[str]) -> Result:

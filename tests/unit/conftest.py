@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
+
+HERE = Path(__file__).parent
+# What starts Ansible or the command of a host, a second each time: a third of all tests' minutes is in them.
+SLOW = (
+    "lab/test_backend.py",
+    "playbooks/",
+    "plugins/action/",
+    "plugins/module_utils/_monitor/test_commands.py",
+    "plugins/module_utils/_monitor/test_keep.py",
+    "plugins/module_utils/_monitor/test_metrics.py",
+    "plugins/module_utils/_monitor/test_scrub.py",
+    "roles/",
+)
 IN_MEMORY = "/dev/shm"
 ENOUGH_BYTES = 2**30
 
@@ -16,6 +31,13 @@ def fits(folder: str) -> bool:
         return False
     free = system.f_bavail * system.f_frsize
     return free > ENOUGH_BYTES and not system.f_flag & os.ST_NOEXEC and os.access(folder, os.W_OK | os.X_OK)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, by where it stands."""
+    for item in items:
+        if str(item.path.relative_to(HERE)).startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 if fits(IN_MEMORY):

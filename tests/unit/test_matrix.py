@@ -89,11 +89,13 @@ def test_what_was_not_run_again_stays_unless_something_else_ran() -> None:
 def test_steps_are_sanity_units_and_the_plain_scenario() -> None:
     names = [step.name for step in controllers.steps()]
     assert names == [
+        "unit-plugins",
+        "unit-others",
         "validate-modules",
         "code-smell",
         "oldest-python",
-        "unit-plugins",
-        "unit-others",
+        "unit-slow-others",
+        "unit-slow-plugins",
         "molecule-default",
     ]
     assert {step.group for step in controllers.steps()} == set(controllers.GROUPS)

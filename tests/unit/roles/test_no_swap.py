@@ -21,7 +21,7 @@ case "$*" in
   inspect*)
     asked="$*"
     for id; do :; done
-    case $id in {" ".join(f"{id}) set -- {limits} ;;" for id, limits in LIMITS.items())} esac
+    case $id in {" ".join(f"{one}) set -- {limits} ;;" for one, limits in LIMITS.items())} esac
     case $asked in *eq*) [ "$1" = "$2" ] && echo true || echo false ;; *) echo "$1" ;; esac
     ;;
 esac
@@ -52,7 +52,7 @@ class Host:
             assert place in script
             script = script.replace(place, f"{folder}/{name}")
         self.script = script
-        for name in ("booted", "control", *(f"cgroup/system.slice/docker-{id}.scope" for id in LIMITS)):
+        for name in ("booted", "control", *(f"cgroup/system.slice/docker-{one}.scope" for one in LIMITS)):
             (folder / name).mkdir(parents=True)
         (folder / "cgroup/cgroup.controllers").write_text("memory\n")
         self.limit = folder / f"cgroup/system.slice/docker-{OURS}.scope/memory.swap.max"
@@ -125,8 +125,8 @@ def test_limit_that_was_lost_all_the_same_comes_back(host: Host) -> None:
 
 
 def test_nothing_stays_of_containers_that_are_gone(host: Host) -> None:
-    for id in (GONE, OTHER):
-        folder = host.folder / f"control/docker-{id}.scope.d"
+    for one in (GONE, OTHER):
+        folder = host.folder / f"control/docker-{one}.scope.d"
         folder.mkdir()
         (folder / "50-MemorySwapMax.conf").touch()
     host.work()
