@@ -34,9 +34,7 @@ case "$*" in
   set-property*)
     echo "$*" >>FOLDER/told
     [ ! -e FOLDER/fails ] || { echo "Failed to set unit properties" >&2; exit 1; }
-    mkdir -p "FOLDER/control/$2.d"
-    echo "[Scope]" >"FOLDER/control/$2.d/50-MemorySwapMax.conf"
-    echo 0 >"FOLDER/cgroup/system.slice/$2/memory.swap.max"
+    echo 0 >"FOLDER/cgroup/system.slice/$3/memory.swap.max"
     ;;
 esac
 """
@@ -47,12 +45,12 @@ class Host:
 
     def __init__(self, folder: Path, script: str) -> None:
         self.folder = folder
-        places = {"/sys/fs/cgroup": "cgroup", "/run/systemd/system": "booted", "/etc/systemd/system.control": "control"}
+        places = {"/sys/fs/cgroup": "cgroup", "/run/systemd/system": "booted", "/etc/systemd/system ": "units "}
         for place, name in places.items():
             assert place in script
             script = script.replace(place, f"{folder}/{name}")
         self.script = script
-        for name in ("booted", "control", *(f"cgroup/system.slice/docker-{one}.scope" for one in LIMITS)):
+        for name in ("booted", "units", *(f"cgroup/system.slice/docker-{one}.scope" for one in LIMITS)):
             (folder / name).mkdir(parents=True)
         (folder / "cgroup/cgroup.controllers").write_text("memory\n")
         self.limit = folder / f"cgroup/system.slice/docker-{OURS}.scope/memory.swap.max"
@@ -102,8 +100,11 @@ def test_shellcheck_finds_nothing_in_it(script: str, tmp_path: Path) -> None:
 
 def test_systemd_is_told_of_the_container_that_may_not_swap_and_of_no_other(host: Host) -> None:
     assert host.work() == (0, f"{OURS}\n", "")
-    assert host.told() == [f"set-property docker-{OURS}.scope MemorySwapMax=0"]
+    assert host.told() == [f"set-property --runtime docker-{OURS}.scope MemorySwapMax=0"]
     assert host.limit.read_text() == "0\n"
+    # For the next run of the container.
+    file = host.folder / f"units/docker-{OURS}.scope.d/50-archiv-no-swap.conf"
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("[Scope]\nMemorySwapMax=0\n", 0o644)
 
 
 def test_second_run_changes_nothing(host: Host) -> None:
@@ -126,11 +127,11 @@ def test_limit_that_was_lost_all_the_same_comes_back(host: Host) -> None:
 
 def test_nothing_stays_of_containers_that_are_gone(host: Host) -> None:
     for one in (GONE, OTHER):
-        folder = host.folder / f"control/docker-{one}.scope.d"
+        folder = host.folder / f"units/docker-{one}.scope.d"
         folder.mkdir()
-        (folder / "50-MemorySwapMax.conf").touch()
+        (folder / "50-archiv-no-swap.conf").touch()
     host.work()
-    left = {folder.name for folder in (host.folder / "control").iterdir()}
+    left = {folder.name for folder in (host.folder / "units").iterdir()}
     assert left == {f"docker-{OURS}.scope.d", f"docker-{OTHER}.scope.d"}
 
 
