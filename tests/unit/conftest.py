@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-# What starts Ansible or the command of a host, a second each time: a third of all tests' minutes is in them.
+# What starts Ansible or the command of a host, or waits for a registry that hangs: half of all tests' minutes.
 SLOW = (
     "lab/test_backend.py",
     "playbooks/",
@@ -17,6 +17,8 @@ SLOW = (
     "plugins/module_utils/_monitor/test_keep.py",
     "plugins/module_utils/_monitor/test_metrics.py",
     "plugins/module_utils/_monitor/test_scrub.py",
+    "plugins/modules/ollama_model/test_hostile_registry.py",
+    "plugins/modules/ollama_model/test_killed.py",
     "roles/",
 )
 IN_MEMORY = "/dev/shm"

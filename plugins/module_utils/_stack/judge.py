@@ -143,7 +143,7 @@ def _judge_configuration(service: Service, container: Container, seen: Seen) -> 
         reasons.append(Reason("limit_changed", service.name, why, _renew(service)))
     recreated = any(reason.action == "recreate" for reason in reasons)
     if container.swaps and not recreated:
-        # Of a limit of 0, runc tells the kernel and not systemd, which then allows swap whenever it reads its units anew
+        # Of a limit of 0 runc tells the kernel and not systemd, which allows swap when it reads its units anew
         # (opencontainers/cgroups#74, moby/moby#51446; seen with runc 1.1.15 and systemd 257).
         why = "the kernel lets it swap, because systemd has taken back the limit that the Engine had set"
         reasons.append(Reason("swap_allowed", service.name, why, "forbid"))
