@@ -35,6 +35,7 @@ ARCHITECTURE = ROOT / "docs/architecture.md"
 # The files that the page tells one by one.
 TOLD = (
     "playbooks/*.yml",
+    "playbooks/templates/*",
     "plugins/action/*.py",
     "plugins/filter/*.py",
     "plugins/lookup/*.py",
@@ -46,6 +47,8 @@ TOLD = (
     "roles/ollama_monitor/files/rules/*",
     "tests/*.py",
     "tests/*/*.py",
+    "tests/lab/images/*/*",
+    "molecule/*/molecule.yml",
     "molecule/shared/*.*",
     "molecule/shared/tasks/*.yml",
 )
@@ -111,10 +114,12 @@ def files(folder: Path, check: bool) -> bool:
     lines: list[str] = []
     for pattern in TOLD:
         paths = [path for path in sorted(ROOT.glob(pattern)) if path.name != "__init__.py"]
-        for room in dict.fromkeys(path.parent for path in paths):
+        # Of folders that all have the same files, each has a line in their common one.
+        room_of = {path: path.parents[pattern.endswith(("/*/*", "/*/molecule.yml"))] for path in paths}
+        for room in dict.fromkeys(room_of.values()):
             lines += ["", f"`{room.relative_to(ROOT)}/`", ""]
-            told = [(path, first_sentence(path)) for path in paths if path.parent == room]
-            lines += [f"- `{path.name}` {sentence}" for path, sentence in told if sentence]
+            told = [(path, first_sentence(path)) for path in paths if room_of[path] == room and path.is_file()]
+            lines += [f"- `{path.relative_to(room)}` {sentence}" for path, sentence in told if sentence]
     copy = folder / ARCHITECTURE.name
     shutil.copyfile(ARCHITECTURE, copy)
     write_section(copy, "files", "\n".join(lines[1:]))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The errors of registries, each with a sentence for the operator, and which of them may pass. Pure and private."""
+"""The kinds of errors of registries, what to do about each, and which of them may pass. Pure and private."""
 
 from __future__ import annotations
 

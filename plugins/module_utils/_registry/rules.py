@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules for registry URLs and for where credentials are sent: no request is made here. Private."""
+"""Rules for registry URLs, redirects and where credentials are sent, and what is refused there. Private."""
 
 from __future__ import annotations
 
