@@ -1,7 +1,8 @@
-"""Where a folder will be made, whatever is there of the way to it."""
+"""What is made and opened below a store, and what of it only root may change."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,26 @@ def test_file_that_is_written_again_holds_the_new_content_alone(tmp_path: Path, 
     file.write_bytes(b"something longer")
     Disk(str(tmp_path)).write(str(file), data, 0o600)
     assert file.read_bytes() == data
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to a group")
+@pytest.mark.parametrize(("mode", "foreign"), [(0o755, False), (0o775, True), (0o1775, False), (0o757, True)])
+def test_folder_of_another_group_is_foreign_only_where_the_group_can_write(
+    tmp_path: Path, mode: int, foreign: bool
+) -> None:
+    os.chown(tmp_path, 0, 4242)
+    tmp_path.chmod(mode)
+    disk = Disk(str(tmp_path))
+    assert bool(disk.why_foreign(str(tmp_path), tmp_path.stat())) is foreign
+
+
+def test_file_of_ours_is_closed_to_others_and_otherwise_left_as_it_is(tmp_path: Path) -> None:
+    disk, file = Disk(str(tmp_path)), tmp_path / "lock"
+    file.touch(0o666)
+    file.chmod(0o644)
+    os.close(disk.own(str(file), 0o600))
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o400)
+    changed = file.stat().st_ctime_ns
+    os.close(disk.own(str(file), 0o600))
+    assert (file.stat().st_ctime_ns, file.stat().st_mode & 0o777) == (changed, 0o400)
