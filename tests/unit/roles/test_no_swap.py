@@ -29,7 +29,7 @@ esac
 SYSTEMCTL = """#!/bin/sh
 case "$*" in
   *LoadState*PLAIN.scope) echo not-found ;;
-  *LoadState*) echo loaded ;;
+  *LoadState*) [ -e FOLDER/ended ] && [ -e FOLDER/told ] && echo not-found || echo loaded ;;
   *ControlGroup*) for unit; do :; done; echo "/system.slice/$unit" ;;
   set-property*)
     echo "$*" >>FOLDER/told
@@ -137,7 +137,16 @@ def test_nothing_stays_of_containers_that_are_gone(host: Host) -> None:
 
 def test_failure_is_told(host: Host) -> None:
     (host.folder / "fails").touch()
-    assert host.work() == (1, "", "Failed to set unit properties\n")
+    code, printed, said = host.work()
+    assert (code, printed) == (1, "")
+    assert said.startswith("Failed to set unit properties\nsystemd did not take MemorySwapMax=0 for docker-aaa")
+
+
+def test_container_that_ends_meanwhile_is_no_failure(host: Host) -> None:
+    for name in ("fails", "ended"):
+        (host.folder / name).touch()
+    assert host.work()[:2] == (0, "")
+    assert host.told() == [f"set-property --runtime docker-{OURS}.scope MemorySwapMax=0"]
 
 
 @pytest.mark.parametrize("lacks", ["cgroup/cgroup.controllers", "booted"])
