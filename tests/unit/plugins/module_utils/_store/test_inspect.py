@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._model.names import parse_name
+from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Disk
 from ansible_collections.archiv.ollama.plugins.module_utils._store.inspect import (
     ModelState,
     Verify,
@@ -277,3 +279,18 @@ def test_damage_to_one_model_is_not_blamed_on_another(models: Path) -> None:
 def test_proven_is_the_file_that_was_hashed(models: Path) -> None:
     blob = tiny_model().blob_path(models, "weights")
     assert look(models).proven[sha256(tiny_model().blobs["weights"])] == FileKey.of(blob.stat())
+
+
+def test_blob_whose_disk_fails_is_unreadable_and_not_missing(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Disk.stat
+
+    def stat(disk: Disk, path: str) -> os.stat_result:
+        if "/blobs/" in path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return whole(disk, path)
+
+    monkeypatch.setattr(Disk, "stat", stat)
+    state = look(models, "receipt")
+    assert not state.cached
+    assert {problem.kind for problem in state.problems} == {"unreadable"}
+    assert all("Input/output error" in problem.text for problem in state.problems)
