@@ -1,8 +1,8 @@
 """Changes one comparison, number or word of the plugins' code at a time: does a unit test notice? `make mutants`.
 
-Each mutant meets all unit tests of the modules and of their shared code, those that import its file first. What was
-caught stays in a session per file and version of it, so a run goes on where the last one ended; what was not is tried
-again, a larger --sample adds to it.
+Each mutant meets all unit tests of the modules and of their shared code but the slow ones, its own file's first.
+What was caught stays in a session per file and version of it, so a run goes on where the last one ended; what was not
+is tried again, a larger --sample adds to it.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def sample(session: WorkDB, count: int) -> Sequence[WorkItem]:
 
 
 def command(name: str) -> str:
-    options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
+    options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not more and not slow"]
     return shlex.join(
         [sys.executable, "-m", "pytest", *options, *own_tests(name), *(str(TESTS / folder) for folder in FOLDERS)]
     )
