@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 HERE = Path(__file__).parent
 # What starts Ansible or the command of a host, or waits for a registry that hangs: half of all tests' minutes.
 SLOW = (
