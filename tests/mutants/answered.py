@@ -29,6 +29,12 @@ ANSWERED: tuple[Answer, ...] = (
         "Any year before 2200 means that a model is not pinned.",
     ),
     Answer(
+        "_stack/files",
+        "mounts = [words[3:5] for words in map(str.split, table.splitlines()) if len(words) > 4]",
+        "NumberReplacer",
+        "A line of the kernel's has ten words or more.",
+    ),
+    Answer(
         "_store/lock",
         "if pid > 0 and (device == kernel_device(status.st_dev) or has_open(pid, status)):",
         "ReplaceComparisonOperator_Gt_GtE",
