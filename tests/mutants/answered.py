@@ -24,6 +24,12 @@ ANSWERED: tuple[Answer, ...] = (
     ),
     Answer(
         "_serve/health",
+        '"seconds": None if answer is None else round(answer.seconds, 3),',
+        "NumberReplacer",
+        "Whether a time is shown to a thousandth or less matters to nobody.",
+    ),
+    Answer(
+        "_serve/health",
         "return int(year) if year.isdigit() else 0",
         "NumberReplacer",
         "Any year before 2200 means that a model is not pinned.",
@@ -33,6 +39,12 @@ ANSWERED: tuple[Answer, ...] = (
         "mounts = [words[3:5] for words in map(str.split, table.splitlines()) if len(words) > 4]",
         "NumberReplacer",
         "A line of the kernel's has ten words or more.",
+    ),
+    Answer(
+        "_stack/inputs",
+        'return [Mistake(re.split("[ :]", text, maxsplit=1)[0], text) for text in texts]',
+        "NumberReplacer",
+        "The first part is the same however many follow.",
     ),
     Answer(
         "_store/lock",
