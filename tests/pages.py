@@ -54,8 +54,8 @@ TOLD = (
 )
 COMMENTS = (
     # Jinja's own, then systemd's word for what a unit is for, then lines of a shell script or of YAML.
-    r"\A\{#(.+?)#\}",
-    r"^Description=(.+)$",
+    r"(?s)\A\{#(.+?)#\}",
+    r"(?m)^Description=(.+)$",
     r"\A(?:#!.*\n|---\n)?((?:# .*\n)+)",
 )
 
@@ -100,10 +100,7 @@ def first_sentence(path: Path) -> str:
     if path.suffix == ".py":
         said = ast.get_docstring(ast.parse(text)) or ""
     else:
-        comments = (
-            re.search(pattern, text, re.MULTILINE | re.DOTALL if "{" in pattern else re.MULTILINE)
-            for pattern in COMMENTS
-        )
+        comments = (re.search(pattern, text) for pattern in COMMENTS)
         said = next((re.sub(r"(?m)^# ", "", comment[1]).strip() for comment in comments if comment), "")
     found = re.match(r"(.+?)\.(?:\s|$)", said, re.DOTALL)
     return " ".join((found.group(1) if found else said).split())
