@@ -31,6 +31,9 @@ SUMMARY = LOGS / "summary"
 WITH_PLUGINS = {"PYTHONPATH": str(ROOT / ".collections")}
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 SHOWN_LINES = 40
+# Who reads a run elsewhere may see its last lines alone.
+LAST_LINES = 12
+LAST_WIDTH = 160
 GRACE_SECONDS = 20
 
 FAST = ("lint", "types", "sanity", "unit", "build")
@@ -320,6 +323,17 @@ def tail(step: Step) -> str:
     return "\n".join(f"    {line}" for line in lines[-SHOWN_LINES:])
 
 
+def last_error(output: str) -> str:
+    """The task on which a playbook ended, with its message, which molecule's tables push far up; or ""."""
+    lines = [line.strip(" │") for line in output.splitlines()]
+    ends = [number for number, line in enumerate(lines) if line.startswith("fatal: ")]
+    if not ends:
+        return ""
+    task = next((line for line in lines[ends[-1] :: -1] if line.startswith("TASK [")), "")
+    shown = [task.rstrip(" *"), *lines[ends[-1] : ends[-1] + LAST_LINES]]
+    return "\n".join(f"    {line[:LAST_WIDTH]}" for line in shown if line)
+
+
 def show(outcome: Outcome) -> None:
     print(outcome.line(), flush=True)
     if outcome.problem:
@@ -338,6 +352,7 @@ def report(outcomes: Sequence[Outcome]) -> str:
             tail(first.step),
             f"Its whole output: {log_of(first.step)}",
             f"It alone: .venv/bin/python -m tests.gates --only {first.step.name}",
+            last_error(read_log(first.step)),
         ]
     return "\n".join([*lines, f"{len(outcomes) - len(failures)} passed, {len(failures)} failed"])
 

@@ -176,6 +176,24 @@ def test_report_shows_only_the_end_of_a_long_log() -> None:
     assert "    400\n" not in gates.report([outcome])
 
 
+def test_report_ends_with_the_task_on_which_a_playbook_ended() -> None:
+    output = [
+        "TASK [must_fail | Try] ****",
+        "fatal: [vm]: FAILED! => ",
+        "    msg: expected",
+        "",
+        "  │ TASK [Look] ******",
+        "  │ fatal: [vm]: FAILED! => ",
+        "  │     msg: the Engine is down",
+        *["molecule's table"] * 100,
+    ]
+    [outcome] = gates.run_all([step("play", f"print({chr(10).join(output)!r}); raise SystemExit(2)")])
+    shown = gates.report([outcome]).splitlines()[-15:]
+    assert "    TASK [Look]" in shown
+    assert "    msg: the Engine is down" in shown
+    assert "expected" not in "".join(shown)
+
+
 def test_choose_takes_a_group_with_what_it_needs() -> None:
     steps = [step("lint", group="lint"), step("lab", group="lab"), step("a", needs="lab")]
     assert [one.name for one in gates.choose(steps, ["molecule"], fast=False)] == ["lab", "a"]
