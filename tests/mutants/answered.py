@@ -23,6 +23,18 @@ ANSWERED: tuple[Answer, ...] = (
         "A bound where a timer would overflow; whether a month has a day more or less matters to nobody.",
     ),
     Answer(
+        "_install/ranges",
+        "_PART_MIN = 16 * 1024 * 1024",
+        "NumberReplacer",
+        "A part of a download may be a thousandth larger or smaller.",
+    ),
+    Answer(
+        "_install/ranges",
+        "_PART_MAX = 64 * 1024 * 1024",
+        "NumberReplacer",
+        "A part of a download may be a thousandth larger or smaller.",
+    ),
+    Answer(
         "_serve/health",
         '"seconds": None if answer is None else round(answer.seconds, 3),',
         "NumberReplacer",
