@@ -100,8 +100,8 @@ class Step:
 
     @property
     def paired(self) -> bool:
-        """Runs beside another. A scenario has a host of its own and waits for it most of its time."""
-        return self.light or self.slow or self.group in (*SLOWER, "operations", "molecule")
+        """Runs beside another. What needs hosts has one of its own, and waits for it most of its time."""
+        return self.group != "lab"
 
 
 @dataclass(frozen=True)
