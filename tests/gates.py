@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import IO
 
@@ -330,8 +330,8 @@ def last_error(output: str) -> str:
     if not ends:
         return ""
     task = next((line for line in lines[ends[-1] :: -1] if line.startswith("TASK [")), "")
-    shown = [task.rstrip(" *"), *lines[ends[-1] : ends[-1] + LAST_LINES]]
-    return "\n".join(f"    {line[:LAST_WIDTH]}" for line in shown if line)
+    told = takewhile(bool, lines[ends[-1] : ends[-1] + LAST_LINES])
+    return "\n".join(f"    {line[:LAST_WIDTH]}" for line in (task.rstrip(" *"), *told))
 
 
 def show(outcome: Outcome) -> None:
