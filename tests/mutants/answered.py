@@ -23,6 +23,12 @@ ANSWERED: tuple[Answer, ...] = (
         "A bound where a timer would overflow; whether a month has a day more or less matters to nobody.",
     ),
     Answer(
+        "_install/partial",
+        "_RECORD_LIMIT = 4 * 1024 * 1024",
+        "NumberReplacer",
+        "Records of models that exist have some kilobytes, and what is longer is not read, whichever the bound.",
+    ),
+    Answer(
         "_install/ranges",
         "_PART_MIN = 16 * 1024 * 1024",
         "NumberReplacer",
@@ -57,6 +63,12 @@ ANSWERED: tuple[Answer, ...] = (
         'return [Mistake(re.split("[ :]", text, maxsplit=1)[0], text) for text in texts]',
         "NumberReplacer",
         "The first part is the same however many follow.",
+    ),
+    Answer(
+        "_store/hashing",
+        "_SMALL = 1024 * 1024",
+        "NumberReplacer",
+        "Which blobs are hashed together for speed changes no hash.",
     ),
     Answer(
         "_store/lock",
