@@ -68,7 +68,7 @@ ANSWERED: tuple[Answer, ...] = (
         "_store/hashing",
         "_SMALL = 1024 * 1024",
         "NumberReplacer",
-        "Which blobs are hashed together for speed changes no hash.",
+        "A smaller file is hashed by one thread, a larger one by two; the hash is the same.",
     ),
     Answer(
         "_store/lock",
