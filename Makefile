@@ -92,7 +92,7 @@ bench: $(VENV) ## Measure the no-op deploy and the model store against their bas
 sweep: $(VENV) ## Cut the power ROUNDS=30 times, fill the disk, kill the module; says what was lost and who noticed
 	@$(PYTHON) -m tests.reliability.sweep $(ROUNDS)
 
-vm: $(VENV) ## Deploy, reboot and cut the power of a virtual machine with cgroup v2; 50 minutes without KVM
+vm: $(VENV) ## Deploy, reboot and cut the power of a virtual machine with cgroup v2; an hour without KVM
 	@$(PYTHON) -m tests.vm
 
 LOCK := $(PYTHON) -m uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
