@@ -73,6 +73,13 @@ def test_working_set_is_never_negative(tmp_path: Path) -> None:
     assert memory_of(7, *folders).working_set == 0
 
 
+@pytest.mark.parametrize("gone", ["memory.current", "memory.stat"])
+def test_working_set_needs_both_numbers(tmp_path: Path, gone: str) -> None:
+    folders = host(tmp_path, "cgroup2_linux_6.12", V2)
+    (tmp_path / "cg" / GROUPS[V2] / gone).unlink()
+    assert memory_of(7, *folders).working_set is None
+
+
 def test_memory_nobody_can_read_is_unknown(tmp_path: Path) -> None:
     assert memory_of(7, f"{tmp_path}/proc", f"{tmp_path}/cg") == Memory()
     for version in GROUPS:
