@@ -37,8 +37,6 @@ LAST_WIDTH = 160
 GRACE_SECONDS = 20
 
 FAST = ("lint", "types", "sanity", "unit", "build")
-# These need no lab either, but an environment of their own or more time than one waits for at every change.
-SLOWER = ("site", "galaxy", "page")
 # The plain scenario, because when it fails the others tell nothing new; then the longest, so that none ends alone.
 BEFORE_OTHERS = ("default", "memory", "offline", "interrupted", "damaged", "power", "drifted")
 
@@ -139,6 +137,7 @@ def light_steps() -> list[Step]:
 
 
 def slower_steps() -> list[Step]:
+    """These need no lab either, but an environment of their own or more time than one waits for at every change."""
     return [
         Step("unit-slow-others", "unit", [*PYTEST, "-m", "slow", "--ignore=tests/unit/plugins"], slow=True),
         Step("unit-slow-plugins", "unit", [*PYTEST, "-m", "slow", "tests/unit/plugins"], slow=True),
@@ -352,7 +351,7 @@ def report(outcomes: Sequence[Outcome]) -> str:
             tail(first.step),
             f"Its whole output: {log_of(first.step)}",
             f"It alone: .venv/bin/python -m tests.gates --only {first.step.name}",
-            last_error(read_log(first.step)),
+            *filter(None, [last_error(read_log(first.step))]),
         ]
     return "\n".join([*lines, f"{len(outcomes) - len(failures)} passed, {len(failures)} failed"])
 

@@ -32,13 +32,13 @@ ANSWERED: tuple[Answer, ...] = (
         "_install/ranges",
         "_PART_MIN = 16 * 1024 * 1024",
         "NumberReplacer",
-        "A part of a download may be a thousandth larger or smaller.",
+        "A part of a download may be a little larger or smaller; the bytes are the same.",
     ),
     Answer(
         "_install/ranges",
         "_PART_MAX = 64 * 1024 * 1024",
         "NumberReplacer",
-        "A part of a download may be a thousandth larger or smaller.",
+        "A part of a download may be a little larger or smaller; the bytes are the same.",
     ),
     Answer(
         "_serve/health",
