@@ -9,6 +9,7 @@ from pathlib import Path
 TEMPLATE = "roles/ollama_stack/templates/docker-compose.prod.yml.j2"
 INIT = "roles/ollama_stack/templates/model-init.sh"
 KEEPER = "roles/ollama_stack/templates/keeper.sh"
+GATE = "roles/ollama_stack/templates/gate"
 UTILS = "plugins/module_utils"
 UNIT = "tests/unit/plugins"
 RULES = "roles/ollama_monitor/files/rules/archiv_ollama.yml"
@@ -109,8 +110,8 @@ SABOTAGES = (
             # On an internal network alone the Engine would drop the port by itself.
             Edit(
                 TEMPLATE,
-                "    networks: [archiv-net]\n{% if ollama_stack_gpu",
-                '    networks: [archiv-net, edge]\n    ports: ["11434:11434"]\n{% if ollama_stack_gpu',
+                "    networks: [archiv-net]\n{% endif %}\n{% if ollama_stack_gpu",
+                '    networks: [archiv-net, edge]\n    ports: ["11434:11434"]\n{% endif %}\n{% if ollama_stack_gpu',
             ),
             Edit(f"{UTILS}/_stack/preflight.py", 'if ports and name.startswith("ollama"):', "if ports and not name:"),
         ],
@@ -121,7 +122,7 @@ SABOTAGES = (
     Sabotage(
         "not-internal",
         "archiv-net has a way out",
-        [Edit(TEMPLATE, "internal: true", "internal: false")],
+        [Edit(TEMPLATE, "  archiv-net:\n    internal: true", "  archiv-net:\n    internal: false")],
         STANDING,
         "ollama reaches no outside address",
         CONTRACT,
@@ -496,6 +497,44 @@ SABOTAGES = (
         [Edit(f"{UTILS}/_registry/client.py", "if origin(url) != home:", "if not home:")],
         f"{UNIT}/modules/ollama_model/test_logins.py::test_blob_host_is_found_once_and_never_sees_credentials",
         "assert not True",
+    ),
+    Sabotage(
+        "gate-bypassed",
+        "Ollama stays on the archive's network beside the gate",
+        [
+            Edit(
+                TEMPLATE,
+                "        aliases: [ollama-server]\n",
+                "        aliases: [ollama-server]\n      archiv-net: {}\n",
+            )
+        ],
+        "gate",
+        r":11434",
+        "closed | Judge both",
+    ),
+    Sabotage(
+        "gate-open",
+        "the gate lets through every method and path",
+        [Edit(f"{GATE}/haproxy.cfg.j2", "'unless asks question or reads light'", "'unless TRUE'")],
+        "gate",
+        r"wrong.*(DELETE|POST) /",
+        "routes | Judge the answers, and what Ollama saw",
+    ),
+    Sabotage(
+        "gate-remade",
+        "a token's change restarts the gate",
+        [Edit("roles/ollama_stack/tasks/start.yml", "'kill', '--signal=USR2'", "'restart'")],
+        "gate",
+        "started_at",
+        "load | Judge the change of tokens",
+    ),
+    Sabotage(
+        "gate-asks-for-leavers",
+        "questions of those who have left the queue still reach Ollama",
+        [Edit(f"{GATE}/haproxy.cfg.j2", "    option abortonclose\n", "    no option abortonclose\n")],
+        "gate",
+        "POST /api/generate",
+        "queue | Judge who reached Ollama",
     ),
     Sabotage(
         "login-for-all-tokens",
