@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.gate import PORT
-from tests.unit.support.fake_ollama import FakeOllama, Handler, serve_ollama
-from tests.unit.support.monitor_host import PROJECT, MonitorHost
-
-RECORDED = (Path(__file__).parents[3] / "fixtures/haproxy_3.0.11/counts.txt").read_bytes()
-MARK = "a" * 64
+from tests.unit.support.fake_ollama import FakeOllama, Handler
+from tests.unit.support.monitor_host import MonitorHost
+from tests.unit.support.monitored_gate import ID, MARK, RECORDED, serve_gate
 
 
 @pytest.fixture
 def gate(host: MonitorHost) -> Iterator[FakeOllama]:
-    """A gate that runs beside the server and says what one was heard to say."""
-    inspect = copy.deepcopy(host.engine.inspect)
-    assert inspect is not None
-    with serve_ollama(PORT) as gate:
-        gate.answers = {"/counts": (200, RECORDED), "/loaded": (200, f"{MARK}\n".encode())}
-        inspect.update(Id="gate" * 16, Name=f"/{PROJECT}-gate-1")
-        inspect["Config"]["Labels"]["com.docker.compose.service"] = "gate"
-        inspect["NetworkSettings"]["Networks"] = {
-            name: {"NetworkID": name, "IPAddress": gate.address} for name in ("archiv_archiv-net", "archiv_inference")
-        }
-        host.engine.inspects[inspect["Id"]] = inspect
-        (server,) = host.engine.answers["/containers/json"][1]
-        host.engine.answers["/containers/json"] = (200, [server, {**server, "Id": inspect["Id"]}])
-        host.want(gate=MARK)
+    """A gate that runs beside the server."""
+    with serve_gate(host) as gate:
         yield gate
 
 
@@ -150,7 +133,7 @@ def test_gate_that_is_silent_or_lies_is_down_and_costs_nothing_else(
 
 
 def stop(host: MonitorHost) -> None:
-    host.engine.inspects["gate" * 16]["State"].update(Status="exited", Running=False, Pid=0)
+    host.engine.inspects[ID]["State"].update(Status="exited", Running=False, Pid=0)
 
 
 def remove(host: MonitorHost) -> None:
@@ -158,7 +141,7 @@ def remove(host: MonitorHost) -> None:
 
 
 def detach(host: MonitorHost) -> None:
-    host.engine.inspects["gate" * 16]["NetworkSettings"]["Networks"] = {}
+    host.engine.inspects[ID]["NetworkSettings"]["Networks"] = {}
 
 
 def lose_engine(host: MonitorHost) -> None:
