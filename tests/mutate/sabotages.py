@@ -747,6 +747,21 @@ SABOTAGES = (
         "429916160",
     ),
     Sabotage(
+        "gate-believed",
+        "what the gate does not tell counts as nothing, so one that answers nonsense is up and idle",
+        [Edit(f"{UTILS}/_serve/gate.py", 'raise ApiError(f"its counts have no number {name}")', "return 0")],
+        f"{UNIT}/module_utils/_serve/test_counts.py::test_whatever_is_said_is_counts_or_a_sentence",
+        "DID NOT RAISE",
+    ),
+    Sabotage(
+        "gate-unordered",
+        "a bucket of the gate's histogram has more answers than a longer one",
+        [Edit(f"{UTILS}/_monitor/metrics.py", "counts.answered), max))", "counts.answered), lambda _, last: last))")],
+        f"{UNIT}/module_utils/_monitor/test_gate_metrics.py"
+        "::test_answer_that_comes_while_the_gate_tells_leaves_buckets_in_order",
+        "assert",
+    ),
+    Sabotage(
         "alert-deaf",
         "the memory alert reads a metric that nobody writes, so it never fires",
         [
