@@ -132,7 +132,7 @@ def light_steps() -> list[Step]:
         Step("validate-modules", "sanity", [sys.executable, "tests/sanity/validate_modules.py"]),
         Step("code-smell", "sanity", [sys.executable, "tests/sanity/code_smell.py"]),
         Step("oldest-python", "sanity", [sys.executable, "tests/sanity/oldest_python.py"]),
-        Step("archive", "build", [sys.executable, "tests/sanity/archive.py"]),
+        Step("archive", "build", [sys.executable, "-m", "tests.sanity.archive"]),
     ]
 
 
