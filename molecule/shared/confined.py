@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What a container of ours may do beyond what it needs, as the Engine and the kernel tell it of what runs.
 
-Usage: confined.py PROJECT   Prints a JSON list, one sentence for each. The backend and services of others are not ours to judge.
+Usage: confined.py PROJECT   Prints a JSON list, one sentence for each. The backend and services of others are not ours.
 """
 
 import json
@@ -15,12 +15,15 @@ USERS = {"ollama": 10434, "ollama-warm": 10434, "ollama-model-init": 0, "gate": 
 INIT = "ollama-model-init"
 # No host of a test is so large that a limit near to it would be one.
 MANY = 1 << 40
+CAPABILITIES = ("CapEff", "CapPrm", "CapBnd", "CapAmb")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def main():
     found = containers(sys.argv[1])
-    return [f"{service} {excess}" for service in USERS if service in found for excess in excesses(service, found[service])]
+    return [
+        f"{service} {excess}" for service in USERS if service in found for excess in excesses(service, found[service])
+    ]
 
 
 def excesses(service, container):
@@ -53,7 +56,9 @@ def of_engine(service, container):
         "may swap": host["MemorySwap"] != host["Memory"],
         "has the Engine's socket": any(mount["Source"].endswith("docker.sock") for mount in mounts),
         "can write to a mount": service != INIT and any(mount["RW"] for mount in mounts),
-        "has a way out": service != INIT and not published(container) and not all(map(is_internal, networks(container))),
+        "has a way out": service != INIT
+        and not published(container)
+        and not all(map(is_internal, networks(container))),
     }
     return [excess for excess, is_so in wrong.items() if is_so]
 
@@ -70,7 +75,7 @@ def of_process(status, mounts, user):
     name = status["Name"]
     wrong = {
         f"runs {name} as {status['Uid']}": set(status["Uid"].split()) != {str(user)},
-        f"runs {name} with capabilities": any(int(status[each], 16) for each in ("CapEff", "CapPrm", "CapBnd", "CapAmb")),
+        f"runs {name} with capabilities": any(int(status[each], 16) for each in CAPABILITIES),
         f"runs {name}, which may gain rights": status["NoNewPrivs"] != "1",
         f"runs {name} without a seccomp filter": status["Seccomp"] != "2",
         f"runs {name} on a root that it can write to": "ro" not in options.get("/", []),
