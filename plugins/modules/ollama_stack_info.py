@@ -48,11 +48,24 @@ options:
       content:
         description: What it must contain.
         type: str
-        required: true
+      sha256:
+        description: The SHA-256 of what it must contain, instead of O(files[].content).
+        type: str
+        version_added: 1.1.0
       mode:
         description: Its mode in octal digits.
         type: str
         default: "0644"
+      owner:
+        description: The uid that must own it; without it any may.
+        type: int
+        version_added: 1.1.0
+  gate:
+    description:
+      - The mark of the files that the gate must have loaded, which it says of itself; empty without a gate.
+    type: str
+    default: ""
+    version_added: 1.1.0
   secrets:
     description:
       - The SHA-256 of each secret by its name, so that the secrets themselves need not be sent to the host.
@@ -236,6 +249,16 @@ restart:
   returned: always
   type: list
   elements: str
+remove:
+  description: Containers of ours that are no longer wanted.
+  returned: always
+  type: list
+  elements: str
+reload:
+  description: The gate's container, where it must read its files anew.
+  returned: always
+  type: list
+  elements: str
 rebuild:
   description: Networks that must be recreated, with the containers on them.
   returned: always
@@ -320,21 +343,26 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts impo
 
 FILE = {
     "path": {"type": "str", "required": True},
-    "content": {"type": "str", "required": True},
+    "content": {"type": "str"},
+    # Of sums of tokens: they are shown nowhere.
+    "sha256": {"type": "str", "no_log": True},
     "mode": {"type": "str", "default": "0644"},
+    "owner": {"type": "int"},
 }
+ONE_OF = {"mutually_exclusive": [("content", "sha256")], "required_one_of": [("content", "sha256")]}
 PROMETHEUS = {"url": {"type": "str", "default": ""}, "name": {"type": "str", "default": ""}}
 INSTALLED = {"path": {"type": "path", "required": True}, "sha256": {"type": "str", "required": True}}
 ARGUMENTS: dict[str, t.Any] = {
     "project": {"type": "str", "required": True},
     "dir": {"type": "path", "required": True},
-    "files": {"type": "list", "elements": "dict", "required": True, "options": FILE},
+    "files": {"type": "list", "elements": "dict", "required": True, "options": FILE, **ONE_OF},
     # A digest of a weak secret could be guessed back.
     "secrets": {"type": "dict", "default": {}, "no_log": True},
     "owner": {"type": "int", "default": 0},
     "registries": {"type": "list", "elements": "dict", "default": [], "options": LOGIN},
     "logins": {"type": "str", "default": "", "no_log": True},
     "models": {"type": "list", "elements": "dict", "required": True},
+    "gate": {"type": "str", "default": ""},
     "installed": {"type": "list", "elements": "dict", "default": [], "options": INSTALLED},
     "models_dir": {"type": "path"},
     "receipts_dir": {"type": "path", "default": DEFAULT_DIR},

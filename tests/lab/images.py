@@ -23,13 +23,14 @@ BUILT = {
     "host": (IMAGES_DIR / "host", "BARE", "bare"),
     "registry": (IMAGES_DIR / "registry", None, None),
     "backend": (IMAGES_DIR.parent, None, None),
+    "gate": (IMAGES_DIR / "gate", None, None),
 }
 
 
 # Those that are not only what a Dockerfile says, and get their tag when they have shown that they work.
 PROVEN = ("ollama", "today")
 # What every lab needs, whatever its hosts are.
-COMMON = ("registry", "backend", "ollama")
+COMMON = ("registry", "backend", "gate", "ollama")
 
 ASK_VERSIONS = """
 echo Engine $(dockerd --version | sed 's/.*version //; s/, build.*//')

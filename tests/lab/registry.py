@@ -11,6 +11,7 @@ import requests
 from tests.lab import containers, images, index, model, network, passwords, tls
 from tests.lab.settings import (
     BACKEND_VERSION,
+    HAPROXY_VERSION,
     LABELS,
     OLLAMA_VERSION,
     REGISTRY,
@@ -24,6 +25,7 @@ from tests.lab.steps import say, step
 IMAGES = {
     "ollama": ("ollama/ollama", OLLAMA_VERSION),
     "backend": ("archiv/backend", BACKEND_VERSION),
+    "gate": ("library/haproxy", HAPROXY_VERSION),
 }
 READY_TIMEOUT = 20
 

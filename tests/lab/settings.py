@@ -26,6 +26,7 @@ REGISTRY_USER = "archive"
 
 OLLAMA_VERSION = "0.34.2"
 BACKEND_VERSION = "1.0.0"
+HAPROXY_VERSION = "3.0.11"
 
 # What a host can be made of: today's Docker, Debian's own, and none. The first is the lab's, unless this says another.
 HOST_IMAGES = ("today", "host", "bare")

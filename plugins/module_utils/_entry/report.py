@@ -15,8 +15,11 @@ from .._stack.actions import (
     find_orphans,
     find_rebuilds,
     find_recreations,
+    find_reloads,
+    find_removals,
     find_restarts,
 )
+from .._stack.files import SECRETS
 from .._stack.types import BACKEND, MONITOR, Reason, Seen
 
 # What the verdict shows of a container.
@@ -34,9 +37,6 @@ def write_verdict(
     """The module's result: the verdict for tasks, and the same as text."""
     unproven = [reason for reason in reasons if reason.action == "prove"]
     reasons = [reason for reason in reasons if reason.action != "prove"]
-    recreated = find_recreations(seen, reasons)
-    # Recreated containers need neither.
-    gone = {item.name for item in seen.containers if item.service in recreated}
     return {
         "clean": not reasons,
         "reasons": [vars(reason) for reason in reasons],
@@ -50,11 +50,7 @@ def write_verdict(
         ),
         "monitor": any(reason.kind in MONITOR for reason in reasons),
         "prove": [reason.subject for reason in unproven],
-        "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
-        "rebuild": find_rebuilds(seen, reasons),
-        "connect": [lost for lost in find_detached(seen, reasons) if lost["container"] not in gone],
-        "recreate": recreated,
-        "pull": find_missing_images(seen),
+        **_list_actions(seen, reasons),
         "models_dir": seen.models_dir,
         "models": [
             {
@@ -71,6 +67,22 @@ def write_verdict(
         "services": [
             {key: value for key, value in vars(container).items() if key in SHOWN} for container in seen.containers
         ],
+    }
+
+
+def _list_actions(seen: Seen, reasons: t.Sequence[Reason]) -> dict[str, t.Any]:
+    """What a deploy does, by the result that its task reads."""
+    recreated = find_recreations(seen, reasons)
+    # Recreated containers need nothing else.
+    gone = {item.name for item in seen.containers if item.service in recreated}
+    return {
+        "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
+        "remove": find_removals(reasons),
+        "reload": [name for name in find_reloads(seen, reasons) if name not in gone],
+        "rebuild": find_rebuilds(seen, reasons),
+        "connect": [lost for lost in find_detached(seen, reasons) if lost["container"] not in gone],
+        "recreate": recreated,
+        "pull": find_missing_images(seen),
     }
 
 
@@ -93,7 +105,7 @@ def _write_report(
 def find_notes(seen: Seen) -> list[str]:
     """What the operator should know although nothing is done about it."""
     left = [f"not in the compose file, left alone: {orphan}" for orphan in find_orphans(seen)]
-    owners = {file.wanted_owner for file in seen.files} - {None}
+    owners = {file.wanted_owner for file in seen.files if f"/{SECRETS}/" in file.path} - {None}
     left += [
         f"{item.name} runs as uid {item.uid}, which cannot read its secrets: set ollama_stack_backend_uid to"
         f" {item.uid}, unless its entrypoint reads them as root"

@@ -96,6 +96,7 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> StackOptions:
         logins_file=params["logins"],
         logins=logins.read_logins(params["registries"]),
         installed=params["installed"],
+        gate=params["gate"],
     )
     inputs = {
         **params["inputs"],

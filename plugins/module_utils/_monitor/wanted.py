@@ -61,7 +61,7 @@ class Wanted:
     directory: str
     docker_host: str
     # The compose file first.
-    files: tuple[dict[str, str], ...]
+    files: tuple[dict[str, t.Any], ...]
     secrets: tuple[str, ...]
     owner: int
     models: tuple[dict[str, t.Any], ...]
@@ -71,6 +71,8 @@ class Wanted:
     answer_within: float
     context_length: int
     gpu: str
+    # The mark of the files that the gate must have loaded; "" without a gate.
+    gate: str
     metrics_interval: float
 
     @property
@@ -138,6 +140,7 @@ def parse_wanted(document: object) -> Wanted:
         answer_within=document["answer_within"],
         context_length=document["context_length"],
         gpu=document["gpu"],
+        gate=str(document.get("gate", "")),
         metrics_interval=document["metrics_interval"],
     )
 
@@ -172,6 +175,7 @@ def to_query(wanted: Wanted) -> Query:
         answer_within=wanted.answer_within,
         context_length=wanted.context_length,
         docker_host=wanted.docker_host,
+        gate=wanted.gate,
         # Not a digest, so a missing file is reported as missing.
         secrets={name: sha256_of(os.path.join(folder, name)) or "unknown" for name in wanted.secrets},
         secrets_owner=wanted.owner,

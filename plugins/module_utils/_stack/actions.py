@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .._engine.client import Container
-from .types import BACKEND, KEEPER, SERVER, Reason, Seen
+from .types import BACKEND, GATE, KEEPER, SERVER, Reason, Seen
 
 
 def find_missing_images(seen: Seen) -> list[str]:
@@ -23,7 +23,7 @@ def find_orphans(seen: Seen) -> list[str]:
     return sorted(
         f"{container.name} ({container.state})"
         for container in seen.containers
-        if seen.wanted.services and container.service not in seen.wanted.services
+        if seen.wanted.services and container.service not in seen.wanted.services and not is_gate(container)
     )
 
 
@@ -62,9 +62,34 @@ def find_restarts(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
     return [container.name for container in seen.containers if container.service in services]
 
 
+def is_gate(container: Container) -> bool:
+    """Whether it is the gate of a deploy, and not a service of the archive's with that name."""
+    mounts = container.raw.get("Mounts") or ()
+    return container.service == GATE and any(one.get("Source", "").endswith("/.archiv/gate") for one in mounts)
+
+
+def find_reloads(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
+    """The gate's container, where it must read its files anew."""
+    wanted = any(reason.action == "reload" for reason in reasons)
+    return [item.name for item in seen.containers if wanted and item.service == GATE]
+
+
+def find_removals(reasons: t.Sequence[Reason]) -> list[str]:
+    """Containers of ours that nothing wants any more."""
+    return [reason.subject for reason in reasons if reason.kind == "container_unwanted"]
+
+
 def find_suspects(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
     """Containers whose logs may show why they do not run properly."""
-    kinds = ("container_stopped", "container_restarting", "container_unhealthy", "one_shot_failed", "api", "no_answer")
+    kinds = (
+        "container_stopped",
+        "container_restarting",
+        "container_unhealthy",
+        "gate_silent",
+        "one_shot_failed",
+        "api",
+        "no_answer",
+    )
     subjects = {reason.subject for reason in reasons if reason.kind in kinds}
     if any(reason.kind == "not_loaded" for reason in reasons):
         subjects.add(KEEPER)

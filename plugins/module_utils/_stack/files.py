@@ -37,12 +37,14 @@ def look_at_file(path: str, content: str, mode: str) -> File:
     return replace(seen, ours=not (seen.sha256 and foreign))
 
 
-def look_at_wanted(directory: str, wanted: t.Mapping[str, str]) -> File:
+def look_at_wanted(directory: str, wanted: t.Mapping[str, t.Any]) -> File:
     """A file beside its wanted content, or beside its digest where that is all that is known."""
     path = os.path.join(directory, wanted["path"])
-    if "content" in wanted:
-        return look_at_file(path, wanted["content"], wanted["mode"])
-    return _read(File(path, wanted["sha256"], wanted["mode"]))[0]
+    if wanted.get("content") is not None:
+        seen = look_at_file(path, wanted["content"], wanted["mode"])
+    else:
+        seen = _read(File(path, wanted["sha256"], wanted["mode"]))[0]
+    return replace(seen, wanted_owner=wanted.get("owner"))
 
 
 def read_text(path: str) -> str:

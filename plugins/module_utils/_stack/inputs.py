@@ -54,6 +54,10 @@ OURS = {
     "ollama_stack_extra_services": ("backend", "ollama", "ollama-model-init", "ollama-warm"),
     "ollama_stack_extra_networks": ("archiv-net", "edge", "egress"),
 }
+# The same with the gate.
+_OF_THE_GATE = {"ollama_stack_extra_services": ("gate",), "ollama_stack_extra_networks": ("inference",)}
+# What an answer takes, what a question may wait for it, and what is left to tell that it waits no more.
+_LEAST_QUEUE, _SPARE = 2, 2
 # Less than this is a mistake: a number without its unit.
 _LEAST_MEMORY = 1024**2
 Inputs = t.Mapping[str, t.Any]
@@ -77,6 +81,7 @@ def find_mistakes(inputs: Inputs) -> list[Mistake]:
         *_refuse_models(inputs),
         *_refuse_pulls(inputs),
         *_refuse_images(inputs),
+        *(_refuse_gate(inputs) if inputs.get("ollama_stack_gate") else ()),
     ]
     return [Mistake(re.split("[ :]", text, maxsplit=1)[0], text) for text in texts]
 
@@ -190,6 +195,9 @@ _LIMITS = {
     "ollama_stack_max_queue": (1, 1000000),
     "ollama_stack_context_length": (0, 10000000),
     "ollama_stack_cache_ram": (0, 1048576),
+    "ollama_stack_gate_answer_seconds": (1, 86400),
+    "ollama_stack_gate_rate": (0, 1000000),
+    "ollama_stack_gate_body_kib": (16, 1024),
     "ollama_stack_start_timeout": (1, 604800),
     "ollama_stack_health_timeout": (0, 604800),
     "ollama_monitor_interval": (5, 3600),
@@ -215,14 +223,42 @@ def _number(value: object) -> float:
 
 def _refuse_names(inputs: Inputs) -> t.Iterator[str]:
     for variable, ours in OURS.items():
+        gates = _OF_THE_GATE[variable] if inputs.get("ollama_stack_gate") else ()
         for name in inputs.get(variable) or ():
-            if name in ours:
+            if name in ours or name in gates:
                 instead = (
                     "change backend with ollama_stack_backend_extra instead"
                     if name == "backend"
                     else "the compose file already uses this name: choose another"
                 )
                 yield refuse(variable, name, instead)
+
+
+def _refuse_gate(inputs: Inputs) -> t.Iterator[str]:
+    """What the gate could not do; of tokens only their names and whether each will do are known."""
+    patience, answer = (
+        _number(inputs.get(f"ollama_stack_{name}", 0)) for name in ("backend_timeout", "gate_answer_seconds")
+    )
+    if patience - answer - _SPARE < _LEAST_QUEUE:
+        most = max(int(patience) - _SPARE - _LEAST_QUEUE, 0)
+        right = (
+            f"the backend waits {patience:g} s (ollama_stack_backend_timeout), of which {_LEAST_QUEUE} are left for the"
+            f" queue and {_SPARE} to spare: "
+        ) + (f"use at most {most}" if most else "raise ollama_stack_backend_timeout to 5 or more")
+        yield refuse("ollama_stack_gate_answer_seconds", inputs["ollama_stack_gate_answer_seconds"], right)
+    clients = inputs.get("ollama_stack_gate_clients") or {}
+    if inputs.get("ollama_stack_gate_tokens", "off") != "off" and not clients:
+        right = "name at least one client and its token, for otherwise nobody can ask"
+        yield refuse("ollama_stack_gate_clients", {}, right)
+    for name, fit in clients.items():
+        if not _SECRET.fullmatch(str(name)):
+            right = "it stands in logs: use only letters, digits, _ . -, and no . or - at the start"
+            yield refuse("ollama_stack_gate_clients", name, right)
+        if not fit:
+            yield (
+                f"ollama_stack_gate_clients: the token of {name} will not do: use 32 or more of A-Z a-z 0-9 - . _ ~ + /"
+                " as `openssl rand -hex 32` makes them"
+            )
 
 
 def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
@@ -281,7 +317,8 @@ def trouble_with(image: str) -> str:
 
 
 def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
-    for variable in ("ollama_stack_image", "ollama_stack_backend_image"):
+    gates = ("ollama_stack_gate_image",) if inputs.get("ollama_stack_gate") else ()
+    for variable in ("ollama_stack_image", "ollama_stack_backend_image", *gates):
         image = str(inputs.get(variable, "x:1"))
         # A name with a variable is checked as Compose resolves it.
         trouble = "" if "$" in image else trouble_with(image)

@@ -16,8 +16,8 @@ from .._model.versions import is_too_old
 from .._serve.health import HealthKind
 from .._store.inspect import ModelState
 from .._store.receipts import CHANGED
-from .actions import find_wrong_networks
-from .types import KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
+from .actions import find_wrong_networks, is_gate
+from .types import GATE, KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
 
 
 def judge_stack(seen: Seen) -> list[Reason]:
@@ -35,6 +35,13 @@ def judge_stack(seen: Seen) -> list[Reason]:
     ]
     for service in seen.wanted.services.values():
         reasons += _judge_service(service, seen)
+    reasons += [
+        # Its names on the network lead to it as long as it runs.
+        Reason("container_unwanted", item.name, "the gate is no longer wanted", "remove")
+        for item in seen.containers
+        if is_gate(item) and seen.wanted.services and GATE not in seen.wanted.services
+    ]
+    reasons += _judge_gate(seen, [reason.action for reason in reasons if reason.subject == GATE])
     for problem in filter(None, (seen.store_problem, seen.models_problem)):
         reasons.append(Reason("models_unknown", "models", problem, "ask"))
     reasons += [reason for model in seen.models for reason in _judge_model(model)]
@@ -44,7 +51,7 @@ def judge_stack(seen: Seen) -> list[Reason]:
 
 def time_may_mend(reasons: t.Sequence[Reason], after_start: bool) -> bool:
     """Whether to look again; after a start also for what may still come up."""
-    passing = ("wait", "prove", "restart", "start") if after_start else ("wait", "prove")
+    passing = ("wait", "prove", "reload", "restart", "start") if after_start else ("wait", "prove")
     return all(reason.action in passing for reason in reasons)
 
 
@@ -166,6 +173,17 @@ def _judge_configuration(service: Service, container: Container, seen: Seen) -> 
             why = f"network {network} was deleted, so the container cannot start"
             reasons.append(Reason("network_gone", service.name, why, action))
     return reasons
+
+
+def _judge_gate(seen: Seen, told: t.Sequence[Action]) -> list[Reason]:
+    """Whether the gate has loaded its files; one that is about to be started anew will."""
+    if seen.gate is None or told:
+        return []
+    if seen.gate.problem:
+        return [Reason("gate_silent", GATE, seen.gate.problem, "restart")]
+    if seen.gate.mark != seen.gate_wanted:
+        return [Reason("gate_outdated", GATE, "has not loaded the files that the inventory describes", "reload")]
+    return []
 
 
 def _renew(service: Service) -> Action:

@@ -24,6 +24,7 @@ from .._engine.compose import (
 )
 from .._model.wishes import InputInvalid, Wish, read_wishes
 from .._serve.assess import assess_models, observer
+from .._serve.gate import ask_loaded
 from .._store.disk import of_disk
 from .._store.inspect import look_at_all
 from .._store.paths import Store, StoreError
@@ -31,7 +32,7 @@ from .._store.receipts import Receipts
 from .actions import find_adopted
 from .files import SECRETS, find_outdated, find_uid, look_at_logins, look_at_secret, look_at_wanted, read_text
 from .installed import look_at_installed
-from .types import SERVER, VOLUME, File, Query, Seen
+from .types import GATE, SERVER, VOLUME, File, Query, Seen
 
 Connect = t.Callable[[str], Reader]
 
@@ -42,7 +43,7 @@ def observe(query: Query, connect: Connect | None = None) -> tuple[Seen, Documen
     Compose runs in parallel with the look at the disk and the Engine.
     """
     seen = Seen(
-        files=tuple(look_at_wanted(query.directory, file) for file in query.files)
+        files=tuple(_look_at_files(query))
         + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
         + look_at_logins(query),
         installed=look_at_installed(query.installed),
@@ -63,6 +64,13 @@ def observe(query: Query, connect: Connect | None = None) -> tuple[Seen, Documen
     except ComposeRefused as error:
         return replace(seen, compose_refused=str(error)), {}
     return seen, document
+
+
+def _look_at_files(query: Query) -> t.Iterator[File]:
+    for wanted in query.files:
+        file = look_at_wanted(query.directory, wanted)
+        if file.wanted_sha256 or file.sha256:
+            yield file
 
 
 def _compose_content(query: Query) -> str:
@@ -88,6 +96,7 @@ def _look_at_engine(seen: Seen, query: Query, connect: Connect) -> tuple[Seen, R
             networks=engine.networks(),
             volumes=engine.volumes(),
         )
+        seen = _look_at_gate(seen, query)
         return _look_at_models(seen, query, engine), engine
     except EngineError as error:
         seen = replace(seen, engine_missing=str(error))
@@ -108,6 +117,12 @@ def _look_at_containers(engine: Reader, project: str, secrets: t.Sequence[File])
         )
         for item in engine.containers(project)
     )
+
+
+def _look_at_gate(seen: Seen, query: Query) -> Seen:
+    """What the gate has loaded: it reads its files when it starts, and when it is told to."""
+    gates = [item for item in seen.containers if item.service == GATE and item.state == "running"]
+    return replace(seen, gate_wanted=query.gate, gate=ask_loaded(gates[0]) if query.gate and gates else None)
 
 
 def _look_at_images(seen: Seen, engine: Reader | None) -> Seen:

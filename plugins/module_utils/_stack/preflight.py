@@ -145,18 +145,23 @@ def ollama_version(inputs: Inputs, host: Host) -> str:
     return host.ollama_version or split_image(str(inputs.get("ollama_stack_image", "")))[1]
 
 
+# The services that do not run Ollama's image, with the input that names theirs.
+_IMAGES = {"backend": "ollama_stack_backend_image", "gate": "ollama_stack_gate_image"}
+
+
 def _refuse_read_images(inputs: Inputs, document: Document) -> t.Iterator[str]:
     """The image names that only Compose resolves: those of other services, and ours that contain a variable."""
     given = {
-        variable: str(inputs.get(variable) or "") for variable in ("ollama_stack_image", "ollama_stack_backend_image")
+        variable: str(inputs.get(variable) or "")
+        for variable in ("ollama_stack_image", "ollama_stack_backend_image", "ollama_stack_gate_image")
     }
     told = set()
     for name, service in (document.get("services") or {}).items():
         image = str(service.get("image") or "")
-        ours = "ollama_stack_backend_image" if name == "backend" else "ollama_stack_image"
+        ours = _IMAGES.get(name, "ollama_stack_image")
         if not image or image in given.values():
             continue
-        if name in OURS["ollama_stack_extra_services"] and "$" in given[ours]:
+        if name in (*OURS["ollama_stack_extra_services"], *_IMAGES) and "$" in given[ours]:
             trouble = trouble_with(image)
             told.update([refuse(ours, given[ours], f"Compose reads it as {image}: {trouble}")] if trouble else [])
         elif not is_image(image):

@@ -13,14 +13,16 @@ from .._engine.client import DEFAULT_HOST, Container, HostNetwork
 from .._engine.compose import ComposeFile
 from .._registry.access import Access
 from .._registry.logins import Login
+from .._serve.gate import Loaded
 from .._serve.health import HealthKind
 from .._store.inspect import ModelState
 
 # A compose file that starts with this was written by the role.
 HEADER = "# Managed by archiv.ollama"
 # Services whose containers may be restarted: they have no data. Others are only reported.
-STATELESS = ("backend", "ollama", "ollama-model-init", "ollama-warm")
+STATELESS = ("backend", "gate", "ollama", "ollama-model-init", "ollama-warm")
 BACKEND = "backend"
+GATE = "gate"
 KEEPER = "ollama-warm"
 SERVER = "ollama"
 VOLUME = "ollama-models"
@@ -35,6 +37,7 @@ Action = t.Literal[
     "prove",
     "rebuild",
     "recreate",
+    "reload",
     "remove",
     "restart",
     "start",
@@ -53,6 +56,7 @@ ReasonKind = t.Union[
         "container_starting",
         "container_stopped",
         "container_unhealthy",
+        "container_unwanted",
         "engine_missing",
         "file_differs",
         "file_foreign",
@@ -60,6 +64,8 @@ ReasonKind = t.Union[
         "file_mode",
         "file_owner",
         "file_unwanted",
+        "gate_outdated",
+        "gate_silent",
         "image_retagged",
         "image_too_old",
         "input",
@@ -92,6 +98,7 @@ ACTIONS: dict[Action, str] = {
     "remove": "deploy will remove it",
     "create": "deploy will create it",
     "recreate": "deploy will recreate the container",
+    "reload": "deploy will have it read them anew, which ends no question",
     "restart": "deploy will restart the container",
     "start": "deploy will start it",
     "rebuild": "deploy will recreate the network and reconnect its containers",
@@ -164,6 +171,9 @@ class Seen:
     images: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     networks: t.Mapping[str, HostNetwork] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
+    # The mark of the files that the gate should have loaded, "" without a gate, and what it says; None if not asked.
+    gate_wanted: str = ""
+    gate: Loaded | None = None
     # Where the models are on the host, or "" if unknown.
     models_dir: str = ""
     store_problem: str = ""
@@ -202,5 +212,7 @@ class Query:
     logins: tuple[Login, ...] = ()
     # The path and SHA-256 of what watches the host; "" for what must not be there.
     installed: t.Sequence[t.Mapping[str, str]] = ()
+    # The mark of the gate's files, "" without a gate.
+    gate: str = ""
     # Whether each loaded model is asked for a token.
     tokens: bool = True

@@ -60,6 +60,8 @@ class Settings:
     base_url: str
     timeout: float
     model: str
+    # What it shows to the gate, if there is one that asks for it.
+    token: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -73,7 +75,19 @@ class Settings:
             timeout = math.nan
         if not 0 < timeout < math.inf:
             raise ValueError(f"APP_OLLAMA_TIMEOUTSECONDS is {text!r}: give seconds above 0.")
-        return cls(base_url, timeout, env.get("APP_OLLAMA_MODEL", "qwen2.5:7b-instruct-q4_K_M"))
+        model = env.get("APP_OLLAMA_MODEL", "qwen2.5:7b-instruct-q4_K_M")
+        return cls(base_url, timeout, model, read_token(env.get("APP_OLLAMA_TOKEN_FILE", "")))
+
+
+def read_token(path: str) -> str:
+    """The token in a file, which is a secret that Compose mounts."""
+    if not path:
+        return ""
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"APP_OLLAMA_TOKEN_FILE is {path!r}, which cannot be read: {error}.") from None
 
 
 def parse_query(body: bytes) -> str:
@@ -153,9 +167,10 @@ async def ask(client: httpx.AsyncClient, settings: Settings, query: str) -> str:
     # No keep_alive and no options: both override the server's settings, and the second reloads
     # the model. Its own parameters say how long an answer gets.
     payload = {"model": settings.model, "prompt": query, "stream": False}
+    headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
     body = bytearray()
     try:
-        async with client.stream("POST", f"{settings.base_url}/api/generate", json=payload) as reply:
+        async with client.stream("POST", f"{settings.base_url}/api/generate", json=payload, headers=headers) as reply:
             async for chunk in reply.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER:
