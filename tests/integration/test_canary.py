@@ -23,6 +23,7 @@ from tests.lab import containers, engine, passwords
 from tests.lab.settings import REGISTRY_USER, ROOT, container_name
 
 SECRET_FILE = "/opt/archiv/.archiv/secrets/letter"
+TOKEN_FILE = "/opt/archiv/.archiv/secrets/token"
 LOGIN_FILE = "/opt/archiv/.archiv/docker-config/config.json"
 DONE, REFUSED = 0, 2
 # What the host tells when it is asked.
@@ -139,13 +140,16 @@ def tool() -> str:
     return str(Path(sys.executable).with_name("ansible-playbook"))
 
 
-def with_secrets(letter: str, password: str, **given: Any) -> dict[str, Any]:
+def with_secrets(letter: str, password: str, token: str) -> dict[str, Any]:
     login = {"host": "private.lab", "token_host": "auth.lab", "username": REGISTRY_USER, "password": password}
     return {
-        "ollama_stack_backend_secrets": {"letter": letter},
+        "ollama_stack_backend_secrets": {"letter": letter, "token": token},
+        "ollama_stack_backend_environment": {"APP_OLLAMA_TOKEN_FILE": "/run/secrets/token"},
         "ollama_stack_registries": [login],
         "ollama_stack_backend_image": "private.lab/archiv/backend:1.0.0",
-        **given,
+        "ollama_stack_gate": True,
+        "ollama_stack_gate_tokens": "require",
+        "ollama_stack_gate_clients": {"archive": token},
     }
 
 
@@ -179,6 +183,7 @@ def evidence(host: Container, tmp_path_factory: pytest.TempPathFactory) -> Itera
         secret=secrets.token_hex(16),
         rotated=secrets.token_hex(16),
         wrong=secrets.token_hex(16),
+        token=secrets.token_hex(16),
         password=passwords.ensure(passwords.REGISTRY_FILE),
     )
     seen = Evidence(canaries, Watch(canaries), tmp_path_factory.mktemp("canary"))
@@ -191,7 +196,8 @@ def evidence(host: Container, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def go_through(seen: Evidence, host: Container) -> None:
     values = seen.canaries.values
-    first, second = (with_secrets(values[name], values["password"]) for name in ("secret", "rotated"))
+    password, token = values["password"], values["token"]
+    first, second = (with_secrets(values[name], password, token) for name in ("secret", "rotated"))
     removed = ("-e", "teardown_confirmed=archiv")
     page, lock = seen.tmp / "left/status", ("-e", f"ollama_stack_lock_file={seen.tmp}/left/lock.yml")
     seen.play("a teardown before", "teardown", first, *removed)
@@ -199,7 +205,7 @@ def go_through(seen: Evidence, host: Container) -> None:
     seen.play("a first deploy", "deploy", first, "--diff")
     seen.play("a check of a rotation", "deploy", second, "--check", "--diff")
     seen.play("a rotation", "deploy", second, "--diff")
-    wrong = with_secrets(values["secret"], values["wrong"])
+    wrong = with_secrets(values["secret"], values["wrong"], token)
     seen.play("a deploy with a wrong password", "deploy", wrong, "--diff", code=REFUSED)
     absent = {**first, "ollama_stack_backend_image": "private.lab/archiv/backend:9.9.9"}
     seen.play("a deploy of an image that is not there", "deploy", absent, "--diff", code=REFUSED)
@@ -233,7 +239,7 @@ def test_no_process_is_started_with_a_secret(evidence: Evidence) -> None:
 
 
 def test_each_secret_lies_in_its_own_file_alone(evidence: Evidence) -> None:
-    assert evidence.files == {"with the stack": sorted([LOGIN_FILE, SECRET_FILE]), "after a teardown": []}
+    assert evidence.files == {"with the stack": [LOGIN_FILE, SECRET_FILE, TOKEN_FILE], "after a teardown": []}
 
 
 def test_nothing_stays_on_the_controller(evidence: Evidence) -> None:
