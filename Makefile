@@ -90,6 +90,10 @@ pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles'
 render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIANT=dev] [INVENTORY=inventory/lab]; contacts no host
 	@$(PYTHON) -m tests.render $(HOST) $(VARIANT) $(if $(INVENTORY),--inventory $(INVENTORY))
 
+.PHONY: routes
+routes: $(VENV) ## Write down the routes of the lab's Ollama for the scenario `gate`; wants Go
+	@$(PYTHON) -m tests.lab.routes
+
 bench: $(VENV) ## Measure the no-op deploy and the model store against their baselines
 	@PYTHONPATH=.collections $(PYTHON) -m tests.benchmarks
 

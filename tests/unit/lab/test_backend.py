@@ -340,3 +340,15 @@ def test_process_with_wrong_setting_ends_in_one_sentence() -> None:
     )
     assert done.returncode == 1
     assert done.stderr == "backend: APP_OLLAMA_TIMEOUTSECONDS is 'soon': give seconds above 0.\n"
+
+
+def test_token_of_a_file_is_shown_with_each_question(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret-of-the-lab\n")
+    settings = backend.Settings.from_env({"APP_OLLAMA_TOKEN_FILE": str(tmp_path / "token")})
+    assert settings.token == "secret-of-the-lab"
+    assert backend.Settings.from_env({}).token == ""
+
+
+def test_token_that_cannot_be_read_ends_the_backend_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="APP_OLLAMA_TOKEN_FILE is .*gone.* which cannot be read"):
+        backend.Settings.from_env({"APP_OLLAMA_TOKEN_FILE": str(tmp_path / "gone")})
