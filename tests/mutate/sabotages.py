@@ -110,8 +110,8 @@ SABOTAGES = (
             # On an internal network alone the Engine would drop the port by itself.
             Edit(
                 TEMPLATE,
-                "    networks: [archiv-net]\n{% if ollama_stack_gpu",
-                '    networks: [archiv-net, edge]\n    ports: ["11434:11434"]\n{% if ollama_stack_gpu',
+                "    networks: [archiv-net]\n{% endif %}\n{% if ollama_stack_gpu",
+                '    networks: [archiv-net, edge]\n    ports: ["11434:11434"]\n{% endif %}\n{% if ollama_stack_gpu',
             ),
             Edit(f"{UTILS}/_stack/preflight.py", 'if ports and name.startswith("ollama"):', "if ports and not name:"),
         ],
@@ -122,7 +122,7 @@ SABOTAGES = (
     Sabotage(
         "not-internal",
         "archiv-net has a way out",
-        [Edit(TEMPLATE, "internal: true", "internal: false")],
+        [Edit(TEMPLATE, "  archiv-net:\n    internal: true", "  archiv-net:\n    internal: false")],
         STANDING,
         "ollama has a way out",
         INVARIANT,
