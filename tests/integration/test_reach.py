@@ -26,7 +26,7 @@ except urllib.error.HTTPError as error:
 except OSError as error:
     print(type(error).__name__)
 """
-CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3).close(); print('open')"
+CONNECT = 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3).close(); print("open")'
 
 
 @pytest.fixture
