@@ -68,6 +68,7 @@ OTHER: dict[str, Any] = {
     "no_proxy": ["registry.example.org"],
     "ca_file": "/etc/ssl/example.pem",
     "init_extra_hosts": {"registry.example.org": "10.0.0.1"},
+    "serial": ["100%"],
     "start_timeout": 60,
     "health_timeout": 60,
     "remove_models": True,
