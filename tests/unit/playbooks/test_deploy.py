@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-# Roles in place of ours: the inventory tells what a host looks like and what its change does, and they note what they do.
+# Roles in place of ours: the inventory tells what a host looks like and what its change does; they note what they do.
 NOTE = "echo {} {{{{ inventory_hostname }}}} >>{{{{ log }}}}"
 VERDICT = {
     "clean": "{{ state == 'matches' or (changed_already | default(false)) }}",
@@ -172,7 +172,7 @@ def test_host_that_cannot_be_asked_keeps_no_other_from_its_change(fleet: Fleet) 
 @pytest.mark.parametrize("by_option", [False, True])
 def test_inventory_says_how_many_at_once(fleet: Fleet, by_option: bool) -> None:
     states = dict.fromkeys("abcd", "differs")
-    serial = {"ollama_stack_serial": ["3"]}
+    serial: dict[str, Any] = {"ollama_stack_serial": ["3"]}
     if by_option:
         fleet.deploy(states, "-e", json.dumps(serial), ollama_stack_serial=["1"])
     else:
