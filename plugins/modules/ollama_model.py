@@ -48,6 +48,7 @@ options:
       - Names are matched as Ollama does, with its defaults and without regard to case. Spellings in the store are kept.
       - With C(digest) the model must be exactly that one. Another one in the store is replaced. Where the tag has moved
         in the registry, the wanted one is downloaded as long as the registry keeps it; otherwise the module fails.
+      - With O(state=absent) and O(prune=true) the list may be empty.
     type: list
     elements: raw
     required: true

@@ -50,7 +50,9 @@ def read_options(params: t.Mapping[str, t.Any]) -> ModelOptions:
     mistakes = _find_mistakes(params)
     wishes: tuple[Wish, ...] = ()
     try:
-        wishes = tuple(read_wishes(params["models"]))
+        # A prune needs no model to remove.
+        if params["models"] or params["state"] != "absent" or not params["prune"]:
+            wishes = tuple(read_wishes(params["models"]))
     except InputInvalid as error:
         mistakes.insert(0, str(error))
     if mistakes:
