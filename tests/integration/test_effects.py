@@ -8,10 +8,10 @@ from tests import effects
 from tests.effects import ANOTHER_STACK, OTHER, restarted
 from tests.integration.conftest import Typed
 from tests.lab import containers, engine
-from tests.lab.settings import container_name
+from tests.lab.settings import ROOT, container_name
 from tests.operations.page import SERVING, read_rows
 
-PAGE = effects.ROOT / "docs/operations.md"
+PAGE = ROOT / "docs/operations.md"
 FOLDER = "tmp/effects"
 HASHES = f"""
 cd /{FOLDER}

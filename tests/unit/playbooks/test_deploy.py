@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,10 @@ VERDICT = {
     "prove": "{{ ['a:1b'] if state == 'unproven' else [] }}",
     "refusals": "{{ ['no'] if state == 'refused' or state == 'bare' and engine_is_there is undefined else [] }}",
     "engine": "{{ state != 'bare' or engine_is_there | default(false) }}",
+    "report": ["archiv differs", "- ollama: differs (deploy will recreate the container)"],
+    "reasons": [{"subject": "ollama"}],
+    "recreate": ["ollama"],
+    "services": [{"service": "ollama"}, {"service": "backend"}],
 }
 LOOK = [
     {"ansible.builtin.shell": NOTE.format("look")},
@@ -48,6 +54,7 @@ class Fleet:
         self.folder = folder
         self.log = folder / "log"
         self.said = ""
+        self.answer = ""
         playbooks = folder / "ansible_collections/archiv/ollama/playbooks"
         shutil.copytree(ROOT / "playbooks", playbooks)
         self.playbook = playbooks / "deploy.yml"
@@ -75,25 +82,41 @@ class Fleet:
         group = {"ollama_hosts": {"hosts": hosts, "vars": {**local, **variables}}}
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(group))
         tool = str(Path(sys.executable).with_name("ansible-playbook"))
-        ran = subprocess.run(
-            [tool, "-i", str(self.folder / "hosts.yml"), *options, str(self.playbook)],
-            env={
-                **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
-                "ANSIBLE_COLLECTIONS_PATH": f"{self.folder}",
-                "ANSIBLE_LOCAL_TEMP": str(self.folder / "local"),
-                "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_FORKS": "1",
-            },
+        command = [tool, "-i", str(self.folder / "hosts.yml"), *options, str(self.playbook)]
+        env = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": f"{self.folder}",
+            "ANSIBLE_LOCAL_TEMP": str(self.folder / "local"),
+            "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORKS": "1",
+        }
+        if self.answer:
+            # A terminal, where something is to be typed at one.
+            command = ["script", "--quiet", "--return", "--command", shlex.join(command)]
+        with subprocess.Popen(
+            ["timeout", "--foreground", "120", *command],
+            env=env,
             cwd=self.folder,
-            capture_output=True,
             text=True,
-            timeout=120,
-            check=False,
-        )
-        self.said = ran.stdout
-        assert ran.returncode == code, ran.stdout + ran.stderr
+            # Never the terminal of who runs the tests.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as ran:
+            self.said = "".join(self._read(ran))
+        assert ran.returncode == code, self.said
         return self.log.read_text().splitlines()
+
+    def _read(self, ran: subprocess.Popen[str]) -> Iterator[str]:
+        """What it prints; its question is answered once it is asked, as what is typed before is thrown away."""
+        assert ran.stdin and ran.stdout
+        for line in ran.stdout:
+            yield line
+            if self.answer and "Type yes" in line:
+                ran.stdin.write(self.answer)
+                ran.stdin.flush()
+        ran.stdin.close()
 
     @property
     def batches(self) -> int:
@@ -205,3 +228,19 @@ def test_second_deploy_of_the_same_run_takes_nobody_again(fleet: Fleet) -> None:
     done = fleet.deploy({"a": "differs", "b": "differs"})
     assert done.count("begin a") == done.count("begin b") == 1
     assert [line for line in done if line == "look a"] == ["look a", "look a"]
+
+
+def test_plan_is_shown_and_nothing_done_without_a_terminal(fleet: Fleet) -> None:
+    done = fleet.deploy({"a": "differs", "b": "matches"}, "-e", "plan=ask", code=2)
+    assert sorted(done) == ["look a", "look b"] and "Nothing was changed: plan=ask" in fleet.said
+    assert "deploy will recreate the container" in fleet.said and "stays: backend" in fleet.said
+
+
+@pytest.mark.parametrize(("answer", "done"), [("yes\r", ["begin a", "end a"]), ("no\r", [])])
+def test_plan_is_carried_out_after_a_yes(fleet: Fleet, answer: str, done: list[str]) -> None:
+    fleet.answer = answer
+    assert fleet.deploy({"a": "differs"}, "-e", "plan=ask", code=0 if done else 2) == ["look a", *done]
+
+
+def test_plan_of_hosts_that_match_asks_nothing(fleet: Fleet) -> None:
+    assert fleet.deploy({"a": "matches"}, "-e", "plan=ask") == ["look a"]
