@@ -12,7 +12,8 @@ from tests.lab.settings import ROOT, container_name
 from tests.operations.page import SERVING, read_rows
 
 PAGE = ROOT / "docs/operations.md"
-FOLDER = "tmp/effects"
+# Not below /tmp, where a host has a file system of its own.
+FOLDER = "root/effects"
 HASHES = f"""
 cd /{FOLDER}
 for file in *.yml; do
