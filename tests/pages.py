@@ -36,6 +36,7 @@ ARCHITECTURE = ROOT / "docs/architecture.md"
 # The files that the page tells one by one.
 TOLD = (
     "playbooks/*.yml",
+    "playbooks/tasks/*.yml",
     "playbooks/templates/*",
     "plugins/action/*.py",
     "plugins/filter/*.py",

@@ -15,6 +15,7 @@ author:
 description:
   - Gives each model its tag, the digest that it is bound to, and whether it is kept loaded.
   - A digest of the inventory goes before the one of the lock; one that is there but empty does not unbind a model.
+  - A model whose C(state) is V(absent) is left out.
 options:
   _input:
     description: The models as in O(archiv.ollama.ollama_stack#role:main:ollama_stack_models).
@@ -54,9 +55,12 @@ def pin_models(
     """Each model as it is wanted; what cannot be meant in one stays as it is, to be refused."""
     pinned = []
     for model in models:
+        if model.get("state") == "absent":
+            continue
         # `ollama ps` prints names with their tag, and the keeper compares with that.
         name = re.sub(r"(^|/)([^:/]+)$", r"\1\2:latest", str(model["name"]))
         wanted = {**model, "name": name, "warm": str(keep_alive).startswith("-") and model.get("warm", True)}
+        wanted.pop("state", None)
         digest = wanted.pop("digest", None) or (locks or {}).get(name)
         pinned.append({**wanted, "digest": digest} if digest else wanted)
     return pinned

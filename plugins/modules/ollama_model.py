@@ -48,15 +48,19 @@ options:
       - Names are matched as Ollama does, with its defaults and without regard to case. Spellings in the store are kept.
       - With C(digest) the model must be exactly that one. Another one in the store is replaced. Where the tag has moved
         in the registry, the wanted one is downloaded as long as the registry keeps it; otherwise the module fails.
+      - With O(state=absent) and O(prune=true) the list may be empty.
     type: list
     elements: raw
     required: true
   state:
     description:
       - With V(present) the models are in the store, and every byte is verified.
-      - With V(absent) they are removed, with the blobs that no other model uses.
+      - With V(fetched), which is new in 1.1.0, all that V(present) would download is on the host's disk, and every byte
+        is verified, but no server sees it. What is served stays as it is, and nothing is restarted. A later run with
+        V(present) puts it in place without a registry, also if the tag has moved since.
+      - With V(absent) they are removed, with the blobs that no other model uses, and so is what was fetched of them.
     type: str
-    choices: [present, absent]
+    choices: [present, fetched, absent]
     default: present
   store:
     description:
@@ -150,6 +154,13 @@ EXAMPLES = r"""
     mirror: https://registry.example.org
     ca_path: /etc/ssl/certs/example.pem
 
+- name: Download by day what is to be served from tonight
+  archiv.ollama.ollama_model:
+    models:
+      - name: qwen2.5:7b-instruct-q4_K_M
+        digest: sha256:845dbda0ea48ed749caafd9e6037047aa19acfcfd82e704d7ca97d631a0b697e
+    state: fetched
+
 - name: Remove a model and what no other uses
   archiv.ollama.ollama_model:
     models:
@@ -160,7 +171,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 models:
-  description: The models as they are now, in check mode as they would be, in the order of O(models).
+  description: >-
+    The models as they are now, in check mode as they would be, in the order of O(models). With O(state=fetched) as the
+    next run with V(present) would leave them.
   returned: always
   type: list
   elements: dict
@@ -288,7 +301,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts impo
 
 ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "raw", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "fetched", "absent"], "default": "present"},
     "store": {"type": "path"},
     "project": {"type": "str", "default": "archiv"},
     "service": {"type": "str", "default": "ollama"},

@@ -114,7 +114,7 @@ EXAMPLES = r"""
 
 - name: Fail unless the model is intact, pinned in memory and answers within a minute
   archiv.ollama.ollama_model_info:
-    models: "{{ ollama_stack_models }}"
+    models: "{{ ollama_stack_models | archiv.ollama.pin_models }}"
     expect: [cached, intact, healthy, pinned]
 
 - name: Check a store on another disk, without Docker Engine or Ollama
@@ -127,7 +127,7 @@ EXAMPLES = r"""
 
 - name: Check whether a tag has moved, without hashing the model
   archiv.ollama.ollama_model_info:
-    models: "{{ ollama_stack_models }}"
+    models: "{{ ollama_stack_models | archiv.ollama.pin_models }}"
     verify: size
     health: false
     upstream: true

@@ -75,7 +75,7 @@ LINKS_FOLLOWED = [
     Edit(f"{UTILS}/_store/disk.py", 'flags = _FOLDER if name == "." else _FOLDER | os.O_NOFOLLOW', "flags = _FOLDER"),
     Edit(f"{UTILS}/_store/disk.py", 'follow_symlinks=name == "."', "follow_symlinks=True"),
 ]
-BLOBS = "            proven.update(_bring_blobs(shop, one, proven))\n"
+BLOBS = "            proven.update(bring_blobs(shop, one, proven))\n"
 NAMED = "            if one.write_manifest:\n                _write_manifest(store, one)\n"
 
 SABOTAGES = (
@@ -804,5 +804,19 @@ SABOTAGES = (
         [Edit("docs/runbooks.md", "### ArchivOllamaOomKill\n", "### Out of memory\n")],
         f"{ALERTS}::test_every_alert_has_a_section_and_every_section_an_alert",
         "ArchivOllamaOomKill",
+    ),
+    Sabotage(
+        "rolls-on",
+        "a deploy goes on with the next batch after one in which a host failed",
+        [Edit("playbooks/deploy.yml", "('begun' in __ollama_stack_turns or ", "(")],
+        "tests/unit/playbooks/test_deploy.py::test_batch_in_which_a_host_failed_is_brought_to_its_end_and_is_the_last",
+        "end e",
+    ),
+    Sabotage(
+        "fetched-in-place",
+        "a good blob that is fetched ahead takes the place of the damaged one that a server reads",
+        [Edit(f"{UTILS}/_install/ahead.py", "    served = _served(store)\n", "    served: set[str] = set()\n")],
+        f"{UNIT}/modules/ollama_model/test_ahead.py::test_repair_is_fetched_beside_the_damaged_file",
+        "assert",
     ),
 )

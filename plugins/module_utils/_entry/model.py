@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from .._engine.client import Engine, EngineError
 from .._engine.volume import NoStore, NoVolume, connect, find_models_dir
+from .._install.ahead import ensure_fetched
 from .._install.apply import stale_path, stale_since
 from .._install.ensure import ensure_absent, ensure_present
 from .._install.progress import Progress
@@ -87,6 +88,8 @@ def install(options: ModelOptions, shop: Workshop, check: bool) -> Outcome:
     with contextlib.closing(shop.progress):
         if options.state == "absent":
             return ensure_absent(shop, job)
+        if options.state == "fetched":
+            return ensure_fetched(shop, job)
         if options.method == "engine":
             # Connect only if something has to be pulled: check mode works without an Engine.
             host = options.docker_host
@@ -96,7 +99,7 @@ def install(options: ModelOptions, shop: Workshop, check: bool) -> Outcome:
 
 def restart(options: ModelOptions, found: Found, store: Store, outcome: Outcome, check: bool) -> list[str]:
     """Restart containers that may use replaced files, also those of a killed earlier run; returns their names."""
-    if not options.restart:
+    if not options.restart or options.state == "fetched":
         return []
     marked = stale_since(store)
     if marked is None and not outcome.stale:

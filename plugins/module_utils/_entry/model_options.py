@@ -24,7 +24,7 @@ class ModelOptions:
     """The options of ollama_model."""
 
     wishes: tuple[Wish, ...]
-    state: t.Literal["present", "absent"]
+    state: t.Literal["present", "fetched", "absent"]
     method: t.Literal["registry", "engine"]
     verify: Verify
     repair: bool
@@ -50,7 +50,9 @@ def read_options(params: t.Mapping[str, t.Any]) -> ModelOptions:
     mistakes = _find_mistakes(params)
     wishes: tuple[Wish, ...] = ()
     try:
-        wishes = tuple(read_wishes(params["models"]))
+        # A prune needs no model to remove.
+        if params["models"] or params["state"] != "absent" or not params["prune"]:
+            wishes = tuple(read_wishes(params["models"]))
     except InputInvalid as error:
         mistakes.insert(0, str(error))
     if mistakes:
@@ -85,4 +87,6 @@ def _find_mistakes(params: t.Mapping[str, t.Any]) -> list[str]:
     for option in ("timeout", "stall_timeout", "load_timeout"):
         if not 0 < params[option] < float("inf"):
             mistakes.append(f"{option}: {params[option]:g} must be more than 0 seconds")
+    if params["state"] == "fetched" and params["method"] == "engine":
+        mistakes.append("method: engine cannot fetch ahead, as `ollama pull` puts a model in its place at once")
     return mistakes

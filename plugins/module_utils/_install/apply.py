@@ -16,6 +16,7 @@ from .._model.units import sized
 from .._registry.blobs import BlobSource
 from .._registry.errors import RegistryError
 from .._store.disk import Disk
+from .._store.fetched import forget
 from .._store.inspect import closed_folders, folders_up, right_mode
 from .._store.paths import Store
 from .._store.receipts import FileKey
@@ -38,7 +39,7 @@ def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
     try:
         for one in plans:
             proven.update(one.proven)
-            proven.update(_bring_blobs(shop, one, proven))
+            proven.update(bring_blobs(shop, one, proven))
             if one.write_manifest:
                 _write_manifest(store, one)
             elif one.proof_is_new:
@@ -51,8 +52,10 @@ def carry_out(shop: Workshop, plans: t.Sequence[Plan]) -> dict[str, FileKey]:
     return proven
 
 
-def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
-    """Download the missing blobs; the error lists those that could not be downloaded."""
+def bring_blobs(
+    shop: Workshop, one: Plan, have: t.Mapping[str, FileKey], aside: t.Collection[str] = ()
+) -> dict[str, FileKey]:
+    """Download the missing blobs; those in aside are not put in place. The error lists what could not be downloaded."""
     got: dict[str, FileKey] = {}
     todo = [blob for blob in one.fetch if blob.digest not in have]
     for position, blob in enumerate(todo):
@@ -62,6 +65,8 @@ def _bring_blobs(shop: Workshop, one: Plan, have: t.Mapping[str, FileKey]) -> di
             lacking = todo[position:]
             words = ", ".join(f"{left.role} {left.digest} ({sized(left.size)})" for left in lacking)
             raise InstallError(error.kind, f"{error}. Still missing for {one.name}: {words}", lacking) from error
+        if blob.digest in aside:
+            continue
         final = shop.store.blob_path(blob.digest)
         place(shop.store.disk, path, final)
         got[blob.digest] = FileKey.of(shop.store.disk.stat(final))
@@ -100,6 +105,7 @@ def _write_manifest(store: Store, one: Plan) -> None:
     store.disk.write(temporary, one.manifest.raw, 0o644, sync=True)
     place(store.disk, temporary, path)
     store.disk.sync(os.path.dirname(path))
+    forget(store, one.name)
 
 
 def _settle_manifest(store: Store, one: Plan) -> None:

@@ -16,6 +16,7 @@ from .._model.units import sized
 from .._store.disk import printable
 from .._store.inspect import ModelState, Verify, look_at_all, plain_model
 from .._store.lock import hold_lock, who_holds
+from .._store.paths import Store
 from .._store.receipts import FileKey, ReceiptsUnsafe
 from .._store.survey import Leftover, take_survey
 from .apply import carry_out
@@ -125,9 +126,9 @@ def ensure_absent(shop: Workshop, job: Job) -> Outcome:
     store = shop.store
     # Otherwise what is behind a link would count as absent.
     refuse_unsafe(store)
-    if any(store.find_manifest(wish.name) for wish in job.wishes):
+    if any(_manifests_of(store, wish.name) for wish in job.wishes):
         with store_lock(shop, job):
-            found = {wish.name: store.find_manifests(wish.name) for wish in job.wishes}
+            found = {wish.name: _manifests_of(store, wish.name) for wish in job.wishes}
             going = {path for paths in found.values() for path in paths}
             for name, paths in found.items():
                 for path in paths or (None,):
@@ -139,6 +140,12 @@ def ensure_absent(shop: Workshop, job: Job) -> Outcome:
     if job.prune:
         prune(shop, job, outcome, going)
     return outcome
+
+
+def _manifests_of(store: Store, name: ModelName) -> list[str]:
+    """In every spelling, and the one that was fetched ahead."""
+    ahead = store.fetched_path(name)
+    return [*store.find_manifests(name), *([ahead] if store.find(ahead) is not None else [])]
 
 
 def _remove(shop: Workshop, job: Job, removal: Removal, outcome: Outcome) -> None:

@@ -14,6 +14,7 @@ from .._model.manifest import WEIGHTS, Layer, Manifest
 from .._model.names import ModelName
 from .._model.wishes import Wish
 from .._registry.resolve import fetch_manifest
+from .._store.fetched import find_fetched
 from .._store.inspect import FOLDER, HARMLESS_TO_BYTES, ModelState, Problem, Verify, look_at, prove_blobs
 from .._store.paths import Store
 from .._store.receipts import FileKey
@@ -78,11 +79,12 @@ def damaged(problems: t.Iterable[Problem]) -> set[str]:
 
 
 def plan(shop: Workshop, wish: Wish, verify: Verify, touch: bool) -> Plan:
-    """Check the store; ask the registry only for a missing manifest. touch allows fsync."""
+    """Check the store; ask the registry only for a manifest that was not fetched ahead. touch allows fsync."""
     before = look_at(shop.store, wish.name, "size", wish.digest)
     manifest = before.manifest
     if manifest is None or needs_manifest(before, wish.digest):
-        manifest = fetch_manifest(shop.client, wish.name, wish.digest)
+        manifest = find_fetched(shop.store, wish.name, wish.digest)
+        manifest = manifest or fetch_manifest(shop.client, wish.name, wish.digest)
     elif verify == "size":
         return _plan(wish, manifest, before, before, proof_is_new=False)
     elif verify == "receipt":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .._model.manifest import Layer, ManifestInvalid
 from .._model.names import ModelName
 from .._store.disk import printable
-from .._store.inspect import folders_up
+from .._store.fetched import remove_empty
 from .._store.paths import Store
 from .._store.receipts import Receipts
 from .._store.survey import Leftover, Survey, is_ours
@@ -47,7 +47,8 @@ def plan_removal(store: Store, name: ModelName, path: str | None, going: t.Colle
         manifest = store.read_manifest(path)
     except (ManifestInvalid, OSError) as error:
         return Removal(name, path, None, (), f"its manifest cannot be read ({error})")
-    others = [other for other in store.manifest_files().values() if other != path and other not in going]
+    everywhere = [*store.manifest_files().values(), *store.fetched_files().values()]
+    others = [other for other in everywhere if other != path and other not in going]
     used: set[str] = set()
     for other in others:
         try:
@@ -67,10 +68,8 @@ def remove(store: Store, receipts: Receipts, removal: Removal) -> None:
     store.disk.delete(removal.manifest_path)
     folder = os.path.dirname(removal.manifest_path)
     store.disk.sync(folder)
-    for parent in folders_up(folder, store.manifests_dir)[:-1]:
-        if store.disk.names(parent):
-            break
-        store.disk.remove_folder(parent)
+    for top in (store.manifests_dir, store.fetched_dir):
+        remove_empty(store, folder, top)
     for blob in removal.blobs:
         store.disk.delete(store.blob_path(blob.digest))
         clear_after(store, blob)

@@ -265,8 +265,8 @@ def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
     if "ollama_stack_models" not in inputs:
         return
     models = inputs["ollama_stack_models"]
-    if not models:
-        yield refuse("ollama_stack_models", [], "name at least one model")
+    if all(isinstance(model, dict) and model.get("state") == "absent" for model in models):
+        yield refuse("ollama_stack_models", models, "name at least one model that is to be there")
     seen = set()
     for model in models:
         if not isinstance(model, dict) or not all(isinstance(model.get(key) or "", str) for key in ("name", "digest")):

@@ -25,6 +25,7 @@ from .._registry.access import Access
 from .._registry.client import Deadline, RegistryClient
 from .._registry.errors import RegistryError
 from .._registry.resolve import fetch_manifest
+from .._store.fetched import find_fetched
 from .._store.inspect import ModelState
 from .._store.paths import Store, StoreError
 from .._store.survey import take_survey
@@ -58,7 +59,7 @@ def measure(
     models = []
     for wish in wishes:
         name = wish.name.display
-        manifest = _stored(wish, seen.get(wish.name.key))
+        manifest = _stored(wish, seen.get(wish.name.key)) or _fetched(wish, store)
         if manifest is None and client is not None and wish.name.host not in silent:
             try:
                 manifest = fetch_manifest(client, wish.name, wish.digest)
@@ -74,7 +75,7 @@ def measure(
                 size=manifest.size,
                 context=_context(store, manifest, context or OWN_CONTEXT, parallel),
                 to_fetch=sum(
-                    blob.size if blob.digest in bad else _to_fetch(store, blob, held)
+                    _to_fetch(store, blob, held, blob.digest in bad)
                     for blob in manifest.blobs
                     if blob.digest not in coming
                 ),
@@ -101,6 +102,14 @@ def _stored(wish: Wish, state: ModelState | None) -> Manifest | None:
     return state.manifest
 
 
+def _fetched(wish: Wish, store: Store) -> Manifest | None:
+    """The manifest that was fetched ahead, for which no registry need be asked."""
+    try:
+        return find_fetched(store, wish.name, wish.digest)
+    except StoreError:
+        return None
+
+
 def _held_bytes(store: Store) -> dict[str, int]:
     """What interrupted downloads, which will be resumed, already occupy."""
     try:
@@ -110,10 +119,10 @@ def _held_bytes(store: Store) -> dict[str, int]:
     return {one.digest: one.bytes for one in partials if os.path.dirname(one.path) == store.partials_dir}
 
 
-def _to_fetch(store: Store, blob: Layer, held: t.Mapping[str, int]) -> int:
+def _to_fetch(store: Store, blob: Layer, held: t.Mapping[str, int], damaged: bool) -> int:
     """The missing bytes of a blob on disk."""
     with contextlib.suppress(OSError):
-        if store.disk.stat(store.blob_path(blob.digest)).st_size == blob.size:
+        if not damaged and store.disk.stat(store.blob_path(blob.digest)).st_size == blob.size:
             return 0
     return max(0, blob.size - held.get(blob.digest, 0))
 

@@ -37,12 +37,22 @@ class Store:
         self.private_dir = os.path.join(self.root, ".archiv")
         self.lock_path = os.path.join(self.private_dir, "lock")
         self.partials_dir = os.path.join(self.private_dir, "partials")
+        # Manifests of models whose bytes were fetched before they are to be served.
+        self.fetched_dir = os.path.join(self.private_dir, "fetched")
 
     def blob_path(self, digest: str) -> str:
         """Where the blob sha256:<hex> belongs."""
         if DIGEST.fullmatch(digest) is None:
             raise ValueError(f"not a digest: {digest!r}")
         return os.path.join(self.blobs_dir, digest.replace(":", "-"))
+
+    def aside_path(self, digest: str) -> str:
+        """Where the same blob is downloaded, and waits if what a server may read is in its place."""
+        return os.path.join(self.partials_dir, os.path.basename(self.blob_path(digest)))
+
+    def fetched_path(self, name: ModelName) -> str:
+        """Where the manifest of a model that was fetched ahead waits; each model has one spelling there."""
+        return os.path.join(self.fetched_dir, *name.key)
 
     def read_manifest(self, path: str) -> Manifest:
         """Parse the manifest file at path, never reading more than a manifest can be."""
@@ -88,12 +98,19 @@ class Store:
 
     def manifest_files(self) -> dict[tuple[str, ...], str]:
         """Every file at a manifest's depth, by its four parts."""
-        found: dict[tuple[str, ...], str] = {(): self.manifests_dir}
+        return self._files_below(self.manifests_dir)
+
+    def fetched_files(self) -> dict[tuple[str, ...], str]:
+        """The same for models that were fetched ahead."""
+        return self._files_below(self.fetched_dir)
+
+    def _files_below(self, folder: str) -> dict[tuple[str, ...], str]:
+        found: dict[tuple[str, ...], str] = {(): folder}
         for _ in range(4):
             found = {
-                (*parts, entry): os.path.join(folder, entry)
-                for parts, folder in found.items()
-                for entry in self.names(folder)
+                (*parts, entry): os.path.join(path, entry)
+                for parts, path in found.items()
+                for entry in self.names(path)
             }
         return found
 

@@ -41,7 +41,7 @@ def test_only_the_switch_writes_what_is_to_run() -> None:
 
 @pytest.mark.parametrize("name", ["pull", "engine"])
 def test_what_fetches_takes_the_new_file_from_the_deploy_and_not_from_the_host(name: str) -> None:
-    [task] = [task for task in steps(name)[0]["block"] if "archiv.ollama.in_background" in task]
+    task = next(task for task in steps(name)[0]["block"] if "archiv.ollama.in_background" in task)
     args = task["archiv.ollama.in_background"]["args"]
     assert args["stdin"] == "{{ __ollama_stack_content }}" and args["argv"].startswith("{{ __ollama_stack_new + ")
 

@@ -1,0 +1,99 @@
+"""Which services an input restarts: the compose file rendered with each input alone another, compared by service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.operations.page import SERVING
+from tests.unit.support.evaluate import ROOT, evaluate
+
+MODEL = {"name": "qwen2.5:7b-instruct-q4_K_M"}
+# So that all of them reach the file.
+BASE: dict[str, Any] = {
+    "backend_image": "registry.example.org/archive/backend:1.4.2",
+    "backend_secrets": {"db_password": "secret"},
+    "gpu": "amd",
+    "https_proxy": "http://proxy.example.org:3128",
+}
+OTHER: dict[str, Any] = {
+    "models": [MODEL, {"name": "llama3.2:1b"}],
+    "lock_file": "/srv/lock.yml",
+    "lock_policy": "warn",
+    "project": "letters",
+    "dir": "/srv/archiv",
+    "variant": "dev",
+    "adopt": True,
+    "adopt_without": ["restart"],
+    "memory_alert": True,
+    "prometheus_url": "http://prometheus.example.org:9090",
+    "monitor": True,
+    "image": "ollama/ollama:0.34.3",
+    "backend_image": "registry.example.org/archive/backend:1.5.0",
+    "mem_limit": "6g",
+    "cpus": 2,
+    "keep_alive": "-2m",
+    "num_parallel": 2,
+    "max_queue": 4,
+    "context_length": 8192,
+    "cache_ram": 64,
+    "no_cloud": False,
+    "user": "10435:10435",
+    "gpu": "nvidia",
+    "gpu_groups": [44],
+    "model_method": "engine",
+    "mirror": "https://mirror.example.org",
+    "mirror_insecure": True,
+    "registries": [{"host": "registry.example.org", "username": "archive", "password": "secret"}],
+    "models_dir": "/srv/models",
+    "backend_port": 8081,
+    "backend_container_port": 8081,
+    "backend_address": "127.0.0.1",
+    "backend_timeout": 30,
+    "backend_environment": {"ARCHIVE_LANGUAGE": "de"},
+    "backend_secrets": {"api_key": "secret"},
+    "backend_uid": 10001,
+    "backend_extra": {"init": True},
+    "extra_services": {"db": {"image": "postgres:17.6"}},
+    "extra_networks": {"db-net": {}},
+    "extra_volumes": {"db-data": {}},
+    "labels": {"team": "archive"},
+    "logging": {"driver": "local"},
+    "https_proxy": "http://proxy.example.org:8080",
+    "no_proxy": ["registry.example.org"],
+    "ca_file": "/etc/ssl/example.pem",
+    "init_extra_hosts": {"registry.example.org": "10.0.0.1"},
+    "serial": ["100%"],
+    "start_timeout": 60,
+    "health_timeout": 60,
+    "remove_models": True,
+}
+# What they change is which stack is meant.
+ANOTHER_STACK = {"project", "dir", "variant"}
+
+
+def rendered(folder: Path) -> dict[str, str]:
+    """The compose file with each input alone another, and as `base` with none."""
+    (folder / "templates").symlink_to(ROOT / "roles/ollama_stack/templates")
+    hosts = {name: BASE | {name: value} for name, value in OTHER.items()} | {"base": BASE}
+    answers = evaluate(
+        folder,
+        {host: {f"ollama_stack_{name}": value for name, value in given.items()} for host, given in hosts.items()},
+        "__ollama_stack_content",
+    )
+    return {host: str(answer["__ollama_stack_content"]) for host, answer in answers.items()}
+
+
+def services(text: str) -> Mapping[str, Any]:
+    """What Compose compares of each service."""
+    found: Mapping[str, Any] = yaml.safe_load(text)["services"]
+    return found
+
+
+def restarted(new: Mapping[str, Any], old: Mapping[str, Any]) -> set[str]:
+    """Of what serves, what is not the same, and with the server the keeper, which `restart: true` ties to it."""
+    changed = {name for name in SERVING if new.get(name) != old[name]}
+    return changed | ({"ollama-warm"} if "ollama" in changed else set())
