@@ -17,6 +17,7 @@ BASE: dict[str, Any] = {
     "backend_image": "registry.example.org/archive/backend:1.4.2",
     "backend_secrets": {"db_password": "secret"},
     "gpu": "amd",
+    "gate": True,
     "https_proxy": "http://proxy.example.org:3128",
 }
 OTHER: dict[str, Any] = {
@@ -44,6 +45,13 @@ OTHER: dict[str, Any] = {
     "user": "10435:10435",
     "gpu": "nvidia",
     "gpu_groups": [44],
+    "gate": False,
+    "gate_image": "haproxy:3.0.12",
+    "gate_tokens": "report",
+    "gate_clients": {"archive": "a" * 32},
+    "gate_answer_seconds": 10,
+    "gate_rate": 60,
+    "gate_body_kib": 64,
     "model_method": "engine",
     "mirror": "https://mirror.example.org",
     "mirror_insecure": True,
