@@ -110,6 +110,10 @@ def test_each_right_of_a_process_is_told(field: str, value: str, says: str) -> N
     assert confined.of_process({**STATUS, field: value}, MOUNTS, 10434) == [says]
 
 
+def test_the_runtime_on_its_way_into_a_container_is_not_taken_for_one_of_its_processes() -> None:
+    assert confined.of_process({**STATUS, "Name": "runc:[2:INIT]", "Seccomp": "0"}, MOUNTS, 10434) == []
+
+
 def test_a_root_that_can_be_written_is_told() -> None:
     writable = MOUNTS.replace("ro,", "rw,")
     assert confined.of_process(STATUS, writable, 10434) == ["runs ollama on a root that it can write to"]
