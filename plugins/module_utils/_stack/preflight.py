@@ -24,6 +24,7 @@ from .inputs import (
     split_image,
     trouble_with,
 )
+from .types import CERTIFICATE
 
 # The oldest Engine tried; an older Compose cannot pull the missing images alone.
 ENGINE_FLOOR = (20, 10, 0)
@@ -77,6 +78,8 @@ class Host:
     images_device: int = 0
     missing_images: tuple[str, ...] = ()
     missing_files: tuple[str, ...] = ()
+    # Whether the key and certificate that this host shows to its peers is there; None where it needs none.
+    certified: bool | None = None
     models: tuple[Model, ...] = ()
     # The version from the running server, if the tag has none.
     ollama_version: str = ""
@@ -123,6 +126,7 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *_refuse_registries(registries),
         *_refuse_version(trusted, host),
         *_refuse_host(trusted, host),
+        *_refuse_uncertified(trusted, host),
         *_refuse_monitor(trusted, host),
         *_refuse_gpu(trusted, host),
         *_refuse_selinux(trusted, host),
@@ -230,6 +234,17 @@ def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
         )
     for path in host.missing_files:
         yield refuse("ollama_stack_ca_file", path, "there is no such file on the host")
+
+
+def _refuse_uncertified(inputs: Inputs, host: Host) -> t.Iterator[str]:
+    if host.certified is False:
+        way = (
+            "put its certificate of your authority and its key there, in one file with mode 0400 and owner 99"
+            if inputs.get("ollama_stack_peers_ca_file")
+            else "run `ansible-playbook archiv.ollama.peers` for it, then deploy again"
+        )
+        folder = inputs.get("ollama_stack_dir", "")
+        yield f"ollama_stack_peers: this host has no certificate of its own, {folder}/{CERTIFICATE}: {way}"
 
 
 def _refuse_monitor(inputs: Inputs, host: Host) -> t.Iterator[str]:

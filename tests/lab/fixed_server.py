@@ -1,0 +1,72 @@
+"""A server that takes a fixed time for each answer, one after the other, as Ollama does: what stands behind a gate in tests.
+
+Runs in a container by itself. Environment: SECONDS of an answer, PLACES at a time, MODELS as /api/ps shows them.
+PUT /tell changes any of them; GET /told says what was asked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+STATE: dict[str, Any] = {
+    "seconds": float(os.environ.get("SECONDS", "1")),
+    "models": json.loads(os.environ.get("MODELS", "[]")),
+    "name": os.environ.get("NAME", ""),
+}
+TOLD = {"answered": 0, "at_once": 0, "most_at_once": 0, "looks": 0}
+PLACES = threading.Semaphore(int(os.environ.get("PLACES", "1")))
+LOCK = threading.Lock()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path == "/told":
+            return self.answer(TOLD)
+        TOLD["looks"] += 1
+        return self.answer({"models": STATE["models"]} if self.path == "/api/ps" else {"version": "0.34.2"})
+
+    def do_PUT(self) -> None:
+        STATE.update(json.loads(self.body()))
+        self.answer(STATE)
+
+    def do_POST(self) -> None:
+        self.body()
+        with LOCK:
+            TOLD["at_once"] += 1
+            TOLD["most_at_once"] = max(TOLD["most_at_once"], TOLD["at_once"])
+        with PLACES:
+            time.sleep(STATE["seconds"])
+        with LOCK:
+            TOLD["at_once"] -= 1
+            TOLD["answered"] += 1
+        self.answer({"model": "m", "response": STATE["name"], "done": True})
+
+    def body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def answer(self, document: object) -> None:
+        raw = json.dumps(document, separators=(",", ":")).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the test asks for what it wants to know."""
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
+if __name__ == "__main__":
+    Server(("", 11434), Handler).serve_forever()
