@@ -1,4 +1,4 @@
-"""Three gates that know each other, with real HAProxy before servers of a fixed service time: who answers, and by when."""
+"""Three gates that know each other, real HAProxy before servers of a fixed service time: who answers, and by when."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ class Stranger:
     def __init__(self, folder: Path, name: str, days: int = 30, file: str = "stranger.pem") -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         certificate = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -1,6 +1,7 @@
-"""A server that takes a fixed time for each answer, one after the other, as Ollama does: what stands behind a gate in tests.
+"""A server that takes a fixed time for each answer, one after the other, as Ollama does; it stands behind a gate.
 
 Runs in a container by itself. Environment: SECONDS of an answer, PLACES at a time, MODELS as /api/ps shows them.
+With tokens above 0 it sends so many, each for itself, in that time.
 PUT /tell changes any of them; GET /told says what was asked.
 """
 
@@ -17,6 +18,7 @@ STATE: dict[str, Any] = {
     "seconds": float(os.environ.get("SECONDS", "1")),
     "models": json.loads(os.environ.get("MODELS", "[]")),
     "name": os.environ.get("NAME", ""),
+    "tokens": 0,
 }
 TOLD = {"answered": 0, "at_once": 0, "most_at_once": 0, "looks": 0}
 PLACES = threading.Semaphore(int(os.environ.get("PLACES", "1")))
@@ -42,11 +44,27 @@ class Handler(BaseHTTPRequestHandler):
             TOLD["at_once"] += 1
             TOLD["most_at_once"] = max(TOLD["most_at_once"], TOLD["at_once"])
         with PLACES:
-            time.sleep(STATE["seconds"])
+            if STATE["tokens"]:
+                self.stream(STATE["tokens"], time.monotonic())
+            else:
+                time.sleep(STATE["seconds"])
         with LOCK:
             TOLD["at_once"] -= 1
             TOLD["answered"] += 1
-        self.answer({"model": "m", "response": STATE["name"], "done": True})
+        if not STATE["tokens"]:
+            self.answer({"model": "m", "response": STATE["name"], "done": True})
+
+    def stream(self, tokens: int, began: float) -> None:
+        """Each token when it is due, however long the one before took to send."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for number in range(1, tokens + 1):
+            time.sleep(max(0.0, began + STATE["seconds"] * number / tokens - time.monotonic()))
+            line = json.dumps({"model": "m", "response": "word ", "done": number == tokens}).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        self.wfile.write(b"0\r\n\r\n")
 
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))

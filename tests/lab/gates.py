@@ -1,4 +1,4 @@
-"""Gates of the lab's image before servers of fixed service time, as the role renders them: for what one machine cannot infer."""
+"""Gates of the lab's image before servers of fixed service time, where real inference would only share this machine."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def ask(host: str, port: int, method: str, path: str, body: bytes | None, timeou
         connection.close()
     except (OSError, http.client.HTTPException):
         return Answer(0, time.monotonic() - began, asked)
-    by = json.loads(raw).get("response", "") if reply.status == 200 else ""
+    by = json.loads(raw.splitlines()[0]).get("response", "") if reply.status == 200 else ""
     return Answer(reply.status, time.monotonic() - began, asked, by)
 
 

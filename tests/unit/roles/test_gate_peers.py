@@ -1,4 +1,4 @@
-"""What the role writes for peers: whom a gate asks and trusts, in which order, and nothing of it where there are none."""
+"""What the role writes for peers: whom a gate asks and trusts, in which order, and nothing where there are none."""
 
 from __future__ import annotations
 
