@@ -1,7 +1,7 @@
 """What the gate costs and what peers bring: python -m tests.benchmarks.gate, with the lab's images built.
 
-Real HAProxy, as the role writes it, before servers of a fixed service time: real inference on three hosts of one machine
-would only share its cores.
+Real HAProxy, as the role writes it, before servers of a fixed service time: real inference on three hosts of one
+machine would only share its cores.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def main() -> None:
 
 def measure_latency(one: Site, pairs: int) -> Row:
     """The same question to the gate and to the server behind it, in turn."""
-    bare, gated = [], []
+    bare: list[float] = []
+    gated: list[float] = []
     server, gate = one.server("a"), one.address("a")
     for number in range(2 * pairs):
         host, seconds = ((server, bare), (gate, gated))[number % 2]
@@ -104,7 +105,7 @@ def rate(gates: Site, asked: Sequence[str], seconds: float, askers: int = 6) -> 
 
 
 def overload(gates: Site, seconds: float) -> list[Row]:
-    """Each gate is asked ten times what its own server can answer, at the ADR's own times, whether it answers or not."""
+    """Each gate is asked ten times what its own server can answer, at the ADR's own times, answers or not."""
     for name in gates.names:
         gates.tell(name, seconds=ADR_SECONDS)
     answers: list[Answer] = []

@@ -200,7 +200,7 @@ def test_fault_under_questions_costs_its_first_seconds_alone(gates: Site, fault:
 def break_it(gates: Site, fault: str) -> Callable[[], object]:
     """The event, and how it is undone."""
     where, _, what = fault.partition("_")
-    container = gates.containers[{"own": "a-server", "peer": "b-server", "link": "b-gate"}[where]]
+    container: Any = gates.containers[{"own": "a-server", "peer": "b-server", "link": "b-gate"}[where]]
     if what == "gate_paused":
         container = gates.containers["b-gate"]
     if what == "stopped":
@@ -220,7 +220,7 @@ def break_it(gates: Site, fault: str) -> Callable[[], object]:
         gates.lan.disconnect(container)
         return lambda: gates.lan.connect(container, ipv4_address=gates.address("b"))
     container.pause()
-    return container.unpause
+    return lambda: container.unpause()
 
 
 def test_alone_a_host_keeps_the_deadline(gates: Site) -> None:

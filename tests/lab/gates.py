@@ -145,17 +145,18 @@ class Site:
         self.wait_ready()
 
     def start_server(self, name: str, inside: Any, seconds: float) -> None:
-        api = self.client.api
+        # Its stubs do not know what a network takes.
+        api: Any = self.client.api
         made = api.create_container(
             images.tag_of("backend"),
             entrypoint=["python3", "-u", "-c", Path(fixed_server.__file__).read_text()],
             name=f"{self.tag}-{name}-server",
             labels=LABELS,
             environment={
-                "SECONDS": seconds,
+                "SECONDS": str(seconds),
                 "MODELS": json.dumps([loaded()]),
                 "NAME": name,
-                "PLACES": self.host_vars(name).get("ollama_stack_num_parallel", 1),
+                "PLACES": str(self.host_vars(name).get("ollama_stack_num_parallel", 1)),
             },
             networking_config=api.create_networking_config(
                 {inside.name: api.create_endpoint_config(aliases=["ollama-server"])}
@@ -166,7 +167,8 @@ class Site:
         self.containers[f"{name}-server"] = self.client.containers.get(made["Id"])
 
     def start_gate(self, name: str, inside: Any) -> None:
-        api = self.client.api
+        # Its stubs do not know what a network takes.
+        api: Any = self.client.api
         made = api.create_container(
             images.tag_of("gate"),
             entrypoint=["haproxy"],
