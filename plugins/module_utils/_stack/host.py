@@ -25,7 +25,8 @@ from .._store.paths import Store
 from . import preflight
 from .actions import advise_on_port, find_foreign, find_missing_images, find_taken_port, find_wrong_networks
 from .files import MOUNTS_LIMIT, PROCESSES, find_other_variant
-from .types import CERTIFICATE, SERVER, VOLUME, Query, Seen
+from .peers import is_certified
+from .types import SERVER, VOLUME, Query, Seen
 
 # The unit of Ollama's own installer.
 NATIVE = "ollama.service"
@@ -45,7 +46,7 @@ def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> pre
         store_problem=seen.store_problem,
         ollama_version=_version_of(str(inputs.get("ollama_stack_image", "")), seen),
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
-        certified=_is_certified(inputs),
+        certified=is_certified(inputs),
         missing_images=tuple(find_missing_images(seen)),
         amd_devices=find_amd_devices(),
         systemd=os.path.isdir(SYSTEMD),
@@ -175,14 +176,6 @@ def _look_at_needs(
         query.context_length,
         int(inputs.get("ollama_stack_num_parallel", 1)),
     )
-
-
-def _is_certified(inputs: t.Mapping[str, t.Any]) -> bool | None:
-    """Whether the gate can show its peers a certificate; None where it has none."""
-    folder = str(inputs.get("ollama_stack_dir") or "")
-    if not folder or not inputs.get("ollama_stack_peers"):
-        return None
-    return os.path.isfile(os.path.join(folder, CERTIFICATE))
 
 
 def future_models_dir(query: Query) -> str:

@@ -24,7 +24,7 @@ from .inputs import (
     split_image,
     trouble_with,
 )
-from .types import CERTIFICATE
+from .peers import refuse_uncertified
 
 # The oldest Engine tried; an older Compose cannot pull the missing images alone.
 ENGINE_FLOOR = (20, 10, 0)
@@ -126,7 +126,7 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *_refuse_registries(registries),
         *_refuse_version(trusted, host),
         *_refuse_host(trusted, host),
-        *_refuse_uncertified(trusted, host),
+        *refuse_uncertified(trusted, host.certified),
         *_refuse_monitor(trusted, host),
         *_refuse_gpu(trusted, host),
         *_refuse_selinux(trusted, host),
@@ -234,17 +234,6 @@ def _refuse_host(inputs: Inputs, host: Host) -> t.Iterator[str]:
         )
     for path in host.missing_files:
         yield refuse("ollama_stack_ca_file", path, "there is no such file on the host")
-
-
-def _refuse_uncertified(inputs: Inputs, host: Host) -> t.Iterator[str]:
-    if host.certified is False:
-        way = (
-            "put its certificate of your authority and its key there, in one file with mode 0400 and owner 99"
-            if inputs.get("ollama_stack_peers_ca_file")
-            else "run `ansible-playbook archiv.ollama.peers` for it, then deploy again"
-        )
-        folder = inputs.get("ollama_stack_dir", "")
-        yield f"ollama_stack_peers: this host has no certificate of its own, {folder}/{CERTIFICATE}: {way}"
 
 
 def _refuse_monitor(inputs: Inputs, host: Host) -> t.Iterator[str]:

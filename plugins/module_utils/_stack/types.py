@@ -22,8 +22,6 @@ HEADER = "# Managed by archiv.ollama"
 # Services whose containers may be restarted: they have no data. Others are only reported.
 STATELESS = ("backend", "gate", "ollama", "ollama-model-init", "ollama-warm")
 BACKEND = "backend"
-# The key and certificate that the gate shows to its peers, in the folder of the stack.
-CERTIFICATE = ".archiv/gate/own.pem"
 GATE = "gate"
 KEEPER = "ollama-warm"
 SERVER = "ollama"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archiv.ollama.plugins.module_utils._stack.host import _is_certified
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.peers import is_certified
 from tests.unit.support.deploys import HOST, refusals
 
 PEER = {"name": "b.example", "known": True, "address": "10.0.0.2", "path": "certs/b.example.pem", "trouble": ""}
@@ -80,11 +80,11 @@ def test_host_without_a_certificate_is_refused_with_the_way_to_one(by: str) -> N
 
 def test_certificate_is_looked_for_where_there_are_peers(tmp_path: Path) -> None:
     given = {"ollama_stack_dir": str(tmp_path), "ollama_stack_peers": [PEER]}
-    assert _is_certified(given) is False
-    assert _is_certified({**given, "ollama_stack_peers": []}) is None
+    assert is_certified(given) is False
+    assert is_certified({**given, "ollama_stack_peers": []}) is None
     (tmp_path / ".archiv/gate").mkdir(parents=True)
     (tmp_path / ".archiv/gate/own.pem").write_text("x")
-    assert _is_certified(given) is True
+    assert is_certified(given) is True
 
 
 def test_host_without_a_backend_needs_no_image_of_one() -> None:
