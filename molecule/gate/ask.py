@@ -2,7 +2,7 @@
 """Asks the gate in every way that must not work, and in the few that must, each on a connection of its own.
 
 Usage: ask.py GATE TOKEN OLD_TOKEN ROUTE...   A route is `METHOD path`, as Ollama's own router has it. Prints one JSON
-object: how many requests were sent, how many must have reached Ollama, by method and path, and what was answered wrongly.
+object: how many requests were sent, which of them Ollama must have seen, and what was answered wrongly.
 """
 
 import hashlib
@@ -116,10 +116,18 @@ def tricks(token):
     yield "a body where nothing is to be read", request("GET", "/api/version", auth, body=b"x" * 10), None
     yield "a body that is too large", request("POST", "/api/generate", auth, body=b"x" * 140000), None
     chunks = b"20000\r\n" + b"x" * 0x20000 + b"\r\n20000\r\n" + b"x" * 0x20000 + b"\r\n0\r\n\r\n"
-    yield "chunks that are too many", request("POST", "/api/generate", [*auth, CHUNKED], body=chunks, length=False), None
-    yield "chunks", request("POST", "/api/generate", [*auth, CHUNKED], body=b"2\r\n{}\r\n0\r\n\r\n", length=False), (
-        "POST",
-        "/api/generate",
+    yield (
+        "chunks that are too many",
+        request("POST", "/api/generate", [*auth, CHUNKED], body=chunks, length=False),
+        None,
+    )
+    yield (
+        "chunks",
+        request("POST", "/api/generate", [*auth, CHUNKED], body=b"2\r\n{}\r\n0\r\n\r\n", length=False),
+        (
+            "POST",
+            "/api/generate",
+        ),
     )
     yield from smuggling(auth)
 
@@ -133,8 +141,10 @@ def smuggling(auth):
     question = ("POST", "/api/generate")
     # The gate believes the chunks, takes the length away, and sees what follows as a request of its own.
     both = ["Content-Length: 4", CHUNKED, *auth]
-    yield "a length and chunks", request("POST", "/api/generate", both, body=b"2\r\n{}\r\n0\r\n\r\n" + hidden, length=False), (
-        question
+    yield (
+        "a length and chunks",
+        request("POST", "/api/generate", both, body=b"2\r\n{}\r\n0\r\n\r\n" + hidden, length=False),
+        (question),
     )
     lengths = {
         "two lengths": ["Content-Length: 2", "Content-Length: 40"],
@@ -156,7 +166,11 @@ def smuggling(auth):
         lines = [*lines, "Content-Length: 2"] if reaches else lines
         yield what, request("POST", "/api/generate", [*auth, *lines], body=body, length=False), reaches
     bad_chunk = b"2;\rx\r\n{}\r\n0\r\n\r\n"
-    yield "a bare return in a chunk", request("POST", "/api/generate", [*auth, CHUNKED], body=bad_chunk, length=False), None
+    yield (
+        "a bare return in a chunk",
+        request("POST", "/api/generate", [*auth, CHUNKED], body=bad_chunk, length=False),
+        None,
+    )
     yield "a second request at once", request("POST", "/api/generate", auth, body=BODY, close=False) + hidden, question
 
 

@@ -19,4 +19,4 @@ def accepts(address):
 if __name__ == "__main__":
     wanted = sys.argv[1].split()
     with ThreadPoolExecutor(len(wanted)) as pool:
-        print(json.dumps([address for address, open_ in zip(wanted, pool.map(accepts, wanted)) if open_]))
+        print(json.dumps([address for address, open_ in zip(wanted, pool.map(accepts, wanted), strict=True) if open_]))

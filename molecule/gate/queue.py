@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """A long question is worked on, ten askers leave the queue behind it, and somebody reads all the while.
 
-Usage: queue.py GATE TOKEN MODEL SECONDS   Prints one JSON object: the times of `GET /api/version` meanwhile, what those who
-left were told, and how a short question went after the long one was given up.
+Usage: queue.py GATE TOKEN MODEL SECONDS   Prints one JSON object: the times of `GET /api/version` meanwhile, what
+those who left were told, and how a short question went after the long one was given up.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""Writes down the routes of the lab's Ollama as its own router has them, for the scenario that tries them all: `make routes`."""
+"""Writes down the routes of the lab's Ollama as its own router has them, for the scenario `gate`: `make routes`"""
 
 from __future__ import annotations
 

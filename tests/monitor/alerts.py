@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import BY_NAME
+from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import SERIES
 from tests.lab.settings import ROOT
 
 RULES = sorted((ROOT / "roles/ollama_monitor/files/rules").glob("*.yml"))
@@ -99,14 +99,13 @@ def labels_of(query: str) -> Iterator[tuple[str, str]]:
 
 
 def known_labels(metric: str) -> set[str]:
-    own = BY_NAME[metric].labels if metric in BY_NAME else FOREIGN.get(metric, ())
-    return {*own, *TARGET}
+    return {*SERIES.get(metric, FOREIGN.get(metric, ())), *TARGET}
 
 
 def strangers(query: str) -> list[str]:
     """What a query reads that nobody writes: metrics, and labels that its metrics do not have."""
     metrics = metrics_of(query)
-    found = sorted(metrics - BY_NAME.keys() - FOREIGN.keys())
+    found = sorted(metrics - SERIES.keys() - FOREIGN.keys())
     all_labels = set[str]().union(*map(known_labels, metrics))
     for metric, label in labels_of(query):
         if label not in (known_labels(metric) if metric else all_labels):

@@ -1,4 +1,4 @@
-"""Has promtool read every alert rule, test each alert, and read every query of the dashboard.
+"""Has promtool read every alert rule, test each alert, and read every query of the dashboard and what a host writes.
 
 amtool reads what docs/monitoring.md gives to Alertmanager.
 """
@@ -17,14 +17,16 @@ import yaml
 from tests.lab.settings import ROOT, LabError
 from tests.monitor import dashboard, tools
 from tests.monitor.alerts import RULES, TESTS, alerts
+from tests.unit.support.monitor_host import monitor_host
+from tests.unit.support.monitored_gate import serve_gate
 
 PAGE = ROOT / "docs/monitoring.md"
 
 
-def complaints(tool: Path, *words: str | Path) -> str:
+def complaints(tool: Path, *words: str | Path, told: str = "") -> str:
     """What it finds wrong; "" where nothing is."""
     command = [str(tool), *map(str, words)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, cwd=ROOT, input=told, capture_output=True, text=True, check=False)
     return ended.stdout + ended.stderr if ended.returncode else ""
 
 
@@ -45,6 +47,12 @@ def check_queries(queries: Sequence[str]) -> str:
         return complaints(tools.promtool(), "check", "rules", "--lint=none", file)
 
 
+def check_metrics() -> str:
+    """What the command writes on a host with all that it can have running."""
+    with tempfile.TemporaryDirectory() as name, monitor_host(Path(name)) as host, serve_gate(host):
+        return complaints(tools.promtool(), "check", "metrics", told=host.run("metrics").stdout)
+
+
 def check_inhibitions(page: str) -> str:
     """As a part of the smallest configuration that Alertmanager takes."""
     [block] = re.findall(r"```yaml\n(inhibit_rules:\n.*?)```", page, re.DOTALL)
@@ -58,7 +66,7 @@ def main() -> int:
     print(tools.version(tools.promtool()), tools.version(tools.amtool()), sep="; ")
     queries = dashboard.queries(dashboard.load())
     said = check_rules(RULES) + run_tests(TESTS) + check_queries(queries)
-    said += check_inhibitions(PAGE.read_text())
+    said += check_metrics() + check_inhibitions(PAGE.read_text())
     read = f"{len(alerts())} alerts in {len(RULES)} files, {len(TESTS)} files of tests, {len(queries)} queries"
     print(said or f"{read}: no finding.")
     return bool(said)

@@ -9,6 +9,7 @@ from pathlib import Path
 TEMPLATE = "roles/ollama_stack/templates/docker-compose.prod.yml.j2"
 INIT = "roles/ollama_stack/templates/model-init.sh"
 KEEPER = "roles/ollama_stack/templates/keeper.sh"
+GATE = "roles/ollama_stack/templates/gate"
 UTILS = "plugins/module_utils"
 UNIT = "tests/unit/plugins"
 RULES = "roles/ollama_monitor/files/rules/archiv_ollama.yml"
@@ -109,8 +110,8 @@ SABOTAGES = (
             # On an internal network alone the Engine would drop the port by itself.
             Edit(
                 TEMPLATE,
-                "    networks: [archiv-net]\n{% if ollama_stack_gpu",
-                '    networks: [archiv-net, edge]\n    ports: ["11434:11434"]\n{% if ollama_stack_gpu',
+                "    networks: [archiv-net]\n{% endif %}\n{% if ollama_stack_gpu",
+                '    networks: [archiv-net, edge]\n    ports: ["11434:11434"]\n{% endif %}\n{% if ollama_stack_gpu',
             ),
             Edit(f"{UTILS}/_stack/preflight.py", 'if ports and name.startswith("ollama"):', "if ports and not name:"),
         ],
@@ -121,7 +122,7 @@ SABOTAGES = (
     Sabotage(
         "not-internal",
         "archiv-net has a way out",
-        [Edit(TEMPLATE, "internal: true", "internal: false")],
+        [Edit(TEMPLATE, "  archiv-net:\n    internal: true", "  archiv-net:\n    internal: false")],
         STANDING,
         "ollama reaches no outside address",
         CONTRACT,
@@ -498,6 +499,44 @@ SABOTAGES = (
         "assert not True",
     ),
     Sabotage(
+        "gate-bypassed",
+        "Ollama stays on the archive's network beside the gate",
+        [
+            Edit(
+                TEMPLATE,
+                "        aliases: [ollama-server]\n",
+                "        aliases: [ollama-server]\n      archiv-net: {}\n",
+            )
+        ],
+        "gate",
+        r":11434",
+        "closed | Judge both",
+    ),
+    Sabotage(
+        "gate-open",
+        "the gate lets through every method and path",
+        [Edit(f"{GATE}/haproxy.cfg.j2", "'unless asks question or reads light'", "'unless TRUE'")],
+        "gate",
+        r"wrong.*(DELETE|POST) /",
+        "routes | Judge the answers, and what Ollama saw",
+    ),
+    Sabotage(
+        "gate-remade",
+        "a token's change restarts the gate",
+        [Edit("roles/ollama_stack/tasks/start.yml", "'kill', '--signal=USR2'", "'restart'")],
+        "gate",
+        "started_at",
+        "load | Judge the change of tokens",
+    ),
+    Sabotage(
+        "gate-asks-for-leavers",
+        "questions of those who have left the queue still reach Ollama",
+        [Edit(f"{GATE}/haproxy.cfg.j2", "    option abortonclose\n", "    no option abortonclose\n")],
+        "gate",
+        "POST /api/generate",
+        "queue | Judge who reached Ollama",
+    ),
+    Sabotage(
         "login-for-all-tokens",
         "any token service that a registry names is shown our login",
         [Edit(f"{UTILS}/_registry/auth.py", "or is_at(login.token_host, asking)", "or True")],
@@ -706,6 +745,21 @@ SABOTAGES = (
         ],
         f"{UNIT}/module_utils/_monitor/test_metrics.py::test_each_look_writes_what_is_there_then",
         "429916160",
+    ),
+    Sabotage(
+        "gate-believed",
+        "what the gate does not tell counts as nothing, so one that answers nonsense is up and idle",
+        [Edit(f"{UTILS}/_serve/gate.py", 'raise ApiError(f"its counts have no number {name}")', "return 0")],
+        f"{UNIT}/module_utils/_serve/test_counts.py::test_whatever_is_said_is_counts_or_a_sentence",
+        "DID NOT RAISE",
+    ),
+    Sabotage(
+        "gate-unordered",
+        "a bucket of the gate's histogram has more answers than a longer one",
+        [Edit(f"{UTILS}/_monitor/metrics.py", "counts.answered), max))", "counts.answered), lambda _, last: last))")],
+        f"{UNIT}/module_utils/_monitor/test_gate_metrics.py"
+        "::test_answer_that_comes_while_the_gate_tells_leaves_buckets_in_order",
+        "assert",
     ),
     Sabotage(
         "alert-deaf",

@@ -40,6 +40,8 @@ IN_LAB = {
     "4.0 GiB": "1.0 MiB",
 }
 SECRET = "canary-of-the-database"
+# As long as a token must be.
+TOKENS = {"vault_ollama_token": f"{SECRET}-and-of-the-gate", "vault_ollama_token_next": f"{SECRET}-and-of-the-next"}
 
 LOOK = """docker ps --all --quiet --filter label=com.docker.compose.project=archiv | xargs --no-run-if-empty \
 docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}}'"""
@@ -153,7 +155,8 @@ def write_inventory() -> None:
     """The lab's own, as an operator's inventory beside which the commands are typed."""
     shutil.rmtree(HOME, ignore_errors=True)
     shutil.copytree(ROOT / "inventory/lab", INVENTORY, ignore=shutil.ignore_patterns("host_vars", "*lock.yml"))
-    everybody = {"vault_db_password": SECRET, "vault_registry_password": passwords.ensure(passwords.REGISTRY_FILE)}
+    logins = {"vault_registry_password": passwords.ensure(passwords.REGISTRY_FILE)}
+    everybody = {"vault_db_password": SECRET, **TOKENS, **logins}
     (INVENTORY / "group_vars" / "all.yml").write_text(yaml.safe_dump(everybody))
     VALUES.write_text("{}\n")
 

@@ -67,6 +67,7 @@ def host(name: str, seed: int = 0) -> dict[str, Any]:
                 "answer_time": NOW - 3 * 3600,
             }
         ],
+        "gate": {"wanted": False, "waiting": None, "at_work": None, "questions": None, "refused": None},
         "store": {
             "path": "/var/lib/docker/volumes/ollama-models/_data",
             "unreferenced_bytes": 0,

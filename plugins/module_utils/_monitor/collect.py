@@ -19,6 +19,7 @@ from .._engine.cgroup import Memory, memory_of
 from .._engine.client import Container, EngineError
 from .._engine.sockets import EVENTS_KEPT, EngineSocket
 from .._serve.api import PORT, ApiError, ApiTimeout, OllamaApi, over_http
+from .._serve.gate import Counts, ask_counts
 from .._store.disk import Disk, nearest_folder
 from .._store.inspect import HARMLESS_TO_BYTES, ModelState, look_at_all
 from .._store.lock import is_held
@@ -31,6 +32,7 @@ from .wanted import NotWanted, Wanted, read_wanted, why_stale
 
 # As in _stack.types, which would load more than metrics need.
 SERVER = "ollama"
+GATE = "gate"
 VOLUME = "ollama-models"
 # The timer comes again soon; who hangs is not waited for.
 _ENGINE_SECONDS, _ENGINE_SECONDS_IN_ALL = 5.0, 10.0
@@ -101,6 +103,9 @@ class Facts:
     server_problem: str = ""
     # The models in memory, as the server told; None if it did not.
     loaded: tuple[dict[str, t.Any], ...] | None = None
+    # What the gate told, where there is to be one.
+    gate: Counts | None = None
+    gate_problem: str = ""
     store: Bytes | None = None
     store_problem: str = ""
     look: oom.Look | None = None
@@ -128,6 +133,7 @@ def collect(since: int, known: t.Mapping[str, str]) -> Facts:
         except EngineError as error:
             found["engine_problem"] = str(error)
     _look_at_server(found)
+    _look_at_gate(wanted, found)
     _look_at_store(wanted, found)
     return Facts(**found)
 
@@ -257,6 +263,16 @@ def _look_at_server(found: dict[str, t.Any]) -> None:
         except ApiError as error:
             problem = str(error)
     found.update(server_version="", server_problem=problem)
+
+
+def _look_at_gate(wanted: Wanted, found: dict[str, t.Any]) -> None:
+    container = found.get("containers", {}).get(GATE)
+    if not wanted.gate or container is None or container.state != "running":
+        return
+    try:
+        found["gate"] = ask_counts(container)
+    except ApiError as error:
+        found["gate_problem"] = str(error)
 
 
 def _look_at_store(wanted: Wanted, found: dict[str, t.Any]) -> None:

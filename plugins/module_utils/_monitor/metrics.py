@@ -10,7 +10,9 @@ Labels are names of services and models from the wanted state, and versions: not
 from __future__ import annotations
 
 import typing as t
+from itertools import accumulate
 
+from .._serve.gate import WITHIN
 from .._store.disk import printable
 from .collect import Facts, read_ended
 from .models import ModelFacts, read_models
@@ -24,11 +26,21 @@ Sample = tuple[Labels, t.Optional[float]]
 
 def render(facts: Facts, state: State) -> str:
     """The whole file."""
-    samples = {**_of_stack(facts), **_of_services(facts, state), **_of_models(facts), **_of_store(facts)}
+    samples = {
+        **_of_stack(facts),
+        **_of_services(facts, state),
+        **_of_gate(facts),
+        **_of_models(facts),
+        **_of_store(facts),
+    }
     lines: list[str] = []
     for metric in METRICS:
-        told = samples.get(metric.name[len(PREFIX) :], ())
-        rows = [_row(metric.name, labels, value) for labels, value in told if value is not None]
+        rows = [
+            _row(series, labels, value)
+            for series in metric.series
+            for labels, value in samples.get(series[len(PREFIX) :], ())
+            if value is not None
+        ]
         if rows:
             lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.type}", *rows]
     return "\n".join(lines) + "\n"
@@ -91,6 +103,29 @@ def _of_services(facts: Facts, state: State) -> dict[str, list[Sample]]:
             healthy = {"healthy": True, "unhealthy": False}.get(container.health)
             add("healthy", service, healthy)
     return found
+
+
+def _of_gate(facts: Facts) -> dict[str, list[Sample]]:
+    if facts.wanted is None or not facts.wanted.gate:
+        return {}
+    counts = facts.gate
+    if counts is None:
+        return {"gate_up": _one(0)}
+    # The gate counts while it tells: an answer may be in a bucket already and not yet in those of longer times.
+    reached = list(accumulate((*(counts.within[seconds] for seconds in WITHIN), counts.answered), max))
+    bounds = (*map(str, WITHIN), "+Inf")
+    return {
+        "gate_up": _one(1),
+        "gate_waiting": _one(counts.waiting),
+        "gate_at_work": _one(counts.at_work),
+        "gate_questions_total": _one(counts.questions),
+        "gate_light_total": _one(counts.light),
+        "gate_without_token_total": _one(counts.without_token),
+        "gate_refused_total": [({"reason": reason}, count) for reason, count in counts.refused.items()],
+        "gate_answer_seconds_bucket": [({"le": bound}, count) for bound, count in zip(bounds, reached)],
+        "gate_answer_seconds_sum": _one(counts.answered_milliseconds / 1000),
+        "gate_answer_seconds_count": _one(reached[-1]),
+    }
 
 
 def _of_models(facts: Facts) -> dict[str, list[Sample]]:

@@ -9,7 +9,11 @@ from __future__ import annotations
 import typing as t
 
 PREFIX = "archiv_ollama_"
-Type = t.Literal["gauge", "counter"]
+Type = t.Literal["gauge", "counter", "histogram"]
+
+
+# What a histogram is written as; the first alone has labels.
+_PARTS = ("_bucket", "_sum", "_count")
 
 
 class Metric(t.NamedTuple):
@@ -20,6 +24,11 @@ class Metric(t.NamedTuple):
     help: str
     labels: tuple[str, ...] = ()
 
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The names that its samples have."""
+        return tuple(self.name + part for part in _PARTS) if self.type == "histogram" else (self.name,)
+
 
 def _gauge(name: str, text: str, *labels: str) -> Metric:
     return Metric(PREFIX + name, "gauge", text, labels)
@@ -27,6 +36,10 @@ def _gauge(name: str, text: str, *labels: str) -> Metric:
 
 def _counter(name: str, text: str, *labels: str) -> Metric:
     return Metric(PREFIX + name, "counter", text, labels)
+
+
+def _histogram(name: str, text: str) -> Metric:
+    return Metric(PREFIX + name, "histogram", text, ("le",))
 
 
 # In the order in which they are written.
@@ -52,6 +65,14 @@ METRICS: tuple[Metric, ...] = (
     _gauge("container_running", "Whether the container runs; 0 also where it is gone.", "service"),
     _gauge("container_healthy", "What its health check says; absent without one and while it starts.", "service"),
     _gauge("container_start_time_seconds", "When the container was started.", "service"),
+    _gauge("gate_up", "Whether the gate told what it has counted; absent without a gate, as are all of gate_."),
+    _gauge("gate_waiting", "Questions that wait in the gate's queue."),
+    _gauge("gate_at_work", "Questions that Ollama works on."),
+    _counter("gate_questions_total", "Questions that the gate took; it counts anew after each of its reloads."),
+    _counter("gate_light_total", "Requests for tags, version and ps that the gate took."),
+    _counter("gate_without_token_total", "Requests without a valid token that were let through, as report wants it."),
+    _counter("gate_refused_total", "Requests that got no answer of Ollama's, by the reason.", "reason"),
+    _histogram("gate_answer_seconds", "Seconds until an answer with status 200 began, with its wait in the queue."),
     _gauge("model_info", "Always 1; the digest of the model in the store.", "model", "digest"),
     _gauge(
         "model_wanted_digest_matches",
@@ -85,4 +106,7 @@ METRICS: tuple[Metric, ...] = (
     _gauge("time_seconds", "The host's clock when this was written."),
     _gauge("metrics_interval_seconds", "How often this is written."),
 )
-BY_NAME: t.Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
+# Each name that a sample can have, with its labels.
+SERIES: t.Mapping[str, tuple[str, ...]] = {
+    series: metric.labels if series == metric.series[0] else () for metric in METRICS for series in metric.series
+}

@@ -76,6 +76,7 @@ def to_document(judged: Judged) -> dict[str, t.Any]:
             }
             for one in judged.models
         ],
+        "gate": _gate(judged),
         "store": _store(judged),
         "scrub": {
             **_ended(scrub.ended),
@@ -116,6 +117,17 @@ def _services(judged: Judged) -> list[dict[str, t.Any]]:
             }
         )
     return found
+
+
+def _gate(judged: Judged) -> dict[str, t.Any]:
+    wanted, counts = judged.facts.wanted, judged.facts.gate
+    return {
+        "wanted": bool(wanted.gate) if wanted else None,
+        "waiting": counts.waiting if counts else None,
+        "at_work": counts.at_work if counts else None,
+        "questions": counts.questions if counts else None,
+        "refused": sum(counts.refused.values()) if counts else None,
+    }
 
 
 def _store(judged: Judged) -> dict[str, t.Any]:

@@ -98,9 +98,19 @@ def _times(document: Document) -> str:
     ]
     if scrub["running"]:
         lines[-1] += f", running: {_size(scrub['done_bytes'])} of {_size(scrub['total_bytes'])}"
+    gate = document["gate"]
+    if gate["wanted"]:
+        lines.append(f"gate   {_gate(gate)}")
     used = f"{_size(store['free_bytes'])} free of {_size(store['size_bytes'])}"
     lines.append(f"store  {store['path'] or '-'}: {used}, {_size(store['unreferenced_bytes'])} that no model uses")
     return "\n".join(lines)
+
+
+def _gate(gate: Document) -> str:
+    if gate["waiting"] is None:
+        return "-"
+    now = f"{gate['waiting']} waiting, {gate['at_work']} at work"
+    return f"{now}; since its last reload {gate['questions']} questions taken, {gate['refused']} requests refused"
 
 
 def _columns(head: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> str:

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._model.units import sized
-from .._stack.types import KEEPER, SERVER, Reason
+from .._stack.types import GATE, KEEPER, SERVER, Reason
 from .collect import Facts, read_ended
 from .history import Line
 from .keep import NEVER
@@ -43,6 +43,7 @@ _COMMANDS = {
     "cpu_fallback": "docker logs {server} 2>&1 | grep -i gpu",
     "deploy_failed": DEPLOY,
     "engine_missing": "systemctl restart docker",
+    "gate_silent": "docker restart {name}",
     "metrics_stale": "systemctl restart ollama-stack-metrics.timer",
     "model_unproven": "ollama-stack verify --full",
     "network_detached": DEPLOY,
@@ -82,6 +83,7 @@ def find_troubles(
     known = {(kind, subject) for kind, subject, *_ in found}
     for kind, subject, why in (
         *_of_wanted(facts),
+        *_of_gate(facts, {one.subject for one in reasons}),
         *_of_memory(facts),
         *_of_kills(lines, facts.now),
         *_of_models(facts, models, {one.subject for one in reasons if one.action != "prove"}),
@@ -126,6 +128,12 @@ def _of_wanted(facts: Facts) -> Found:
         yield "wanted_missing", "wanted.json", facts.wanted_problem
     if facts.wanted_stale:
         yield "wanted_stale", "wanted.json", facts.wanted_stale
+
+
+def _of_gate(facts: Facts, told: t.Collection[str]) -> Found:
+    # One that has not loaded its files yet has another trouble.
+    if facts.gate_problem and GATE not in told:
+        yield "gate_silent", GATE, f"does not tell what it has counted: {facts.gate_problem}"
 
 
 def _of_memory(facts: Facts) -> Found:

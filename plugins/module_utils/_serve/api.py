@@ -125,7 +125,8 @@ def over_http(base_url: str) -> Exchange:
             connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
             with connection.getresponse() as response:
                 return response.status, _whole_body(response)
-        except (OSError, http.client.HTTPException) as error:
+        # A ValueError: http.client believes a chunk of a negative length.
+        except (OSError, http.client.HTTPException, ValueError) as error:
             if cut.fired or isinstance(error, socket.timeout):
                 raise ApiTimeout(f"{base_url}{path} timed out after {within:g} s") from error
             raise ApiRefused(f"{base_url}{path}: {error or type(error).__name__}") from error

@@ -116,6 +116,8 @@ class Host:
     services: tuple[Service, ...] = ()
     models: tuple[Model, ...] = ()
     store: t.Mapping[str, float | None] = field(default_factory=dict)
+    # Empty without a gate.
+    gate: t.Mapping[str, int | None] = field(default_factory=dict)
     runs: t.Mapping[str, Run] = field(default_factory=dict)
     scrubbing: bool = False
     history: tuple[Event, ...] = ()
@@ -166,6 +168,7 @@ def _host(name: str, status: Raw, now: float, began: float) -> Host:
             key: read.number(read.part(status, "store"), key)
             for key in ("free_bytes", "size_bytes", "unreferenced_bytes", "blobs_damaged", "blobs_missing")
         },
+        gate=_gate(read.part(status, "gate")),
         runs={key: _run(read.part(status, key)) for key in ("deploy", "verify", "scrub")},
         scrubbing=read.flag(read.part(status, "scrub"), "running") is True,
         history=tuple(_event(one) for one in read.parts(status, "history", _MOST_EVENTS)),
@@ -298,6 +301,12 @@ def _model(one: Raw) -> Model:
         seconds=read.number(one, "answer_seconds"),
         asked=read.moment(one, "answer_time"),
     )
+
+
+def _gate(one: Raw) -> dict[str, int | None]:
+    if read.flag(one, "wanted") is not True:
+        return {}
+    return {key: read.count(one, key) for key in ("waiting", "at_work", "questions", "refused")}
 
 
 def _run(one: Raw) -> Run:

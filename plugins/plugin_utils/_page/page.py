@@ -251,6 +251,7 @@ def _about(host: Host) -> Markup:
         ("Deployed", _word(words.ended(host.runs.get("deploy"), host.time))),
         ("Verified", _word(words.ended(host.runs.get("verify"), host.time))),
         ("Scrubbed", scrub),
+        *((("Gate", words.gate(host.gate)),) if host.gate else ()),
         ("Store free", words.size(free) + (f" of {words.size(whole)}" if whole else "")),
         ("Store unused", words.size(store.get("unreferenced_bytes"))),
         ("Blobs damaged", _count(store.get("blobs_damaged"))),

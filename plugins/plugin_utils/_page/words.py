@@ -163,6 +163,13 @@ def fullness(service: Service | None) -> Word | None:
     return (BAD, "✗", told) if part >= OVER else (OPEN, "!", told) if part >= NEAR else (GOOD, "✓", told)
 
 
+def gate(counts: t.Mapping[str, int | None]) -> str:
+    """What waits before Ollama, and what was turned away."""
+    told = {key: times(number) for key, number in counts.items()}
+    now = f"{told['waiting']} waiting, {told['at_work']} at work"
+    return f"{now}; since its last reload {told['questions']} questions taken, {told['refused']} requests refused"
+
+
 def size(amount: float | None) -> str:
     return "unknown" if amount is None else sized(amount)
 

@@ -350,5 +350,5 @@ def test_token_of_a_file_is_shown_with_each_question(tmp_path: Path) -> None:
 
 
 def test_token_that_cannot_be_read_ends_the_backend_with_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="APP_OLLAMA_TOKEN_FILE is .*gone.* which cannot be read"):
+    with pytest.raises(ValueError, match=r"APP_OLLAMA_TOKEN_FILE is .*gone.* which cannot be read"):
         backend.Settings.from_env({"APP_OLLAMA_TOKEN_FILE": str(tmp_path / "gone")})

@@ -1,4 +1,4 @@
-"""What the role writes for the gate: no token, another mark for whatever changes, and nothing at all where it is off."""
+"""What the role writes for the gate: no token, another mark for whatever changes, and nothing where it is off."""
 
 from __future__ import annotations
 
@@ -70,7 +70,14 @@ def test_tokens_that_are_off_are_off_however_yaml_reads_it(tmp_path: Path, spell
 
 
 def test_token_that_is_short_or_no_header_can_hold_is_told_by_its_name(tmp_path: Path) -> None:
-    tokens = {"fit": OTHER, "just": "x" * 32, "short": "x" * 31, "spaced": "x " * 20, "number": int("1" * 40), "empty": ""}
+    tokens = {
+        "fit": OTHER,
+        "just": "x" * 32,
+        "short": "x" * 31,
+        "spaced": "x " * 20,
+        "number": int("1" * 40),
+        "empty": "",
+    }
     hosts = {"host": {**ON, "ollama_stack_gate_clients": tokens}}
     fit = evaluated(tmp_path, hosts, "__ollama_stack_gate_fit")["host"]
     assert fit == {"fit": True, "just": True, "short": False, "spaced": False, "number": True, "empty": False}

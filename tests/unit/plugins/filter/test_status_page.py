@@ -234,6 +234,15 @@ def test_healthy_host_tells_all_that_it_has() -> None:
     assert text.count("deploy") == 3, "each line of the history stands there"
 
 
+def test_gate_has_a_line_where_there_is_one() -> None:
+    gate = {"wanted": True, "waiting": 2, "at_work": 1, "questions": 13, "refused": 8}
+    assert (
+        "Gate2 waiting, 1 at work; since its last reload 13 questions taken, 8 requests refused" in one(gate=gate).text
+    )
+    assert "Gateunknown waiting, unknown at work" in one(gate={"wanted": True}).text
+    assert all("Gate" not in one(gate=none).text for none in (None, {}, {**gate, "wanted": False}, "text"))
+
+
 def test_digest_is_whole_in_its_title() -> None:
     assert {"title": fleet.DIGEST} in one().named("code")
 

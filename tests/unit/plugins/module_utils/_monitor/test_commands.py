@@ -65,7 +65,7 @@ def test_status_has_every_key_of_its_format_also_where_nothing_is_known(host: Mo
     code, unknown = status(host)
     assert (code, unknown["clean"], kinds(unknown)) == (3, False, ["wanted_missing"])
     assert known.keys() == unknown.keys()
-    for key in ("versions", "store", "scrub", "deploy", "verify", "samples"):
+    for key in ("versions", "gate", "store", "scrub", "deploy", "verify", "samples"):
         assert known[key].keys() == unknown[key].keys()
 
 

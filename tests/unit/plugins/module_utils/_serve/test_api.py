@@ -114,6 +114,11 @@ def cut_in_body(handler: Handler) -> None:
     handler.reply(b'{"version": "0.3', length=900)
 
 
+def negative_chunk(handler: Handler) -> None:
+    """Python's client takes it for a length to read."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n")
+
+
 def hang_up(handler: Handler) -> None:
     handler.connection.shutdown(socket.SHUT_RDWR)
 
@@ -149,6 +154,7 @@ def redirect(handler: Handler) -> None:
         (endless, ApiError),
         (cut_in_head, ApiNotJson),
         (cut_in_body, ApiNotJson),
+        (negative_chunk, ApiRefused),
         (hang_up, ApiRefused),
         (html, ApiNotJson),
         (a_list, ApiNotJson),

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Container
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.compose import ComposeFile, Service
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import write_verdict
-from ansible_collections.archiv.ollama.plugins.module_utils._serve.gate import Loaded, parse_counts
+from ansible_collections.archiv.ollama.plugins.module_utils._serve.gate import Loaded
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.actions import find_orphans
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.files import look_at_wanted
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import judge_stack, time_may_mend
@@ -127,20 +127,6 @@ def test_service_of_the_archive_that_is_called_gate_is_left_alone() -> None:
 def test_nothing_is_said_of_a_gate_where_compose_could_not_read_the_file() -> None:
     seen = replace(gated(None), wanted=ComposeFile())
     assert "container_unwanted" not in [kind for kind, _, _ in told(seen)]
-
-
-@pytest.mark.parametrize(
-    ("text", "counts"),
-    [
-        ("waiting 0\nquestions 12\n", {"waiting": 0, "questions": 12}),
-        ("questions -1\nlight 1.5\nat_work x\n\nanswered\n", {}),
-        ("questions 1 2\n../x 3\nquestions " + "9" * 40, {}),
-        ("<html>", {}),
-        ("questions \u0663", {}),
-    ],
-)
-def test_counts_are_names_and_whole_numbers(text: str, counts: dict[str, int]) -> None:
-    assert parse_counts(text) == counts
 
 
 def test_file_is_known_by_its_digest_and_must_have_its_owner(tmp_path: Any) -> None:
