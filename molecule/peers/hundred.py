@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""Asks a gate a hundred questions, one after the other. Usage: hundred.py GATE MODEL   Prints how many got which status."""
+"""Asks a gate a hundred questions, one after the other.
+
+Usage: hundred.py GATE MODEL   Prints how many got which status.
+"""
 
 import collections
 import http.client

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Asks a gate every so often, each question on a connection of its own, until it is told to end (SIGTERM).
 
-Usage: steady.py GATE MODEL SECONDS   Prints one JSON list: when each was asked, its status (0: no answer), how long it took.
+Usage: steady.py GATE MODEL SECONDS   Prints one JSON list: when each was asked, its status (0: none), how long it took.
 """
 
 import http.client
