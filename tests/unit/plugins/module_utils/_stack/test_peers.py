@@ -12,7 +12,11 @@ from ansible_collections.archiv.ollama.plugins.module_utils._stack.peers import 
 from tests.unit.support.deploys import HOST, refusals
 
 PEER = {"name": "b.example", "known": True, "address": "10.0.0.2", "path": "certs/b.example.pem", "trouble": ""}
-SOUND: dict[str, Any] = {"ollama_stack_gate": True, "ollama_stack_peers": [PEER], "ollama_stack_peers_address": "10.0.0.1"}
+SOUND: dict[str, Any] = {
+    "ollama_stack_gate": True,
+    "ollama_stack_peers": [PEER],
+    "ollama_stack_peers_address": "10.0.0.1",
+}
 
 
 def one(**of_peer: Any) -> dict[str, Any]:
