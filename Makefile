@@ -26,13 +26,17 @@ lint: ## ansible-lint, yamllint, ruff, shellcheck, actionlint, promtool, documen
 types: ## mypy --strict over plugins and tests
 sanity: ## ansible-test's validate-modules and file checks, plugins on Python 3.9
 unit: ## Unit tests: no network, no Engine; also the slow ones, which test-fast leaves out
-build: ## The collection's archive holds what runs and nothing else
+build: ## The collection's archive holds what runs and nothing else, and two builds are the same bytes
 galaxy: ## The archive as Galaxy imports it, where a warning fails; no network once its environment is made
 integration: ## The modules against the lab's hosts
 operations: ## Each block of docs/operations.md on a throwaway host: is the page true?
 molecule: ## All molecule scenarios, one throwaway host each
 lint types sanity unit build galaxy integration operations molecule: $(VENV)
 	@$(GATES) --only $@
+
+.PHONY: archive
+archive: $(VENV) ## The archive of a release in dist/, the same bytes from the same files, and its SHA-256
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m tests.sanity.repack
 
 .PHONY: matrix
 matrix: $(VENV) ## Sanity, units and a scenario with each ansible-core, then all scenarios on both hosts; hours

@@ -132,7 +132,7 @@ def light_steps() -> list[Step]:
         Step("validate-modules", "sanity", [sys.executable, "tests/sanity/validate_modules.py"]),
         Step("code-smell", "sanity", [sys.executable, "tests/sanity/code_smell.py"]),
         Step("oldest-python", "sanity", [sys.executable, "tests/sanity/oldest_python.py"]),
-        Step("archive", "build", [sys.executable, "tests/sanity/archive.py"]),
+        Step("archive", "build", [sys.executable, "-m", "tests.sanity.archive"]),
     ]
 
 
@@ -152,7 +152,7 @@ def lab_steps(root: Path) -> list[Step]:
     steps = [Step("lab", "lab", [sys.executable, "-m", "tests.lab", "up"], timeout=1200)]
     if any((root / "tests/integration").glob("**/test_*.py")):
         command = [sys.executable, "-m", "pytest", "-q", "tests/integration"]
-        steps.append(Step("integration", "integration", command, needs="lab", timeout=1800))
+        steps.append(Step("integration", "integration", command, needs="lab", timeout=2700))
     if (root / "docs/operations.md").is_file():
         command = [sys.executable, "-m", "tests.operations"]
         steps.append(Step("operations", "operations", command, needs="lab", timeout=1200))

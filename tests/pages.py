@@ -30,7 +30,8 @@ SETTINGS = ROOT / ".config/ansible-docsmith.toml"
 SPEC = "meta/argument_specs.yml"
 COMPOSE = ROOT / "docs/compose.md"
 MONITORING = ROOT / "docs/monitoring.md"
-EXAMPLE = "archive-1.example.org"
+# Without the gate, which is one service more than the page explains.
+EXAMPLE = "archive-staging.example.org"
 ARCHITECTURE = ROOT / "docs/architecture.md"
 # The files that the page tells one by one.
 TOLD = (

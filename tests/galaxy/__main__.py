@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ansible_collections
 
-from tests.sanity.archive import build
+from tests.sanity.repack import build
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".lab/galaxy/venv"

@@ -62,6 +62,7 @@ def sabotaged(root: Path, sabotage: Sabotage) -> dict[str, str]:
 # Nothing is done to this scenario's host that the next deploy does not undo, so one host serves all its sabotages.
 STANDING = "default"
 CONTRACT = "Judge them"
+INVARIANT = "invariant | Judge what was seen"
 LOCK_IS_FILE = Edit(f"{UTILS}/_store/lock.py", "disk.own(path, _MODE)", "disk.create(path, _MODE)")
 HOSTILE = f"{UNIT}/modules/test_hostile_store.py"
 # Each alone is held up by the others.
@@ -100,8 +101,8 @@ SABOTAGES = (
         "memswap_limit is not there, so Ollama may swap",
         [Edit(TEMPLATE, "    memswap_limit: ${OLLAMA_MEM_LIMIT:-{{ ollama_stack_mem_limit }}}\n", "")],
         STANDING,
-        "ollama has no swap",
-        CONTRACT,
+        "ollama may swap",
+        INVARIANT,
     ),
     Sabotage(
         "published",
@@ -124,8 +125,8 @@ SABOTAGES = (
         "archiv-net has a way out",
         [Edit(TEMPLATE, "  archiv-net:\n    internal: true", "  archiv-net:\n    internal: false")],
         STANDING,
-        "ollama reaches no outside address",
-        CONTRACT,
+        "ollama has a way out",
+        INVARIANT,
     ),
     Sabotage(
         "backend-waits",
@@ -143,8 +144,24 @@ SABOTAGES = (
         "the server can write to the models",
         [Edit(TEMPLATE, '{{ __ollama_stack_mount }}:ro"]', '{{ __ollama_stack_mount }}"]')],
         STANDING,
-        "ollama's store is read-only",
-        CONTRACT,
+        "ollama can write to a mount",
+        INVARIANT,
+    ),
+    Sabotage(
+        "processes-unlimited",
+        "a container can take every process number of the host",
+        [Edit(TEMPLATE, "  pids_limit: 4096\n", "")],
+        STANDING,
+        "ollama has no limit of processes",
+        INVARIANT,
+    ),
+    Sabotage(
+        "rights-gained",
+        "a process of a container can gain rights by a program that gives them",
+        [Edit(TEMPLATE, '  security_opt: ["no-new-privileges:true"]\n', "")],
+        STANDING,
+        "ollama may gain rights",
+        INVARIANT,
     ),
     Sabotage(
         "secret-for-all",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import yaml
 
 # What serves. The init service ends by itself and runs again with every change, which nobody notices.
-SERVING = ("backend", "ollama", "ollama-warm")
+SERVING = ("backend", "gate", "ollama", "ollama-warm")
 CHANGES = ("Starts", "Restarts", "Removes")
 LABELS = (*CHANGES, "Undo", "Not run here")
 

@@ -49,10 +49,12 @@ _KINDS: tuple[tuple[InstallKind, str], ...] = (
     ("untrusted", r"x509|certificate"),
     ("offline", r"dial tcp|no such host|i/o timeout|connection refused|network is unreachable"),
 )
+# Its own name of each of the Engine's limits.
+_LIMITS = {"mem_limit": "Memory", "memswap_limit": "MemorySwap", "pids_limit": "PidsLimit"}
 
 
 def container_options(init: t.Mapping[str, t.Any], models_dir: str, names: t.Sequence[str]) -> dict[str, t.Any]:
-    """A container like the init service's, with its image, network and proxy, that pulls these models."""
+    """A container like the init service's, with its image, limits, network and proxy, that pulls these models."""
     config, host = init["Config"], init["HostConfig"]
     told = dict(entry.split("=", 1) for entry in config.get("Env") or [] if "=" in entry)
     environment = {
@@ -82,6 +84,7 @@ def container_options(init: t.Mapping[str, t.Any], models_dir: str, names: t.Seq
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
             "read_only": True,
+            **{option: host.get(limit) or None for option, limit in _LIMITS.items()},
             "tmpfs": {"/tmp": "mode=1777,size=64m"},
             "network_mode": networks[0] if networks else "none",
             "extra_hosts": dict(entry.split(":", 1) for entry in host.get("ExtraHosts") or []),

@@ -48,7 +48,12 @@ INIT: dict[str, Any] = {
         "Labels": {"com.docker.compose.service": "ollama-model-init"},
         "Env": ["PATH=/bin", "HTTPS_PROXY=http://proxy:3128", "SSL_CERT_DIR=/etc/archiv-ca", "ARCHIV_MODELS=x"],
     },
-    "HostConfig": {"ExtraHosts": ["registry.example:10.0.0.1"]},
+    "HostConfig": {
+        "ExtraHosts": ["registry.example:10.0.0.1"],
+        "Memory": 1 << 30,
+        "MemorySwap": 1 << 30,
+        "PidsLimit": 4096,
+    },
     "Mounts": [
         {"Type": "volume", "Source": "/var/lib/docker/volumes/v/_data", "Destination": "/m", "RW": True},
         {"Type": "bind", "Source": "/etc/ca.crt", "Destination": "/etc/archiv-ca/ca.crt", "RW": False},
@@ -68,6 +73,13 @@ def test_container_has_the_inits_way_out_and_nothing_else() -> None:
     assert host["binds"] == ["/store:/archiv", "/etc/ca.crt:/etc/archiv-ca/ca.crt:ro"]
     assert (host["network_mode"], host["read_only"], host["cap_drop"]) == ("archiv_egress", True, ["ALL"])
     assert host["extra_hosts"] == {"registry.example": "10.0.0.1"}
+    assert (host["mem_limit"], host["memswap_limit"], host["pids_limit"]) == (1 << 30, 1 << 30, 4096)
+
+
+def test_container_like_an_init_of_an_older_release_has_no_limits() -> None:
+    of_old = {**INIT, "HostConfig": {"Memory": 0, "MemorySwap": 0, "PidsLimit": None}}
+    host = container_options(of_old, "/store/models", ["m:1"])["host"]
+    assert (host["mem_limit"], host["memswap_limit"], host["pids_limit"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(
