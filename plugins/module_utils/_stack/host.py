@@ -25,6 +25,7 @@ from .._store.paths import Store
 from . import preflight
 from .actions import advise_on_port, find_foreign, find_missing_images, find_taken_port, find_wrong_networks
 from .files import MOUNTS_LIMIT, PROCESSES, find_other_variant
+from .peers import is_certified
 from .types import SERVER, VOLUME, Query, Seen
 
 # The unit of Ollama's own installer.
@@ -45,6 +46,7 @@ def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> pre
         store_problem=seen.store_problem,
         ollama_version=_version_of(str(inputs.get("ollama_stack_image", "")), seen),
         missing_files=tuple(path for path in [inputs.get("ollama_stack_ca_file")] if path and not os.path.isfile(path)),
+        certified=is_certified(inputs),
         missing_images=tuple(find_missing_images(seen)),
         amd_devices=find_amd_devices(),
         systemd=os.path.isdir(SYSTEMD),

@@ -26,6 +26,7 @@ _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _KEEP_ALIVE = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+")
 _SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 USER = re.compile(r"([1-9]\d*):(\d+)")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
 # A calendar event of systemd: it stands alone on a line of a unit.
 _CALENDAR = re.compile(r"[A-Za-z0-9*,:./~_+ -]+")
 _URL = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./~-]*)?")
@@ -58,6 +59,8 @@ OURS = {
 _OF_THE_GATE = {"ollama_stack_extra_services": ("gate",), "ollama_stack_extra_networks": ("inference",)}
 # What an answer takes, what a question may wait for it, and what is left to tell that it waits no more.
 _LEAST_QUEUE, _SPARE = 2, 2
+# A question that goes to a peer may wait there for so long too.
+_AT_A_PEER = 2
 # Less than this is a mistake: a number without its unit.
 _LEAST_MEMORY = 1024**2
 Inputs = t.Mapping[str, t.Any]
@@ -82,6 +85,7 @@ def find_mistakes(inputs: Inputs) -> list[Mistake]:
         *_refuse_pulls(inputs),
         *_refuse_images(inputs),
         *(_refuse_gate(inputs) if inputs.get("ollama_stack_gate") else ()),
+        *(_refuse_peers(inputs) if inputs.get("ollama_stack_peers") else ()),
     ]
     return [Mistake(re.split("[ :]", text, maxsplit=1)[0], text) for text in texts]
 
@@ -198,6 +202,7 @@ _LIMITS = {
     "ollama_stack_gate_answer_seconds": (1, 86400),
     "ollama_stack_gate_rate": (0, 1000000),
     "ollama_stack_gate_body_kib": (16, 1024),
+    "ollama_stack_peers_port": (1, 65535),
     "ollama_stack_start_timeout": (1, 604800),
     "ollama_stack_health_timeout": (0, 604800),
     "ollama_monitor_interval": (5, 3600),
@@ -239,12 +244,15 @@ def _refuse_gate(inputs: Inputs) -> t.Iterator[str]:
     patience, answer = (
         _number(inputs.get(f"ollama_stack_{name}", 0)) for name in ("backend_timeout", "gate_answer_seconds")
     )
-    if patience - answer - _SPARE < _LEAST_QUEUE:
-        most = max(int(patience) - _SPARE - _LEAST_QUEUE, 0)
+    others = _AT_A_PEER if inputs.get("ollama_stack_peers") else 0
+    taken = _SPARE + _LEAST_QUEUE + others
+    if patience - answer < taken:
+        most = max(int(patience) - taken, 0)
+        queue = f"queue, {others} for that of a peer" if others else "queue"
         right = (
             f"the backend waits {patience:g} s (ollama_stack_backend_timeout), of which {_LEAST_QUEUE} are left for the"
-            f" queue and {_SPARE} to spare: "
-        ) + (f"use at most {most}" if most else "raise ollama_stack_backend_timeout to 5 or more")
+            f" {queue} and {_SPARE} to spare: "
+        ) + (f"use at most {most}" if most else f"raise ollama_stack_backend_timeout to {taken + 1} or more")
         yield refuse("ollama_stack_gate_answer_seconds", inputs["ollama_stack_gate_answer_seconds"], right)
     clients = inputs.get("ollama_stack_gate_clients") or {}
     if inputs.get("ollama_stack_gate_tokens", "off") != "off" and not clients:
@@ -259,6 +267,53 @@ def _refuse_gate(inputs: Inputs) -> t.Iterator[str]:
                 f"ollama_stack_gate_clients: the token of {name} will not do: use 32 or more of A-Z a-z 0-9 - . _ ~ + /"
                 " as `openssl rand -hex 32` makes them"
             )
+
+
+def _refuse_peers(inputs: Inputs) -> t.Iterator[str]:
+    """Hosts that could not be asked, or could not ask this one."""
+    if not inputs.get("ollama_stack_gate"):
+        right = "only the gate asks other hosts: set ollama_stack_gate to true, or leave it empty"
+        yield refuse("ollama_stack_peers", inputs["ollama_stack_peers"], right)
+        return
+    address = str(inputs.get("ollama_stack_peers_address") or "")
+    if not _is_reachable(address):
+        right = "set the IP address of this host at which its peers reach it, and to which alone their port is bound"
+        yield refuse("ollama_stack_peers_address", address, right)
+    for peer in inputs["ollama_stack_peers"]:
+        if not peer["known"]:
+            right = "the inventory has no such host or group"
+            yield refuse("ollama_stack_peers", peer["name"], right)
+            continue
+        if not _HOST.fullmatch(peer["name"]):
+            right = "it becomes the name of a certificate: use a host name of at most 64 characters in the inventory"
+            yield refuse("ollama_stack_peers", peer["name"], right)
+        if not _is_reachable(peer["address"]):
+            right = f"its ollama_stack_peers_address is {peer['address']!r}: set its IP address in its host_vars"
+            yield refuse("ollama_stack_peers", peer["name"], right)
+        if peer["trouble"]:
+            yield _refuse_certificate(inputs, peer)
+
+
+def _refuse_certificate(inputs: Inputs, peer: t.Mapping[str, t.Any]) -> str:
+    if inputs.get("ollama_stack_peers_ca_file"):
+        right = f"it {peer['trouble']}: give the certificates of your authority, as PEM"
+        return refuse("ollama_stack_peers_ca_file", peer["path"], right)
+    again = " -e rotate=begin" if peer["trouble"].startswith("expired") else ""
+    right = (
+        f"its certificate {peer['path']} {peer['trouble']}: run"
+        f" `ansible-playbook archiv.ollama.peers -l {peer['name']}{again}`, then deploy again"
+    )
+    return refuse("ollama_stack_peers", peer["name"], right)
+
+
+def _is_reachable(address: str) -> bool:
+    """Whether it is the IP address of one host."""
+    import ipaddress
+
+    try:
+        return not ipaddress.ip_address(address).is_unspecified
+    except ValueError:
+        return False
 
 
 def _refuse_models(inputs: Inputs) -> t.Iterator[str]:
@@ -318,7 +373,8 @@ def trouble_with(image: str) -> str:
 
 def _refuse_images(inputs: Inputs) -> t.Iterator[str]:
     gates = ("ollama_stack_gate_image",) if inputs.get("ollama_stack_gate") else ()
-    for variable in ("ollama_stack_image", "ollama_stack_backend_image", *gates):
+    backends = ("ollama_stack_backend_image",) if inputs.get("ollama_stack_backend", True) else ()
+    for variable in ("ollama_stack_image", *backends, *gates):
         image = str(inputs.get(variable, "x:1"))
         # A name with a variable is checked as Compose resolves it.
         trouble = "" if "$" in image else trouble_with(image)

@@ -24,6 +24,7 @@ from .inputs import (
     split_image,
     trouble_with,
 )
+from .peers import refuse_uncertified
 
 # The oldest Engine tried; an older Compose cannot pull the missing images alone.
 ENGINE_FLOOR = (20, 10, 0)
@@ -77,6 +78,8 @@ class Host:
     images_device: int = 0
     missing_images: tuple[str, ...] = ()
     missing_files: tuple[str, ...] = ()
+    # Whether the key and certificate that this host shows to its peers is there; None where it needs none.
+    certified: bool | None = None
     models: tuple[Model, ...] = ()
     # The version from the running server, if the tag has none.
     ollama_version: str = ""
@@ -123,6 +126,7 @@ def find_refusals(inputs: Inputs, document: Document, host: Host, registries: Re
         *_refuse_registries(registries),
         *_refuse_version(trusted, host),
         *_refuse_host(trusted, host),
+        *refuse_uncertified(trusted, host.certified),
         *_refuse_monitor(trusted, host),
         *_refuse_gpu(trusted, host),
         *_refuse_selinux(trusted, host),

@@ -88,3 +88,10 @@ def test_question_waits_as_long_as_an_answer_still_fits_after_it(tmp_path: Path)
     content = evaluated(tmp_path, hosts, "__ollama_stack_gate_content")["host"]
     assert "    timeout queue 40s\n" in content
     assert "    timeout server 58s\n" in content
+
+
+def test_sums_of_no_tokens_are_a_file_too(tmp_path: Path) -> None:
+    # A copy refuses empty content, and the deploy failed.
+    sums = evaluated(tmp_path, {"open": {"ollama_stack_gate": True}}, "__ollama_stack_gate_sums")["open"]
+    assert sums.startswith("#")
+    assert len(sums.splitlines()) == 1
