@@ -129,6 +129,7 @@ def test_what_is_wanted_is_written_as_the_command_reads_it(wanted: dict[str, str
         "answer_within": 60.0,
         "context_length": 4096,
         "gpu": "",
+        "gate": "",
         "metrics_interval": 30,
     }
     assert [(file["path"], file["mode"], len(file["sha256"])) for file in files] == [
