@@ -83,6 +83,10 @@ pictures: $(VENV) ## Make the pictures of README.md anew: the page of a fleet, t
 	@$(PYTHON) -m tests.page.picture
 	@$(PYTHON) -m tests.lab.picture
 
+.PHONY: peers
+peers: $(VENV) ## Three hosts that answer for each other, through faults under load: the scenario that `make test` leaves out
+	@$(GATES) --only molecule-peers
+
 .PHONY: pages
 pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles' READMEs, files and tables in docs/
 	@PYTHONPATH=.collections $(PYTHON) -m tests.pages

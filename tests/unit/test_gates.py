@@ -262,3 +262,11 @@ def test_environment_lets_nothing_steer_ansible_elsewhere(monkeypatch: pytest.Mo
     assert "/elsewhere" not in env.values()
     assert env["ANSIBLE_CONFIG"] == str(gates.ROOT / "ansible.cfg")
     assert env["MOLECULE_GLOB"] == "molecule/*/molecule.yml"
+
+
+def test_scenario_that_takes_long_runs_when_it_is_named_alone() -> None:
+    steps = gates.lab_steps(gates.ROOT)
+    named = {step.name for step in gates.choose(steps, ["molecule-peers"], fast=False)}
+    assert named == {"lab", "molecule-peers"}
+    for only in ([], ["molecule"]):
+        assert "molecule-peers" not in {step.name for step in gates.choose(steps, only, fast=False)}
