@@ -116,6 +116,7 @@ class Site:
 
     def write(self) -> None:
         """What a deploy writes into each gate's folder."""
+        sums = self.evaluate("__ollama_stack_gate_sums")
         for name, files in self.evaluate("__ollama_stack_gate_files").items():
             folder = self.gate_dir(name)
             for old in folder.iterdir():
@@ -126,7 +127,7 @@ class Site:
                 path.write_text(file["content"])
                 os.chown(path, 99, 99)
                 path.chmod(0o400)
-            (folder / "tokens.map").write_text("")
+            (folder / "tokens.map").write_text(sums[name])
             os.chown(folder / "tokens.map", 99, 99)
 
     def up(self, seconds: float) -> None:
