@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,9 +10,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import yaml
@@ -109,14 +112,21 @@ class Fleet:
         return self.log.read_text().splitlines()
 
     def _read(self, ran: subprocess.Popen[str]) -> Iterator[str]:
-        """What it prints; its question is answered once it is asked, as what is typed before is thrown away."""
+        """What it prints; its question is answered once it is asked."""
         assert ran.stdin and ran.stdout
         for line in ran.stdout:
             yield line
             if self.answer and "Type yes" in line:
-                ran.stdin.write(self.answer)
-                ran.stdin.flush()
+                threading.Thread(target=self._type, args=(ran, ran.stdin), daemon=True).start()
         ran.stdin.close()
+
+    def _type(self, ran: subprocess.Popen[str], terminal: IO[str]) -> None:
+        """Again and again: Ansible throws away what was typed before it reads, and says nothing when it does."""
+        while ran.poll() is None:
+            with contextlib.suppress(OSError, ValueError):
+                terminal.write(self.answer)
+                terminal.flush()
+            time.sleep(0.5)
 
     @property
     def batches(self) -> int:
