@@ -26,7 +26,8 @@ def candidate_subnets(mark: str) -> list[str]:
 
 
 def find(client: docker.DockerClient) -> Network | None:
-    found = client.networks.list(filters=engine.ours())
+    # By its name too: tests make networks of their own with our label, which are gone again when they end.
+    found = [one for one in client.networks.list(filters=engine.ours()) if one.name == NETWORK]
     return found[0] if found else None
 
 

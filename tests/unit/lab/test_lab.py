@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from docker.errors import APIError
@@ -12,7 +13,7 @@ from docker.models.containers import Container
 
 from tests.lab import containers, engine, hosts, network, passwords, tls
 from tests.lab.machine import ENGINE_ROOTS
-from tests.lab.settings import HOST_IMAGES, IMAGE_VARIABLE, MIN_FREE_GB, LabError, host_image
+from tests.lab.settings import HOST_IMAGES, IMAGE_VARIABLE, MIN_FREE_GB, NETWORK, LabError, host_image
 
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12"\nID=debian\n'
 
@@ -140,3 +141,11 @@ def test_certificate_is_made_again_when_the_registry_gets_another_name(
     tls.ensure()
     assert tls.names_in(tls.CERT_FILE) == ["registry.lab", "private.lab"]
     assert tls.KEY_FILE.stat().st_mode & 0o777 == 0o600
+
+
+def test_network_of_a_test_is_not_taken_for_the_labs() -> None:
+    theirs, ours = SimpleNamespace(name="archiv-gates-0a1b2c"), SimpleNamespace(name=NETWORK)
+    client: Any = SimpleNamespace(networks=SimpleNamespace(list=lambda filters: [theirs, ours]))
+    assert network.find(client) is ours
+    client.networks.list = lambda filters: [theirs]
+    assert network.find(client) is None
