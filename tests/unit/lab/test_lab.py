@@ -146,6 +146,6 @@ def test_certificate_is_made_again_when_the_registry_gets_another_name(
 def test_network_of_a_test_is_not_taken_for_the_labs() -> None:
     theirs, ours = SimpleNamespace(name="archiv-gates-0a1b2c"), SimpleNamespace(name=NETWORK)
     client: Any = SimpleNamespace(networks=SimpleNamespace(list=lambda filters: [theirs, ours]))
-    assert network.find(client) is ours
+    assert [network.find(client)] == [ours]
     client.networks.list = lambda filters: [theirs]
     assert network.find(client) is None
