@@ -311,7 +311,8 @@ def _is_reachable(address: str) -> bool:
     import ipaddress
 
     try:
-        return not ipaddress.ip_address(address).is_unspecified
+        # Not with a zone, which may hold any text, and means nothing to another host.
+        return "%" not in address and not ipaddress.ip_address(address).is_unspecified
     except ValueError:
         return False
 

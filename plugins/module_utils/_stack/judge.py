@@ -175,12 +175,17 @@ def _judge_configuration(service: Service, container: Container, seen: Seen) -> 
     return reasons
 
 
+# What starts a container anew, or leaves that to a person.
+_STARTS: frozenset[Action] = frozenset(("ask", "create", "recreate", "restart", "start"))
+
+
 def _judge_gate(seen: Seen, told: t.Sequence[Action]) -> list[Reason]:
     """Whether the gate has loaded its files; one that is about to be started anew will."""
-    if seen.gate is None or told:
+    if seen.gate is None or not _STARTS.isdisjoint(told):
         return []
     if seen.gate.problem:
-        return [Reason("gate_silent", GATE, seen.gate.problem, "restart")]
+        # Docker's own look at its health, which asks the same, tells a gate that hangs from one that is busy.
+        return [] if "wait" in told else [Reason("gate_silent", GATE, seen.gate.problem, "wait")]
     if seen.gate.mark != seen.gate_wanted:
         return [Reason("gate_outdated", GATE, "has not loaded the files that the inventory describes", "reload")]
     return []

@@ -243,7 +243,7 @@ def _refuse_monitor(inputs: Inputs, host: Host) -> t.Iterator[str]:
 
 def _refuse_selinux(inputs: Inputs, host: Host) -> t.Iterator[str]:
     """Docker labels its own volumes, but not mounts from the host; this was never tested."""
-    variables = ("ollama_stack_models_dir", "ollama_stack_ca_file", "ollama_stack_backend_secrets")
+    variables = ("ollama_stack_models_dir", "ollama_stack_ca_file", "ollama_stack_backend_secrets", "ollama_stack_gate")
     mounted = [variable for variable in variables if inputs.get(variable)]
     if host.selinux and mounted:
         yield (

@@ -240,6 +240,16 @@ def test_second_deploy_of_the_same_run_takes_nobody_again(fleet: Fleet) -> None:
     assert [line for line in done if line == "look a"] == ["look a", "look a"]
 
 
+def test_second_deploy_for_others_leaves_alone_whom_the_first_did_not_reach(fleet: Fleet) -> None:
+    both = fleet.playbook.with_name("both.yml")
+    deploys = [{"import_playbook": "deploy.yml", "vars": {"target": target}} for target in ("a:b:c:d", "e:f")]
+    both.write_text(yaml.safe_dump(deploys))
+    fleet.playbook = both
+    states = {name: "breaks" if name == "b" else "differs" for name in "abcdef"}
+    done = fleet.deploy(states, code=2)
+    assert sorted(line for line in done if line.startswith("begin")) == [f"begin {name}" for name in "abcef"]
+
+
 def test_plan_is_shown_and_nothing_done_without_a_terminal(fleet: Fleet) -> None:
     done = fleet.deploy({"a": "differs", "b": "matches"}, "-e", "plan=ask", code=2)
     assert sorted(done) == ["look a", "look b"] and "Nothing was changed: plan=ask" in fleet.said

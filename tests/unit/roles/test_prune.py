@@ -72,6 +72,24 @@ def test_model_that_the_running_stack_wants_is_not_removed(store: Store) -> None
     assert "still wants b:1b. Deploy first" in printed and store.holds(GONE)
 
 
+@pytest.mark.parametrize("spelled", ["B:1b", "library/b:1b", "registry.ollama.ai/library/b:1b"])
+def test_model_that_the_stack_wants_is_known_however_it_is_spelled(store: Store, spelled: str) -> None:
+    stack = store.host.folder / "stack"
+    stack.mkdir()
+    (stack / "docker-compose.prod.yml").write_text("      ARCHIV_MODELS: a:1b b:1b\n")
+    models = [MODELS[0], {"name": spelled, "state": "absent"}]
+    printed = " ".join(store.prune("-e", "prune_confirmed=archiv", code=2, ollama_stack_models=models).split())
+    assert "still wants b:1b. Deploy first" in printed and store.holds(GONE)
+
+
+def test_model_whose_name_another_begins_with_is_not_taken_for_it(store: Store) -> None:
+    stack = store.host.folder / "stack"
+    stack.mkdir()
+    (stack / "docker-compose.prod.yml").write_text("      ARCHIV_MODELS: a:1b b:1b-instruct b x/b:1b\n")
+    store.prune("-e", "prune_confirmed=archiv")
+    assert not store.holds(GONE)
+
+
 def test_absent_model_is_none_of_the_stack(tmp_path: Path) -> None:
     given = {"ollama_stack_models": [MODELS[1], {"name": "a:1b", "state": "present"}]}
     told = evaluate(tmp_path, {"one": given}, "__ollama_stack_pinned")

@@ -90,8 +90,18 @@ def test_gate_with_other_files_loaded_reads_them_anew() -> None:
     assert not time_may_mend(judge_stack(seen), after_start=False)
 
 
-def test_gate_that_does_not_answer_is_restarted_and_its_log_is_read() -> None:
-    assert told(gated(Loaded(problem="does not answer on port 8405: refused"))) == [("gate_silent", "gate", "restart")]
+def test_gate_that_does_not_answer_once_is_not_restarted_for_that() -> None:
+    silent = Loaded(problem="does not answer on port 8405: refused")
+    assert told(gated(silent)) == [("gate_silent", "gate", "wait")]
+    assert [kind for kind, _, _ in told(gated(silent, health="starting"))] == ["container_starting"]
+    assert told(gated(silent, health="unhealthy")) == [("container_unhealthy", "gate", "restart")]
+
+
+@pytest.mark.parametrize("changed", [{"health": "starting"}, {"swaps": True}])
+def test_gate_that_goes_on_running_reads_its_files_anew_whatever_else_is_the_matter(changed: dict[str, Any]) -> None:
+    seen = gated(Loaded(mark="of before"), **changed)
+    assert ("gate_outdated", "gate", "reload") in told(seen)
+    assert write_verdict("archiv", seen, judge_stack(seen), {}, [])["reload"] == ["archiv-gate-1"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +109,6 @@ def test_gate_that_does_not_answer_is_restarted_and_its_log_is_read() -> None:
     [
         ({"config_hash": "other"}, "recreate"),
         ({"state": "paused"}, "restart"),
-        ({"health": "starting"}, "wait"),
         ({"health": "unhealthy"}, "restart"),
     ],
 )
