@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from tests.lab.settings import STATE_DIR
@@ -17,10 +19,11 @@ def ensure(file: Path) -> str:
     """The password in the file, which is made where it is not there."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Renamed when it is whole: an interrupted run must not leave an empty password.
-        new = file.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write(secrets.token_hex(12))
-        new.rename(file)
+        # Linked when it is whole, as an interrupted run must not leave an empty password, and once: hosts that start together
+        # must get the same.
+        with tempfile.NamedTemporaryFile("w", dir=file.parent) as new:
+            new.write(secrets.token_hex(12))
+            new.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(new.name, file)
     return file.read_text()

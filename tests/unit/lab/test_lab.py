@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -125,6 +126,14 @@ def test_password_is_made_once_and_its_owners_alone(tmp_path: Path) -> None:
     first = passwords.ensure(file)
     assert (len(first), passwords.ensure(file), file.stat().st_mode & 0o777) == (24, first, 0o600)
     assert passwords.ensure(tmp_path / "passwords" / "other") != first
+
+
+def test_hosts_that_start_together_get_the_same_password(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(50):
+            file = tmp_path / str(number) / "sudo"
+            assert len(set(pool.map(passwords.ensure, [file] * 8))) == 1
+            assert [one.name for one in file.parent.iterdir()] == ["sudo"]
 
 
 def test_certificate_is_made_again_when_the_registry_gets_another_name(
