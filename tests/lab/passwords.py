@@ -19,8 +19,8 @@ def ensure(file: Path) -> str:
     """The password in the file, which is made where it is not there."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Linked when it is whole, as an interrupted run must not leave an empty password, and once: hosts that start together
-        # must get the same.
+        # Linked when it is whole, as an interrupted run must not leave an empty password, and once, as hosts that start
+        # together must get the same.
         with tempfile.NamedTemporaryFile("w", dir=file.parent) as new:
             new.write(secrets.token_hex(12))
             new.flush()
