@@ -21,6 +21,8 @@ from cryptography.x509.oid import NameOID
 
 from tests.lab.gates import MODEL, Answer, Site, loaded, site
 
+# Seconds under load, of three hosts at once: `make peers` runs them.
+pytestmark = pytest.mark.more
 PATIENCE, ANSWER = 12, 3
 SECOND = "other:1b"
 BOTH = [loaded(), loaded(SECOND, "cd" * 32)]
