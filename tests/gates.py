@@ -54,6 +54,8 @@ HOST_IMAGES = {
     "drifted": BOTH,
     "offline": ("host",),
     "reboot": BOTH,
+    # What 1.0.0 was made on.
+    "upgrade": ("host",),
 }
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -190,7 +190,8 @@ def refuse(options: StackOptions, mistakes: t.Sequence[Mistake]) -> Verdict:
     host = replace(_told(host, seen, options.check), compose_refused="")
     known = {mistake.text for mistake in mistakes}
     others = preflight.find_refusals(options.inputs, document, host)
-    others += [*refuse_images(seen), *judge_adoption(query, seen, document, inputs.get("ollama_stack_adopt_without", ()))]
+    others += refuse_images(seen)
+    others += judge_adoption(query, seen, document, inputs.get("ollama_stack_adopt_without", ()))
     refusals = [mistake.text for mistake in mistakes] + [one for one in others if one not in known]
     reasons = [Reason("input", one.variable, one.text[len(one.variable) :].lstrip(" :"), "ask") for one in mistakes]
     verdict = write_verdict(options.query.project, seen, reasons, {}, refusals)

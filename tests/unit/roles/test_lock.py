@@ -96,7 +96,7 @@ def test_written_lock_is_read_back_with_what_it_had(tmp_path: Path) -> None:
 
 
 def test_hosts_with_other_images_are_told_apart(tmp_path: Path) -> None:
-    seen = {"__ollama_stack_seen": {"models": []}}
+    seen: dict[str, Any] = {"__ollama_stack_seen": {"models": []}}
     hosts = {
         host: {**seen, "__ollama_stack_verdict": {"images": {"i:1": [digest]}}}
         for host, digest in {"one": ONE, "other": OTHER}.items()

@@ -11,7 +11,11 @@ import pytest
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import HostImage
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import write_verdict
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.judge import is_clean, judge_stack, time_may_mend
-from ansible_collections.archiv.ollama.plugins.module_utils._stack.locked import judge_images, list_images, refuse_images
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.locked import (
+    judge_images,
+    list_images,
+    refuse_images,
+)
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.types import Seen
 from tests.unit.support.recorded_stack import OLD, TODAY, clean
 
