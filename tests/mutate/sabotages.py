@@ -406,6 +406,20 @@ SABOTAGES = (
         "assert 'rebooted' in ''",
     ),
     Sabotage(
+        "image-unbound",
+        "an image under a locked name is not compared with the lock file",
+        [Edit(f"{UTILS}/_stack/locked.py", "seen.images[name].digests.isdisjoint(locked)", "not locked")],
+        f"{UNIT}/module_utils/_stack/test_locked.py::test_other_image_is_not_clean_and_no_time_mends_it",
+        "image_other",
+    ),
+    Sabotage(
+        "image-guessed",
+        "an image from a file is taken for the locked one",
+        [Edit(f"{UTILS}/_stack/locked.py", "if name in seen.images and", "if seen.images[name].digests and")],
+        f"{UNIT}/module_utils/_stack/test_locked.py::test_image_that_was_loaded_from_a_file_is_not_guessed_to_be_the_locked_one",
+        "not enough values to unpack",
+    ),
+    Sabotage(
         "lock-shared",
         "two writers hold the store's lock at once",
         [Edit(f"{UTILS}/_store/lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_UN | fcntl.LOCK_NB")],
