@@ -276,8 +276,8 @@ SABOTAGES = (
             ),
             Edit(
                 f"{UTILS}/_engine/client.py",
-                'return frozenset((raw["Id"], *platforms))',
-                'return frozenset((raw["Id"],))',
+                'HostImage(frozenset((raw["Id"], *platforms))',
+                'HostImage(frozenset((raw["Id"],))',
             ),
         ],
         "drifted",
@@ -295,8 +295,8 @@ SABOTAGES = (
             ),
             Edit(
                 f"{UTILS}/_engine/client.py",
-                'return frozenset((raw["Id"], *platforms))',
-                'return frozenset((raw["Id"],))',
+                'HostImage(frozenset((raw["Id"], *platforms))',
+                'HostImage(frozenset((raw["Id"],))',
             ),
         ],
         "drifted",
