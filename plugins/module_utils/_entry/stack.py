@@ -99,6 +99,8 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> StackOptions:
         installed=params["installed"],
         gate=params["gate"],
         locks=params["locks"],
+        releases=params["releases"],
+        ignored=params["ignored"],
     )
     inputs = {
         **params["inputs"],
