@@ -20,6 +20,7 @@ from .._release.records import (
     Release,
     find_anew,
     find_outdated,
+    in_place,
     is_same,
     is_taken_back,
     last_good,
@@ -120,13 +121,16 @@ def settle(site: Site, options: ReleaseOptions) -> Fact:
         release = replace(served, secrets=begun.secrets)
     others = [one for one in releases if one.number not in (begun.number, release.number)]
     after = sorted([*others, release], key=lambda one: one.number)
-    outdated = find_outdated(after, options.keep)
     site.keep_models(release)
     changed = site.hold(after)
     records.write(release)
-    for one in [*([begun] if known else []), *outdated]:
-        site.forget(one)
-    changed = site.hold([one for one in after if one not in outdated]) or changed
+    if known:
+        site.forget(begun)
+        # A switch that had failed and stayed is no longer what is there.
+        after = [replace(one, state="returned") if one.state == "failed" else one for one in after]
+        for one in after:
+            records.write(one)
+    changed = _let_go(site, after, options.keep) or changed
     return {"changed": changed or not known, "number": release.number, "parent": release.parent}
 
 
@@ -161,11 +165,10 @@ def fail(site: Site, options: ReleaseOptions) -> Fact:
 
 def close(site: Site, options: ReleaseOptions) -> Fact:
     """Write down that the release before serves again."""
-    releases = site.records.read()
-    release = open_release(releases)
+    release = open_release(site.records.read())
     if release is not None:
         site.records.write(replace(release, state="returned"))
-    site.hold(releases)
+    _let_go(site, site.records.read(), options.keep)
     return {"number": release.number if release is not None else 0}
 
 
@@ -190,7 +193,7 @@ def make_ready(site: Site, options: ReleaseOptions) -> Fact:
         "number": release.number,
         "release": plain(release),
         "files": files,
-        "rotated": rotated_since(release, releases[-1].secrets),
+        "rotated": rotated_since(release, (in_place(releases) or release).secrets),
     }
 
 
@@ -211,6 +214,14 @@ def remove(site: Site, options: ReleaseOptions) -> Fact:
     for one in releases:
         site.forget(one)
     return {"changed": changed or bool(releases), "releases": []}
+
+
+def _let_go(site: Site, releases: t.Sequence[Release], keep: int) -> bool:
+    """Remove what is no longer kept; whether other images are held now."""
+    outdated = find_outdated(releases, keep)
+    for one in outdated:
+        site.forget(one)
+    return site.hold([one for one in releases if one not in outdated])
 
 
 def _choose(site: Site, releases: t.Sequence[Release], number: int) -> Release:

@@ -154,15 +154,18 @@ def open_release(releases: t.Sequence[Release]) -> Release | None:
     return releases[-1] if releases and releases[-1].state in _OPEN else None
 
 
+def in_place(releases: t.Sequence[Release]) -> Release | None:
+    """What the host has now, good or not."""
+    return next((one for one in reversed(releases) if one.state != "returned"), None)
+
+
 def way_back(releases: t.Sequence[Release]) -> Release | None:
     """Where a return leads that names no release: to what served before the one that is there."""
-    good = [one for one in releases if one.state == "good"]
-    if not good:
-        return None
-    # A switch that failed and stayed is what is there now; the last good one was before it.
-    if releases[-1].state in (*_OPEN, "failed"):
-        return good[-1]
-    return next((one for one in reversed(good[:-1]) if not is_same(one, good[-1])), None)
+    here, good = in_place(releases), last_good(releases)
+    if here is None or here is not good:
+        return good
+    earlier = [one for one in releases if one.state == "good" and not is_same(one, here)]
+    return earlier[-1] if earlier else None
 
 
 def is_same(one: Release, other: Release) -> bool:
