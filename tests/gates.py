@@ -53,6 +53,7 @@ HOST_IMAGES = {
     "default": BOTH,
     "drifted": BOTH,
     "offline": ("host",),
+    "pruned": BOTH,
     "reboot": BOTH,
     # What 1.0.0 was made on.
     "upgrade": ("host",),
