@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .._engine.client import Container, Engine
 from .._engine.roots import images_root
 from .._engine.volume import NoStore, find_models_dir
+from .._model.manifest import ManifestInvalid
 from .._model.names import ModelName, parse_name
 from .._store import kept
 from .._store.disk import sync_file_system
@@ -69,6 +70,16 @@ class Site:
             found = images.inspect(self.engine, name)
             if found is None or found["Id"] != image:
                 images.give_name(self.engine, image, name)
+
+    def digest_of(self, name: str) -> str:
+        """What the store serves under a model's name; "" if it has none that can be read."""
+        if self.store is None:
+            return ""
+        path = self.store.find_manifest(parse_name(name))
+        try:
+            return self.store.read_manifest(path).digest if path is not None else ""
+        except (ManifestInvalid, OSError):
+            return ""
 
     def keep_models(self, release: Release) -> None:
         """Keep its models for as long as it is kept."""
