@@ -212,7 +212,7 @@ def test_what_lacks_something_is_refused_before_anything_is_touched(site: Any) -
     switch(site)
     switch(site, "sha256:2")
     site.missing, site.done = ["image a of ollama"], []
-    with pytest.raises(ReleaseError, match=r"cannot be put back, and nothing was changed\. It lacks: image a of ollama"):
+    with pytest.raises(ReleaseError, match=r"cannot be put back, .* It lacks: image a of ollama"):
         release.make_ready(site, options(number=1))
     site.missing = []
     with pytest.raises(ReleaseError, match="secret letter, which ollama_stack_backend_secrets no longer names"):
