@@ -220,6 +220,7 @@ def _let_go(site: Site, releases: t.Sequence[Release], keep: int) -> bool:
     outdated = find_outdated(releases, keep)
     for one in outdated:
         site.forget(one)
+    site.remove_leftovers()
     return site.hold([one for one in releases if one not in outdated])
 
 

@@ -101,6 +101,17 @@ class Site:
             if store is not None:
                 kept.forget_release(store, release.number)
 
+    def remove_leftovers(self) -> None:
+        """What a cut of power has left of releases that were being removed."""
+        self.records.remove_leftovers()
+        known = {release.number for release in self.records.read()}
+        if self.store is None or known.issuperset(kept.numbers(self.store)):
+            return
+        with self._locked("releases"):
+            for number in kept.numbers(self.store):
+                if number not in known:
+                    kept.forget_release(self.store, number)
+
     def lacks(self, release: Release) -> list[str]:
         """What a return to it would have to download, in words."""
         lacking = [

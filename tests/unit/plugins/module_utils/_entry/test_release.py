@@ -65,6 +65,9 @@ class GivenSite:
     def forget(self, one: Release) -> None:
         self.records.remove(one.number)
 
+    def remove_leftovers(self) -> None:
+        self.records.remove_leftovers()
+
     def lacks(self, _one: Release) -> list[str]:
         return self.missing
 
