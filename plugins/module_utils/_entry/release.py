@@ -187,7 +187,12 @@ def make_ready(site: Site, options: ReleaseOptions) -> Fact:
     # Images that lost their name to these.
     site.hold(releases)
     site.put_models_back(release)
-    files = [{**file, "content": site.records.read_file(release.number, file["path"])} for file in release.files]
+    # As a deploy describes them: by their content or by its sum, never by both.
+    files = [
+        {**{key: file[key] for key in ("path", "mode", "owner") if key in file}, "content": content}
+        for file in release.files
+        for content in [site.records.read_file(release.number, file["path"])]
+    ]
     return {
         "number": release.number,
         "release": plain(release),

@@ -131,7 +131,9 @@ def test_secret_keeps_its_id_until_it_is_rotated(site: Any) -> None:
     second, third = site.records.read()
     assert first.secrets == second.secrets != third.secrets
     ready = release.make_ready(site, options(number=2))
-    assert ready["rotated"] == ["letter"] and ready["files"][0]["content"] == FILE["content"]
+    assert ready["rotated"] == ["letter"]
+    # As the look of a deploy takes them, which refuses a sum beside the content.
+    assert ready["files"] == [FILE]
 
 
 def test_rotation_outlives_the_switch_that_was_interrupted(site: Any) -> None:
