@@ -663,9 +663,9 @@ SABOTAGES = (
         [
             Edit(
                 "roles/ollama_stack/tasks/change.yml",
-                "- name: change | Provide the models\n",
+                "- name: change | Fetch the models\n",
                 "- name: change | Switch too early\n  ansible.builtin.include_tasks: configure.yml\n"
-                "  when: __ollama_stack_verdict.start\n\n- name: change | Provide the models\n",
+                "  when: __ollama_stack_verdict.start\n\n- name: change | Fetch the models\n",
             )
         ],
         "offline",
@@ -858,9 +858,8 @@ SABOTAGES = (
     Sabotage(
         "images-unnamed",
         "an image whose names have all moved gets no name that keeps it",
-        [Edit(f"{UTILS}/_release/images.py", "    for image, name in holds.name:\n", "    for image, name in ():\n")],
-        "pruned",
-        "cannot be put back",
-        "release | Write down how it goes",
+        [Edit(f"{UTILS}/_release/images.py", " for image in sorted(nameless) if not there[image]", " for image in ()")],
+        f"{UNIT}/module_utils/_release/test_images.py::test_image_whose_names_have_moved_gets_ours",
+        "assert",
     ),
 )
