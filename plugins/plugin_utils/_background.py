@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 
@@ -93,9 +94,12 @@ class Background(ActionBase):
     def _follow(self, status: dict[str, t.Any], task_vars: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
         """Poll until the module has ended; a connection that is lost for a while does not count."""
         begun = heard = renewed = time.monotonic()
-        first_polls, gone = iter(_FIRST_POLLS), 0
+        first_polls, gone, parent = iter(_FIRST_POLLS), 0, os.getppid()
         while True:
             time.sleep(next(first_polls, _POLL_SECONDS))
+            if os.getppid() != parent:
+                # This process is a worker: it must not keep a lease for a play that was killed.
+                raise AnsibleError("the play that waited for this has ended")
             try:
                 result = self._execute_module("ansible.legacy.async_status", dict(status), task_vars=task_vars)
                 if result.get("finished") or result.get("failed"):

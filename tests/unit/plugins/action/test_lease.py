@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleError
 
 from ansible_collections.archiv.ollama.plugins.action import in_background, ollama_stack_info
 from ansible_collections.archiv.ollama.plugins.plugin_utils import _background
@@ -63,6 +64,15 @@ def test_lease_is_renewed_before_the_step_and_often_enough_while_it_runs(monkeyp
     assert host.renewed[0] == 0 and host.renewed[-1] > 180
     gaps = [after - before for before, after in zip(host.renewed, host.renewed[1:], strict=False)]
     assert 10 < min(gaps) and max(gaps) < 20
+
+
+def test_worker_of_a_play_that_was_killed_renews_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL ends the play alone, and the process that follows the step lives on."""
+    host = Host(monkeypatch, seconds=10**9)
+    monkeypatch.setattr(_background.os, "getppid", lambda: 1 if host.now > 40 else 77)
+    with pytest.raises(AnsibleError):
+        host.plugin(in_background)._run_by_itself(variables(LEASE), {}, 10**9, "ping")
+    assert 40 < host.now < 43 and max(host.renewed) <= 40
 
 
 @pytest.mark.parametrize("lease", [None, {}, {"skipped": True}, {"id": "", "refused": 1.0}])
