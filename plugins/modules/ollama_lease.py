@@ -22,8 +22,8 @@ description:
   - The note is the file C(PROJECT.lease) in O(folder), which only root can read. Its end is counted on the clock that
     starts with the boot, which nobody can set.
   - It is what the roles of this collection call, and little use without them. While they hold a lease,
-    M(archiv.ollama.in_background), M(archiv.ollama.ollama_model) and M(archiv.ollama.ollama_stack_info) renew it from the
-    controller every 15 seconds.
+    M(archiv.ollama.in_background), M(archiv.ollama.ollama_model) and M(archiv.ollama.ollama_stack_info) renew it from
+    the controller every 15 seconds.
 attributes:
   check_mode:
     support: full

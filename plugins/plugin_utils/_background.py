@@ -126,6 +126,9 @@ class Background(ActionBase):
         lease = task_vars.get(LEASE) or {}
         if not lease.get("id") or self._task.check_mode:
             return {}
-        args = {**{key: lease[key] for key in ("id", "project", "folder")}, "host": task_vars.get("inventory_hostname", "")}
+        args = {
+            **{key: lease[key] for key in ("id", "project", "folder")},
+            "host": task_vars.get("inventory_hostname", ""),
+        }
         result: dict[str, t.Any] = self._execute_module("archiv.ollama.ollama_lease", args, task_vars=task_vars)
         return result

@@ -40,10 +40,10 @@ class Running:
     """A deploy in a process of its own."""
 
     def __init__(self, output: IO[str], user: str, variables: dict[str, Any]) -> None:
-        self.output, self.began = output, time.monotonic()
+        self.output = output
+        tool = str(Path(sys.executable).with_name("ansible-playbook"))
         self.process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("ansible-playbook")), "playbooks/deploy.yml", "-l", "staging"]
-            + ["-e", json.dumps(variables)],
+            [tool, "playbooks/deploy.yml", "-l", "staging", "-e", json.dumps(variables)],
             cwd=ROOT,
             env={**{k: v for k, v in os.environ.items() if k != "SUDO_USER"}, "USER": user, "ANSIBLE_NOCOLOR": "1"},
             stdout=output,
@@ -58,10 +58,6 @@ class Running:
         said = self.output.read()
         assert ended == code and "Traceback" not in said, said
         return " ".join(said.split())
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
 
 
 @pytest.fixture

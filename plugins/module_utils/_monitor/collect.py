@@ -111,7 +111,7 @@ class Facts:
     store_problem: str = ""
     look: oom.Look | None = None
     scrub: Scrub = Scrub()
-    switch: Switch = Switch()
+    switch: Switch = field(default_factory=Switch)
     records: t.Mapping[str, t.Any] = field(default_factory=dict)
     # What is remembered for the next look.
     known: t.Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import typing as t
 from dataclasses import dataclass
 
 from .._stack.lease import Lease, told_holder

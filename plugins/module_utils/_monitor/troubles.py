@@ -131,8 +131,8 @@ def _of_switch(facts: Facts) -> Found:
         yield (
             "switch_interrupted",
             f"release {release.number}",
-            f"switch interrupted: begun at {moment_text(release.made)} by {release.user} from {release.controller}, it did"
-            " not end, and nobody is at it; run playbooks/deploy.yml, or playbooks/rollback.yml to go back",
+            f"switch interrupted: begun at {moment_text(release.made)} by {release.user} from {release.controller}, it"
+            " did not end, and nobody is at it; run playbooks/deploy.yml, or playbooks/rollback.yml to go back",
         )
 
 

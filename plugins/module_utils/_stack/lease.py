@@ -97,8 +97,8 @@ def told_lost(host: str, found: Lease | None) -> str:
     """Why a deploy must not go on."""
     who = f"{host} is {told_holder(found)}" if found else "the host was restarted, or another run has had it"
     return (
-        f"this run has lost its lease of {host}, because it could not renew it for {SECONDS:.0f} s: {who}; what was done"
-        f" until now stays; {_AGAIN}"
+        f"this run has lost its lease of {host}, because it could not renew it for {SECONDS:.0f} s: {who}; what was"
+        f" done until now stays; {_AGAIN}"
     )
 
 

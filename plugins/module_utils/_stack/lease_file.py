@@ -66,7 +66,9 @@ class LeaseFile:
             with hold_lock(self._disk, f"{self.path}.lock", _LOCK_SECONDS, "lease"):
                 yield
         except LockError as error:
-            raise LeaseError(str(error).replace("the store's lock", "the lock").replace("store lock", "lock")) from error
+            raise LeaseError(
+                str(error).replace("the store's lock", "the lock").replace("store lock", "lock")
+            ) from error
 
 
 def boot_seconds() -> float:

@@ -28,7 +28,7 @@ def count_refused(
     times: list[tuple[int, int]] = []
     for event in sorted(events, key=lambda one: int(one["timeNano"])):
         attributes = (event.get("Actor") or {}).get("Attributes") or {}
-        service, action, at = attributes.get(f"{_LABEL}service"), event.get("Action"), int(event["timeNano"])
+        service, action, at = str(attributes.get(f"{_LABEL}service")), event.get("Action"), int(event["timeNano"])
         if attributes.get(f"{_LABEL}project") != project or service not in services:
             continue
         # A one-off container of the service serves nobody.

@@ -59,7 +59,9 @@ def test_own_lease_is_renewed_also_after_its_end_while_nobody_has_taken_it() -> 
     assert decide(LAPSED, "a1", None, NOW, BOOT) == "renew"
 
 
-@pytest.mark.parametrize("found", [None, replace(LEASE, id="b2"), replace(LAPSED, id="b2"), replace(LEASE, boot="other")])
+@pytest.mark.parametrize(
+    "found", [None, replace(LEASE, id="b2"), replace(LAPSED, id="b2"), replace(LEASE, boot="other")]
+)
 def test_lease_that_is_no_more_is_lost_and_not_taken_again(found: Lease | None) -> None:
     assert decide(found, "a1", None, NOW, BOOT) == "lost"
 
