@@ -126,13 +126,13 @@ Found = t.Iterator[tuple[str, str, str]]
 
 
 def _of_switch(facts: Facts) -> Found:
-    release = facts.switch.release
-    if release and facts.switch.interrupted:
+    switch = facts.switch
+    if switch.begun and switch.interrupted:
         yield (
             "switch_interrupted",
-            f"release {release.number}",
-            f"switch interrupted: begun at {moment_text(release.made)} by {release.user} from {release.controller}, it"
-            " did not end, and nobody is at it; run playbooks/deploy.yml, or playbooks/rollback.yml to go back",
+            f"release {switch.begun.number}",
+            f"switch interrupted: begun at {moment_text(switch.begun.made)} by {switch.beginner}, it did not end, and nobody"
+            " is at it; run playbooks/deploy.yml, or playbooks/rollback.yml to go back",
         )
 
 

@@ -9,25 +9,15 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.archiv.ollama.plugins.module_utils._release.records import Release, plain
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.lease import Lease, write
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.lease_file import boot_seconds
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import boot_identity
 from tests.unit.support.monitor_host import MonitorHost
 
 # As a deploy writes it.
-RECORD: dict[str, Any] = {
-    "format": 1,
-    "number": 3,
-    "state": "good",
-    "parent": 2,
-    "made": 1795824184.25,
-    "by": {"user": "anna", "controller": "admin-1", "lease": "a1"},
-    "images": {},
-    "models": [],
-    "services": [],
-    "versions": {},
-    "why": [],
-}
+BY = {"user": "anna", "controller": "admin-1", "lease": "a1"}
+RECORD = plain(Release(number=3, state="good", parent=2, made=1795824184.25, by=BY))
 
 
 def release(host: MonitorHost, number: int, **changes: object) -> Path:
@@ -103,12 +93,23 @@ def test_host_without_releases_has_none_interrupted(host: MonitorHost) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 2}', json.dumps({**RECORD, "number": 5, "state": "begun", "made": "x"})]
+    "text",
+    ["", "{", "[]", '{"format": 2}', json.dumps({**RECORD, "number": 5, "state": "begun", "made": "x", "more": 1})],
 )
 def test_what_is_no_record_is_passed_over(host: MonitorHost, text: str) -> None:
     release(host, 5).write_text(text)
     release(host, 4, state="begun")
     assert status(host)[2]["switch_interrupted"]["subject"] == "release 4"
+
+
+def test_record_without_a_time_is_no_trouble(host: MonitorHost) -> None:
+    release(host, 4, state="begun", made="x")
+    assert status(host)[0] == 0
+
+
+def test_return_that_did_not_end_is_told_too(host: MonitorHost) -> None:
+    release(host, 4, state="returning")
+    assert "switch_interrupted" in status(host)[2]
 
 
 def test_record_that_others_can_write_is_not_believed(host: MonitorHost) -> None:
@@ -118,4 +119,4 @@ def test_record_that_others_can_write_is_not_believed(host: MonitorHost) -> None
 
 def test_names_in_a_record_are_shown_as_letters(host: MonitorHost) -> None:
     release(host, 4, state="begun", by={"user": "anna\x1b[2J", "controller": 7})
-    assert "by anna\\x1b[2J from somebody," in status(host)[2]["switch_interrupted"]["why"]
+    assert "by anna\\x1b[2J from an unknown controller," in status(host)[2]["switch_interrupted"]["why"]
