@@ -131,8 +131,8 @@ def _of_switch(facts: Facts) -> Found:
         yield (
             "switch_interrupted",
             f"release {switch.begun.number}",
-            f"switch interrupted: begun at {moment_text(switch.begun.made)} by {switch.beginner}, it did not end, and nobody"
-            " is at it; run playbooks/deploy.yml, or playbooks/rollback.yml to go back",
+            f"switch interrupted: begun at {moment_text(switch.begun.made)} by {switch.beginner}, it did not end, and"
+            " nobody is at it; run playbooks/deploy.yml, or playbooks/rollback.yml to go back",
         )
 
 
