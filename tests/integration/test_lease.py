@@ -157,7 +157,27 @@ def test_deploy_that_changes_nothing_takes_none_and_waits_for_none(play: Play, t
     before, began = lease_of(typed), time.monotonic()
     assert "changed=0" in play("deploy") and before["user"] == "anna"
     assert time.monotonic() - began < 45 and lease_of(typed) == before
-    assert "being deployed by anna from admin-1 since" in typed("ollama-stack status || true")
+
+
+@pytest.mark.usefixtures("clean")
+def test_interrupted_switch_is_told_on_the_host_until_a_deploy_ends_it(
+    play: Play, typed: Typed, deploy: Deploy
+) -> None:
+    watched = {"ollama_stack_monitor": True}
+    play("deploy", "-e", json.dumps(watched))
+    first = deploy("anna", {**SLOW, **watched})
+    wait_until(lambda: "archiv-slow-1" in typed(STACK), 120)
+    during = typed("ollama-stack status; echo code $?")
+    assert "being deployed by anna from " in during and "switch interrupted" not in during
+    first.process.send_signal(signal.SIGKILL)
+    first.process.wait()
+    wait_until(lambda: "switch interrupted: begun at " in typed("ollama-stack status || true"), 75)
+    told = typed("ollama-stack status; echo code $?")
+    assert " by anna from " in told and told.endswith("code 1\n") and "being deployed" not in told
+    assert "archiv_ollama_switch_interrupted 1\n" in typed("ollama-stack metrics")
+    play("deploy", "-e", json.dumps(watched))
+    assert "switch interrupted" not in typed("ollama-stack status || true")
+    assert "archiv_ollama_switch_interrupted 0\n" in typed("ollama-stack metrics")
 
 
 @pytest.mark.usefixtures("clean")
