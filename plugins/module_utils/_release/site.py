@@ -48,8 +48,8 @@ class Site:
     def sync(self) -> None:
         """Flush what a switch relies on.
 
-        Docker commits an image without flushing its files (containerd/containerd#9401): after a cut of power it would be
-        there by its name, with empty files.
+        Docker commits an image without flushing its files (containerd/containerd#9401): after a cut of power it would
+        be there by its name, with empty files.
         """
         root = self.engine.info().get("DockerRootDir", "")
         for folder in (root, _CONTAINERD, self.store.root if self.store is not None else ""):
