@@ -120,6 +120,12 @@ def _keep_blob(store: Store, receipts: Receipts, number: int, blob: Layer, linke
     if second is None or not os.path.samestat(found, second):
         store.disk.make_folder(os.path.dirname(kept), 0o700)
         _link(store, receipts, served, kept, blob.digest, linked)
+    # What was mended under its first name is mended for every release that needs it.
+    for other in store.names(store.releases_dir):
+        path = os.path.join(store.releases_dir, other, _BLOBS, os.path.basename(served))
+        second = store.find(path)
+        if second is not None and not os.path.samestat(found, second):
+            _link(store, receipts, served, path, blob.digest, linked)
     return True
 
 
