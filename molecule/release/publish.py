@@ -1,4 +1,4 @@
-"""Publishes a model of an architecture that no Ollama knows in the lab's registry, and prints its digest. Usage: publish.py NAME:TAG"""
+"""Publishes a model in the lab's registry that loads nowhere, and prints its digest. Usage: publish.py NAME:TAG"""
 
 from __future__ import annotations
 
