@@ -65,6 +65,7 @@ CONTRACT = "Judge them"
 INVARIANT = "invariant | Judge what was seen"
 LOCK_IS_FILE = Edit(f"{UTILS}/_store/lock.py", "disk.own(path, _MODE)", "disk.create(path, _MODE)")
 HOSTILE = f"{UNIT}/modules/test_hostile_store.py"
+RELEASES = f"{UNIT}/module_utils/_entry/test_release.py"
 # Each alone is held up by the others.
 LINKS_FOLLOWED = [
     Edit(
@@ -831,5 +832,34 @@ SABOTAGES = (
         [Edit(f"{UTILS}/_install/ahead.py", "    served = _served(store)\n", "    served: set[str] = set()\n")],
         f"{UNIT}/modules/ollama_model/test_ahead.py::test_repair_is_fetched_beside_the_damaged_file",
         "assert",
+    ),
+    Sabotage(
+        "good-too-early",
+        "a release is called good when its switch begins",
+        [Edit(f"{UTILS}/_entry/release.py", '        state="begun",\n', '        state="good",\n')],
+        f"{RELEASES}::test_switch_that_was_verified_is_good_and_its_models_are_kept_before_it_is_called_so",
+        "assert",
+    ),
+    Sabotage(
+        "switch-unsynced",
+        "what a switch relies on is not flushed to the disk before it",
+        [Edit(f"{UTILS}/_entry/release.py", "    site.sync()\n", "")],
+        f"{RELEASES}::test_switch_that_was_verified_is_good_and_its_models_are_kept_before_it_is_called_so",
+        "assert",
+    ),
+    Sabotage(
+        "backend-taken-back",
+        "a failed switch is taken back although it recreated the backend",
+        [Edit(f"{UTILS}/_entry/release.py", "{*anew} - {*options.reversible}", "()")],
+        f"{RELEASES}::test_failed_switch_of_the_backend_stays_unless_it_is_reversible",
+        "assert",
+    ),
+    Sabotage(
+        "images-unnamed",
+        "an image whose names have all moved gets no name that keeps it",
+        [Edit(f"{UTILS}/_release/images.py", "    for image, name in holds.name:\n", "    for image, name in ():\n")],
+        "pruned",
+        "cannot be put back",
+        "release | Write down how it goes",
     ),
 )

@@ -164,10 +164,14 @@ class Installed:
 
 @dataclass(frozen=True)
 class Kept:
-    """The releases of a host: numbers of the last good and of an unfinished one, and what of which could be pruned."""
+    """The releases of a host: the last good one, one of which nobody said how it ended, and one that failed and stayed.
+
+    All are numbers, 0 for none; loose are images that could be pruned, with the number of their release.
+    """
 
     good: int = 0
     begun: int = 0
+    failed: int = 0
     loose: tuple[tuple[int, str], ...] = ()
 
 

@@ -15,7 +15,7 @@ import typing as t
 
 from .._model.manifest import MANIFEST_LIMIT, Layer, Manifest, ManifestInvalid, parse_manifest
 from .._model.names import ModelName
-from .fetched import remember
+from .fetched import all_fetched, remember
 from .paths import Store
 from .receipts import FileKey, Receipts
 
@@ -104,6 +104,59 @@ def own_names(store: Store, path: str) -> int:
     folders = [os.path.join(store.releases_dir, number, _BLOBS) for number in store.names(store.releases_dir)]
     kept = [store.find(os.path.join(folder, os.path.basename(path))) for folder in folders]
     return sum(found is not None and one is not None and os.path.samestat(found, one) for one in kept)
+
+
+def numbers(store: Store) -> list[int]:
+    """The releases of which something is kept."""
+    return sorted(int(name) for name in store.names(store.releases_dir) if name.isdigit())
+
+
+def spare_blobs(store: Store) -> dict[str, int]:
+    """The blobs, by digest with their size, that only older releases than the last one need."""
+    older = numbers(store)[:-1]
+    needed = _needed(store, without=older)
+    if needed is None:
+        return {}
+    blobs = [blob for number in older for blob in _blobs_of(store, number)]
+    return {blob.digest: blob.size for blob in blobs if blob.digest not in needed}
+
+
+def drop_oldest(store: Store, receipts: Receipts) -> bool:
+    """Let go of the models of the oldest release, but never of the last; whether there was one.
+
+    Under the lock of the store. Its record stays, and tells what a return to it lacks.
+    """
+    older = numbers(store)[:-1]
+    if not older:
+        return False
+    blobs = _blobs_of(store, older[0])
+    forget_release(store, older[0])
+    needed = _needed(store)
+    if needed is None:
+        # Nobody can say what is still used.
+        return True
+    for blob in blobs:
+        if blob.digest not in needed:
+            store.disk.delete(store.blob_path(blob.digest))
+            receipts.forget([blob.digest])
+    return True
+
+
+def _blobs_of(store: Store, number: int) -> list[Layer]:
+    within = f"{store.release_dir(number)}/"
+    found = [manifest for path, manifest in kept_manifests(store).items() if path.startswith(within)]
+    return [blob for manifest in found if manifest is not None for blob in manifest.blobs]
+
+
+def _needed(store: Store, without: t.Collection[int] = ()) -> set[str] | None:
+    """Every blob that a manifest names, but for those of some releases; None where one cannot be read."""
+    passed = tuple(f"{store.release_dir(number)}/" for number in without)
+    kept = {path: one for path, one in kept_manifests(store).items() if not path.startswith(passed)}
+    served = {path: _read_served(store, path) for path in store.manifest_files().values()}
+    found = [*kept.values(), *served.values()]
+    if None in found:
+        return None
+    return {blob.digest for one in (*found, *all_fetched(store)) if one is not None for blob in one.blobs}
 
 
 def find_kept(store: Store, number: int, name: ModelName, digest: str) -> Manifest | None:

@@ -11,11 +11,13 @@ from ansible_collections.archiv.ollama.plugins.module_utils._model.names import 
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Unsafe
 from ansible_collections.archiv.ollama.plugins.module_utils._store.fetched import find_fetched
 from ansible_collections.archiv.ollama.plugins.module_utils._store.kept import (
+    drop_oldest,
     forget_release,
     keep,
     lacks,
     own_names,
     put_back,
+    spare_blobs,
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import Store
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
@@ -159,3 +161,32 @@ def test_link_in_place_of_a_blob_is_not_kept(place: Place, tmp_path: Path) -> No
     weights.symlink_to(tmp_path / "secret")
     told = keep(place.store, place.receipts, 1, WISH)
     assert told == [f"weights {weights} of {NAME} is missing"]
+
+
+def test_oldest_release_goes_before_the_disk_is_full_and_the_last_never(place: Place) -> None:
+    keep(place.store, place.receipts, 1, WISH)
+    OTHER.install(place.models)
+    keep(place.store, place.receipts, 2, {parse_name(NAME): OTHER.digest})
+    assert spare_blobs(place.store) == {sha256(blob): len(blob) for blob in MODEL.blobs.values()}
+    assert drop_oldest(place.store, place.receipts)
+    assert not any(path.exists() for path in place.blobs()) and all(path.exists() for path in place.blobs(OTHER))
+    assert lacks(place.store, 1, WISH) != [] and lacks(place.store, 2, {parse_name(NAME): OTHER.digest}) == []
+    assert not drop_oldest(place.store, place.receipts) and spare_blobs(place.store) == {}
+
+
+def test_what_is_still_served_is_not_to_spare(place: Place) -> None:
+    keep(place.store, place.receipts, 1, WISH)
+    keep(place.store, place.receipts, 2, WISH)
+    assert spare_blobs(place.store) == {}
+    assert drop_oldest(place.store, place.receipts)
+    assert all(path.exists() for path in place.blobs())
+
+
+def test_nothing_is_to_spare_while_a_manifest_cannot_be_read(place: Place) -> None:
+    keep(place.store, place.receipts, 1, WISH)
+    OTHER.install(place.models)
+    keep(place.store, place.receipts, 2, {parse_name(NAME): OTHER.digest})
+    place.manifest.write_bytes(b"")
+    assert spare_blobs(place.store) == {}
+    drop_oldest(place.store, place.receipts)
+    assert all(path.exists() for path in place.blobs())
