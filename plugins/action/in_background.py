@@ -47,13 +47,8 @@ class ActionModule(Background):
         return self._run_by_itself(task_vars, told["args"], told["timeout"], told["module"])
 
     def _look(self, task_vars: dict[str, t.Any], job: str) -> bool:
-        # The job's name is in the command lines of its processes; the pattern keeps grep from finding itself.
-        name = job.partition(".")[0]
-        untyped: t.Any = self
-        command = f"grep -qsa '{name[0]}[{name[1]}]{name[2:]}' /proc/[0-9]*/cmdline || echo gone"
-        found = str(untyped._low_level_execute_command(command).get("stdout", ""))
         if time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LINE_SECONDS
             host, seconds = task_vars.get("inventory_hostname", ""), time.monotonic() - self._begun
             display.display(f"[{host}] {self._task.get_name().strip()}: running for {seconds:.0f} s")
-        return "gone" not in found
+        return self._is_running(job)

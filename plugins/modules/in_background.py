@@ -18,6 +18,8 @@ description:
     seconds that it is running.
   - Unlike C(async), which waits for a dead host until the task times out, it gives up on a host that could
     not be reached for three minutes, and notices when a reboot ended the module.
+  - In a role of this collection it renews the lease of M(archiv.ollama.ollama_lease) before the module and while that
+    runs, and does not start the module where another run has taken the lease.
 attributes:
   check_mode:
     support: full

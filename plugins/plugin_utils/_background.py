@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 
@@ -22,6 +23,10 @@ _FIRST_POLLS = (0.2, 0.3, 0.5, 1.0, 1.0)
 _POLL_SECONDS = 2.0
 # After this time without a connection we give up on the host; Ansible's own polling waits until the task times out.
 _LOST_SECONDS = 180.0
+# Well below the time after which a lease ends, so that one renewal may fail.
+_RENEW_SECONDS = 15.0
+# Where a role of ours keeps what ollama_lease returned; it has no id before and after.
+LEASE = "__ollama_stack_lease"
 _ASYNC_KEYS = ("ansible_job_id", "started", "finished", "results_file")
 
 
@@ -50,6 +55,13 @@ class Background(ActionBase):
         """Whether the module still runs; also the place to show progress."""
         raise NotImplementedError
 
+    def _is_running(self, job: str) -> bool:
+        # The job's name is in the command lines of its processes; the pattern keeps grep from finding itself.
+        name = job.partition(".")[0]
+        untyped: t.Any = self
+        command = f"grep -qsa '{name[0]}[{name[1]}]{name[2:]}' /proc/[0-9]*/cmdline || echo gone"
+        return "gone" not in str(untyped._low_level_execute_command(command).get("stdout", ""))
+
     def _async_dir(self) -> str:
         untyped: t.Any = self
         return str(untyped._remote_expand_user(untyped.get_shell_option("async_dir", default="~/.ansible_async")))
@@ -57,6 +69,9 @@ class Background(ActionBase):
     def _run_by_itself(
         self, task_vars: dict[str, t.Any], args: dict[str, t.Any], seconds: int, module: str | None = None
     ) -> dict[str, t.Any]:
+        lost = self._renew(task_vars)
+        if lost.get("failed"):
+            return lost
         started = self._start(task_vars, args, seconds, module)
         if "ansible_job_id" not in started:
             return started
@@ -78,15 +93,22 @@ class Background(ActionBase):
 
     def _follow(self, status: dict[str, t.Any], task_vars: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
         """Poll until the module has ended; a connection that is lost for a while does not count."""
-        begun = heard = time.monotonic()
-        first_polls, gone = iter(_FIRST_POLLS), 0
+        begun = heard = renewed = time.monotonic()
+        first_polls, gone, parent = iter(_FIRST_POLLS), 0, os.getppid()
         while True:
             time.sleep(next(first_polls, _POLL_SECONDS))
+            if os.getppid() != parent:
+                # This process is a worker: it must not keep a lease for a play that was killed.
+                raise AnsibleError("the play that waited for this has ended")
             try:
                 result = self._execute_module("ansible.legacy.async_status", dict(status), task_vars=task_vars)
                 if result.get("finished") or result.get("failed"):
                     return dict(result)
                 alive = self._look(task_vars, str(status["jid"]))
+                if time.monotonic() - renewed >= _RENEW_SECONDS:
+                    # The module goes on in any case; who has lost the lease learns it before the next step.
+                    self._renew(task_vars)
+                    renewed = time.monotonic()
             except AnsibleConnectionFailure:
                 if time.monotonic() - heard > _LOST_SECONDS:
                     raise
@@ -95,3 +117,18 @@ class Background(ActionBase):
             # After a reboot the PID may belong to another process, or it was never known.
             if gone > 2 or heard - begun > seconds:
                 return dict(self._gone)
+
+    def _renew(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Renew the host's lease, if this run holds one.
+
+        From here and not by the module: that goes on without its controller, and the lease must not.
+        """
+        lease = task_vars.get(LEASE) or {}
+        if not lease.get("id") or self._task.check_mode:
+            return {}
+        args = {
+            **{key: lease[key] for key in ("id", "project", "folder")},
+            "host": task_vars.get("inventory_hostname", ""),
+        }
+        result: dict[str, t.Any] = self._execute_module("archiv.ollama.ollama_lease", args, task_vars=task_vars)
+        return result

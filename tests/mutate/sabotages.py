@@ -383,6 +383,19 @@ SABOTAGES = (
         "interrupt | Judge that it says what hand it needs",
     ),
     Sabotage(
+        "lease-without-end",
+        "a lease is in force until somebody ends it, also one whose holder was killed",
+        [
+            Edit(
+                f"{UTILS}/_stack/lease.py",
+                "return self.boot == boot and now < self.until <= now + SECONDS",
+                "return self.boot == boot",
+            )
+        ],
+        f"{UNIT}/modules/ollama_lease/test_ollama_lease.py::test_lease_that_nobody_renews_is_taken_over_within_a_minute",
+        "waits for longer than any lease is",
+    ),
+    Sabotage(
         "links-followed",
         "root follows the links in a store, in its folders' places too",
         [*LINKS_FOLLOWED, Edit(f"{UTILS}/_install/plan.py", "    if unsafe:\n", "    if unsafe and not store:\n")],

@@ -28,6 +28,7 @@ from .._store.receipts import Receipts, boot_identity
 from .._store.survey import take_survey
 from . import oom, paths
 from .state import is_time, read_document
+from .switch import Switch, read_switch
 from .wanted import NotWanted, Wanted, read_wanted, why_stale
 
 # As in _stack.types, which would load more than metrics need.
@@ -110,6 +111,7 @@ class Facts:
     store_problem: str = ""
     look: oom.Look | None = None
     scrub: Scrub = Scrub()
+    switch: Switch = field(default_factory=Switch)
     records: t.Mapping[str, t.Any] = field(default_factory=dict)
     # What is remembered for the next look.
     known: t.Mapping[str, str] = field(default_factory=dict)
@@ -126,6 +128,7 @@ def collect(since: int, known: t.Mapping[str, str]) -> Facts:
     except NotWanted as error:
         return Facts(**found, wanted_problem=str(error))
     found.update(wanted=wanted, wanted_stale=why_stale(wanted))
+    found["switch"] = read_switch(wanted.directory, wanted.project)
     engine = EngineSocket(wanted.docker_host, _ENGINE_SECONDS, _ENGINE_SECONDS_IN_ALL)
     with contextlib.closing(engine):
         try:

@@ -71,6 +71,7 @@ def _of_stack(facts: Facts) -> dict[str, list[Sample]]:
         "engine_up": _one(not facts.engine_problem),
         "server_up": _one(bool(facts.server_version)),
         "gpu_wanted": _one(bool(wanted.gpu)),
+        "switch_interrupted": _one(facts.switch.interrupted),
         **times,
         "wanted_present": _one(1),
         "wanted_current": _one(not facts.wanted_stale),

@@ -97,6 +97,7 @@ METRICS: tuple[Metric, ...] = (
     _gauge("scrub_success", "Whether the last scrub read every blob and found it whole."),
     _gauge("deploy_timestamp_seconds", "When the last deploy ended."),
     _gauge("deploy_success", "Whether the last deploy ended well."),
+    _gauge("switch_interrupted", "Whether a switch was begun and did not end, while nobody works on the host."),
     _gauge("verify_timestamp_seconds", "When the host was last verified."),
     _gauge("verify_success", "Whether the last verification found all as wanted."),
     _gauge("answer_seconds", "How long the model took for the question of the last deploy or verification.", "model"),

@@ -56,6 +56,7 @@ def to_document(judged: Judged) -> dict[str, t.Any]:
             "engine": facts.engine_version or None,
             "compose": judged.compose_version or None,
         },
+        "lease": _lease(judged),
         "clean": seen is not None and is_clean(judged.troubles),
         "reasons": [vars(one) for one in judged.troubles],
         "services": _services(judged),
@@ -89,6 +90,13 @@ def to_document(judged: Judged) -> dict[str, t.Any]:
         "history": list(judged.lines[:_SHOWN_LINES]),
         "samples": {"memory": read_samples(samples), "limit": server.limit if server else (samples or {}).get("limit")},
     }
+
+
+def _lease(judged: Judged) -> dict[str, t.Any] | None:
+    lease = judged.facts.switch.lease
+    if lease is None:
+        return None
+    return {"user": lease.user, "controller": lease.controller, "doing": lease.doing, "since": lease.since}
 
 
 def _services(judged: Judged) -> list[dict[str, t.Any]]:

@@ -59,7 +59,14 @@ def _head(document: Document) -> str:
         ("Docker Engine", versions["engine"]),
         ("Compose", versions["compose"]),
     )
-    return f"{headline(document)}\n" + ", ".join(f"{name} {version or '-'}" for name, version in told)
+    shown = f"{headline(document)}\n" + ", ".join(f"{name} {version or '-'}" for name, version in told)
+    lease = document["lease"]
+    return f"{shown}\n{_lease(lease)}" if lease else shown
+
+
+def _lease(one: Document) -> str:
+    who = f"{printable(one['user'])} from {printable(one['controller'])}"
+    return f"being {printable(one['doing'])} by {who} since {moment_text(one['since'])}"
 
 
 def _service(one: Document) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ _COMMANDS = {
     "one_shot_failed": "docker logs --tail 50 {name}",
     "scrub_overdue": "systemctl start ollama-stack-scrub.service",
     "stale": "docker restart {server}",
+    "switch_interrupted": DEPLOY,
     "verify_failed": "ollama-stack verify",
     "verify_overdue": "ollama-stack verify",
 }
@@ -82,6 +83,7 @@ def find_troubles(
     found: list[tuple[str, str, str, str]] = [(one.kind, one.subject, one.why, one.action) for one in reasons]
     known = {(kind, subject) for kind, subject, *_ in found}
     for kind, subject, why in (
+        *_of_switch(facts),
         *_of_wanted(facts),
         *_of_gate(facts, {one.subject for one in reasons}),
         *_of_memory(facts),
@@ -121,6 +123,17 @@ def command_for(kind: str, subject: str, facts: Facts, host: str) -> str:
 
 
 Found = t.Iterator[tuple[str, str, str]]
+
+
+def _of_switch(facts: Facts) -> Found:
+    switch = facts.switch
+    if switch.begun and switch.interrupted:
+        yield (
+            "switch_interrupted",
+            f"release {switch.begun.number}",
+            f"switch interrupted: begun at {moment_text(switch.begun.made)} by {switch.beginner}, it did not end, and"
+            " nobody is at it; run playbooks/deploy.yml, or playbooks/rollback.yml to go back",
+        )
 
 
 def _of_wanted(facts: Facts) -> Found:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import json
 import shlex
@@ -112,6 +113,8 @@ class Host:
     fqdn: str = ""
     project: str = ""
     time: float | None = None
+    # Who works on it now, and since when; "" if nobody does.
+    lease: str = ""
     versions: t.Mapping[str, str] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
     models: tuple[Model, ...] = ()
@@ -158,6 +161,7 @@ def _host(name: str, status: Raw, now: float, began: float) -> Host:
         fqdn=read.text(status, "host", 80),
         project=read.text(status, "project", 80),
         time=time,
+        lease=_lease(read.part(status, "lease")),
         versions={
             key: read.text(read.part(status, "versions"), key, 40)
             for key in ("collection", "ollama", "engine", "compose")
@@ -307,6 +311,15 @@ def _gate(one: Raw) -> dict[str, int | None]:
     if read.flag(one, "wanted") is not True:
         return {}
     return {key: read.count(one, key) for key in ("waiting", "at_work", "questions", "refused")}
+
+
+def _lease(one: Raw) -> str:
+    since = read.moment(one, "since")
+    if since is None:
+        return ""
+    moment = datetime.datetime.fromtimestamp(since, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    doing, user, controller = (read.text(one, key, 60) or "?" for key in ("doing", "user", "controller"))
+    return f"being {doing} by {user} from {controller} since {moment}"
 
 
 def _run(one: Raw) -> Run:

@@ -24,6 +24,7 @@ def markdown(hosts: t.Iterable[Host], now: float) -> str:
     lines = [f"**Ollama: {words.summary(ordered)}** ({words.utc(now)})", ""]
     lines += [f"{plain(note)}\n" for note in words.differing(ordered)]
     lines += ["| Host | State | Ollama | Model | Memory |", "| --- | --- | --- | --- | --- |", *map(_row, ordered)]
+    lines += [f"\n{plain(host.name)} is {plain(host.lease)}" for host in ordered if host.lease]
     for host in ordered:
         faults = [one for one in host.troubles if not one.note]
         if faults:

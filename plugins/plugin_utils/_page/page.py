@@ -248,6 +248,7 @@ def _about(host: Host) -> Markup:
     )
     return _pairs(
         *((name, told(host.versions.get(key) or "unknown")) for key, name in words.VERSIONS.items()),
+        *((("Now", told(host.lease)),) if host.lease else ()),
         ("Deployed", _word(words.ended(host.runs.get("deploy"), host.time))),
         ("Verified", _word(words.ended(host.runs.get("verify"), host.time))),
         ("Scrubbed", scrub),

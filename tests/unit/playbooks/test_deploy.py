@@ -43,6 +43,12 @@ APPLY = [
     {"ansible.builtin.fail": {"msg": "broken"}, "when": "state == 'breaks'"},
     {"ansible.builtin.shell": NOTE.format("end"), "changed_when": True},
     {"ansible.builtin.set_fact": {"__ollama_stack_done": True, "changed_already": True}},
+    {
+        "ansible.builtin.set_fact": {
+            f"__ollama_stack_{name}": f"{{{{ ended['{name}'] }}}}" for name in ("before", "release_after", "lease")
+        },
+        "when": "ended is defined",
+    },
 ]
 ENGINE = [
     {"ansible.builtin.shell": NOTE.format("engine")},
@@ -133,10 +139,16 @@ class Fleet:
         return self.said.count("PLAY [Change the hosts that differ]")
 
     def results(self) -> dict[str, str]:
-        """The table at the end."""
+        """What became of each host, by the table at the end."""
+        return {host: cells[-1] for host, cells in self.table().items()}
+
+    def table(self) -> dict[str, list[str]]:
+        """All that the table says of each host."""
         shown = re.findall(r'"msg": (\[\n.*?\n    \])', self.said, re.DOTALL)
         assert len(shown) == 1, self.said
-        return dict(re.split(r"\s{2,}", line, maxsplit=1) for line in json.loads(shown[0]))
+        head, *rows = (re.split(r"\s{2,}", line) for line in json.loads(shown[0]))
+        assert head == ["HOST", "BEFORE", "AFTER", "REFUSED", "RESULT"]
+        return {host: cells for host, *cells in rows}
 
 
 @pytest.fixture
@@ -248,6 +260,25 @@ def test_second_deploy_for_others_leaves_alone_whom_the_first_did_not_reach(flee
     states = {name: "breaks" if name == "b" else "differs" for name in "abcdef"}
     done = fleet.deploy(states, code=2)
     assert sorted(line for line in done if line.startswith("begin")) == [f"begin {name}" for name in "abcef"]
+
+
+def test_summary_has_the_releases_and_the_seconds_of_refused_service(fleet: Fleet) -> None:
+    ended = {"before": {"release": 3}, "release_after": 4, "lease": {"id": "", "refused": 2.345}}
+    fleet.deploy({"a": "differs"}, ended=ended)
+    assert fleet.table() == {"a": ["3", "4", "2.3s", "changed"]}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"ended": {"before": {}, "release_after": 0, "lease": {"id": "", "refused": None}}},
+        {"ended": {"before": {"release": 0}, "release_after": 0, "lease": {"skipped": True}}},
+    ],
+)
+def test_summary_has_a_dash_for_what_nobody_knows(fleet: Fleet, variables: dict[str, Any]) -> None:
+    fleet.deploy({"a": "differs", "b": "matches"}, **variables)
+    assert fleet.table() == {"a": ["-", "-", "-", "changed"], "b": ["-", "-", "-", "as wanted"]}
 
 
 def test_plan_is_shown_and_nothing_done_without_a_terminal(fleet: Fleet) -> None:

@@ -40,6 +40,7 @@ class BareHost:
             "ollama_stack_models_dir": str(self.folder / "store"),
             "ollama_stack_monitor": True,
             "__ollama_stack_ask": False,
+            "__ollama_stack_run": str(self.folder / "run"),
             "__ollama_stack_engine": f"unix://{self.folder}/none.sock",
             "__ollama_monitor_command": str(self.command),
             **variables,

@@ -76,7 +76,7 @@ class MonitorHost:
         self.group = folder / "cgroup/docker/c0"
         self.pid = 4242
         self.environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"}
-        for path in (self.home, self.stack, self.textfiles, self.group, folder / "lib", folder / "bin"):
+        for path in (self.home, self.stack, self.textfiles, self.group, folder / "run", folder / "lib", folder / "bin"):
             path.mkdir(parents=True)
         self._install()
         self._run_containers()
@@ -88,6 +88,7 @@ class MonitorHost:
         shutil.copytree(compiled_package(), self.folder / "lib/archiv_ollama")
         # The folders of this host; everything else is what is shipped.
         self._replace("_monitor/paths.py", '"/var/lib/archiv-ollama"', f'"{self.home}"')
+        self._replace("_stack/lease_file.py", '"/run/archiv-ollama"', f'"{self.folder}/run/archiv-ollama"')
         self._replace("_monitor/collect.py", '"/run/docker.pid"', f'"{self.folder}/docker.pid"')
         self._replace("_engine/cgroup.py", '"/sys/fs/cgroup"', f'"{self.folder}/cgroup"')
         self._replace("_engine/cgroup.py", 'proc: str = "/proc"', f'proc: str = "{self.folder}/proc"')

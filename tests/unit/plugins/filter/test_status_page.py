@@ -243,6 +243,35 @@ def test_gate_has_a_line_where_there_is_one() -> None:
     assert all("Gate" not in one(gate=none).text for none in (None, {}, {**gate, "wanted": False}, "text"))
 
 
+LEASE = {"user": "anna", "controller": "admin-1", "doing": "deployed", "since": fleet.NOW - 60}
+
+
+def test_who_works_on_a_host_now_is_told() -> None:
+    told = "being deployed by anna from admin-1 since 2026-11-27 07:59 UTC"
+    assert f"Now{told}" in one(lease=LEASE).text
+    answers = {"archive-1": fleet.said(fleet.host("archive-1") | {"lease": LEASE})}
+    assert f"archive-1 is {told}" in markdown(hosts_of(answers), fleet.NOW).replace("\\", "")
+    wrong: list[Any] = [None, {}, [], "text", {**LEASE, "since": "x"}, {**LEASE, "since": 1e300}]
+    assert all("being deployed" not in one(lease=none).text for none in wrong)
+
+
+def test_name_of_who_works_on_a_host_is_text() -> None:
+    answers = {"archive-1": fleet.said(fleet.host("archive-1") | {"lease": {**LEASE, "user": "<b>[x](http://y)</b>"}})}
+    found = tokens(markdown(hosts_of(answers), fleet.NOW))
+    assert not {token.type for token in found} & {"html_block", "html_inline", "link_open"}
+    assert "<b>[x]" in drawn(answers).text
+
+
+def test_interrupted_switch_needs_attention() -> None:
+    why = "switch interrupted: begun at 2026-11-27 07:00 UTC by anna from admin-1, it did not end"
+    command = "ansible-playbook playbooks/deploy.yml -l archive-1"
+    reason = {"kind": "switch_interrupted", "subject": "release 4", "why": why, "action": "ask", "command": command}
+    answers = {"archive-1": fleet.said(fleet.host("archive-1") | {"clean": False, "reasons": [reason]})}
+    assert f"release 4: {why}" in drawn(answers).text and command in drawn(answers).text
+    told = markdown(hosts_of(answers), fleet.NOW)
+    assert f"- release 4: {why}" in told and "needs attention" in told and f"On the controller: `{command}`" in told
+
+
 def test_digest_is_whole_in_its_title() -> None:
     assert {"title": fleet.DIGEST} in one().named("code")
 

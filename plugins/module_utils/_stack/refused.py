@@ -1,0 +1,51 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long a stack did not serve, by what the Docker Engine saw. Pure and private."""
+
+from __future__ import annotations
+
+import typing as t
+
+_LABEL = "com.docker.compose."
+_HEALTHY = "health_status: healthy"
+
+
+def count_refused(
+    events: t.Iterable[t.Mapping[str, t.Any]],
+    project: str,
+    services: t.Collection[str],
+    checked: t.Collection[str],
+    until: int,
+) -> float:
+    """Seconds in which at least one of these services was down, until a time in nanoseconds since 1970.
+
+    A service is down from the end of its container until another is healthy, or started where nothing checks its
+    health. One that had no container before was not serving, and is not counted.
+    """
+    down: dict[str, int] = {}
+    times: list[tuple[int, int]] = []
+    for event in sorted(events, key=lambda one: int(one["timeNano"])):
+        attributes = (event.get("Actor") or {}).get("Attributes") or {}
+        service, action, at = str(attributes.get(f"{_LABEL}service")), event.get("Action"), int(event["timeNano"])
+        if attributes.get(f"{_LABEL}project") != project or service not in services:
+            continue
+        # A one-off container of the service serves nobody.
+        if event.get("Type") != "container" or attributes.get(f"{_LABEL}oneoff") == "True":
+            continue
+        if action == "die":
+            down.setdefault(service, at)
+        elif action == (_HEALTHY if service in checked else "start") and service in down:
+            times.append((down.pop(service), at))
+    times += [(begun, until) for begun in down.values()]
+    return _length(times) / 1e9
+
+
+def _length(times: t.Iterable[tuple[int, int]]) -> int:
+    """The length of all of them together; what overlaps counts once."""
+    total, reached = 0, 0
+    for begun, ended in sorted(times):
+        total += max(ended - max(begun, reached), 0)
+        reached = max(reached, ended)
+    return total
