@@ -813,6 +813,26 @@ SABOTAGES = (
         "end e",
     ),
     Sabotage(
+        "gameday-undo-missing",
+        "Ollama is stopped on purpose before the host knows how to start it again",
+        [
+            Edit(
+                "playbooks/tasks/gameday_stop.yml",
+                "  ansible.builtin.include_tasks: gameday_arm.yml\n",
+                "  ansible.builtin.meta: noop\n",
+            )
+        ],
+        "tests/unit/playbooks/test_gameday.py::test_undo_is_set_before_the_fault_and_run_after_it",
+        "not enough values to unpack",
+    ),
+    Sabotage(
+        "gameday-in-production",
+        "a game day breaks a host of production",
+        [Edit("playbooks/gameday.yml", "if 'production' in group_names | map('lower') else [])", "if false else [])")],
+        "tests/unit/playbooks/test_gameday.py::test_what_must_not_be_broken_is_refused_before_it_is_asked",
+        "assert .*is in the group production",
+    ),
+    Sabotage(
         "fetched-in-place",
         "a good blob that is fetched ahead takes the place of the damaged one that a server reads",
         [Edit(f"{UTILS}/_install/ahead.py", "    served = _served(store)\n", "    served: set[str] = set()\n")],
