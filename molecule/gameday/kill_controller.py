@@ -1,6 +1,7 @@
-"""Starts gameday.yml, and kills the controller as soon as a fault is in force: kill_controller.py INVENTORY CONTAINER FAULT EXTRA
+"""Starts gameday.yml, and kills the controller as soon as a fault is in force.
 
-FAULT is a command on the host that succeeds while the fault is in force, EXTRA variables as JSON.
+Usage: kill_controller.py INVENTORY CONTAINER FAULT EXTRA   FAULT is a command on the host that succeeds while the fault
+is in force, EXTRA variables as JSON.
 """
 
 from __future__ import annotations

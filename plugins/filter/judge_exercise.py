@@ -55,8 +55,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(recovery), the seconds until a question was answered that was asked later, or none; C(answered) and C(refused), how many questions
-    were meanwhile; C(held) and C(broken), a sentence each.
+    C(recovery), the seconds until a question was answered that was asked later, or none; C(answered) and C(refused), how
+    many questions were meanwhile; C(held) and C(broken), a sentence each.
   type: dict
 """
 
@@ -176,8 +176,8 @@ def _of_questions(steady: t.Iterable[_Reply], within: float) -> tuple[list[str],
         return [], broken
     counts = Counter(reply.status for reply in questions)
     slowest = max(reply.seconds for reply in questions)
-    told = f"{counts[_ANSWERED]} questions were answered and {counts[_REFUSED]} refused with 503, each within {slowest:.1f} s"
-    return [told], []
+    answers = f"{counts[_ANSWERED]} answered and {counts[_REFUSED]} refused with 503"
+    return [f"of {len(questions)} questions {answers}, each within {slowest:.1f} s"], []
 
 
 def _replies(bad: t.Iterable[_Reply]) -> str:

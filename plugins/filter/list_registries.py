@@ -13,7 +13,8 @@ version_added: 1.1.0
 author:
   - The archiv.ollama authors (@archiv)
 description:
-  - Reads the registries in the names of images and models, as Docker and Ollama do. C(playbooks/gameday.yml) cuts them off.
+  - Reads the registries in the names of images and models, as Docker and Ollama do.
+  - C(playbooks/gameday.yml) cuts them off.
 options:
   _input:
     description: Names of images.

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 TASKS = ROOT / "playbooks/tasks"
-# In place of the host's commands: they note what they are told, and the asker's record is as after a fault that was survived.
+# In place of the host's commands: they note what they are told, and the asker's record is of a fault that was survived.
 TOOLS = {
     "systemd-run": """
 case "$*" in

@@ -9,14 +9,14 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 ROOT = Path(__file__).resolve().parents[3]
 ASKER = ROOT / "playbooks/files/gameday_asker.py"
 
 
 class Backend(BaseHTTPRequestHandler):
-    bodies: list[str] = []
+    bodies: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.reply(200 if self.path == "/health" else 404)

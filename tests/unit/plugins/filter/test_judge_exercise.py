@@ -17,9 +17,7 @@ CLEAN = {"clean": True, "report": []}
 
 
 def record(questions: Questions, health: dict[float, int | str] | None = None) -> str:
-    lines = [
-        {"asked": "question", "at": at, "status": status, "seconds": seconds} for at, status, seconds in questions
-    ]
+    lines = [{"asked": "question", "at": at, "status": status, "seconds": seconds} for at, status, seconds in questions]
     lines += [
         {"asked": "health", "at": at, "status": (health or {}).get(at, 200), "seconds": 0.01} for at, _, _ in questions
     ]
@@ -36,7 +34,7 @@ def test_backend_that_says_503_until_it_answers_holds() -> None:
     assert (told["answered"], told["refused"]) == (1, 3)
     assert told["held"] == [
         "the backend's health was there in each of 4 checks",
-        "1 questions were answered and 3 refused with 503, each within 1.2 s",
+        "of 4 questions 1 answered and 3 refused with 503, each within 1.2 s",
         "the first question was answered after 3.2 s",
         "the host is as the inventory describes it",
     ]
