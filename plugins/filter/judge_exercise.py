@@ -55,8 +55,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(recovery), the seconds until a question was answered that was asked later, or none; C(answered) and C(refused), how
-    many questions were meanwhile; C(held) and C(broken), a sentence each.
+    C(recovery), the seconds until a question was answered that was asked later, or none; C(answered) and C(refused),
+    how many questions were meanwhile; C(held) and C(broken), a sentence each.
   type: dict
 """
 

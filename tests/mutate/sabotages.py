@@ -565,7 +565,7 @@ SABOTAGES = (
         "a login is written before a registry has taken it",
         [Edit(f"{UTILS}/_engine/access.py", "return said if status in", "return '' if status in")],
         f"{UNIT}/modules/ollama_stack_info/test_secrets.py::test_wrong_password_is_refused_in_a_sentence",
-        "not enough values to unpack",
+        "assert .--on-active=125. in",
     ),
     Sabotage(
         "network-kept",
@@ -814,16 +814,10 @@ SABOTAGES = (
     ),
     Sabotage(
         "gameday-undo-missing",
-        "Ollama is stopped on purpose before the host knows how to start it again",
-        [
-            Edit(
-                "playbooks/tasks/gameday_stop.yml",
-                "  ansible.builtin.include_tasks: gameday_arm.yml\n",
-                "  ansible.builtin.meta: noop\n",
-            )
-        ],
+        "a fault's undo has no timer, so that it ends with the controller",
+        [Edit("playbooks/tasks/gameday_arm.yml", "      - --on-active={{ __gameday_undo_after }}\n", "")],
         "tests/unit/playbooks/test_gameday.py::test_undo_is_set_before_the_fault_and_run_after_it",
-        "not enough values to unpack",
+        "assert .--on-active=125. in",
     ),
     Sabotage(
         "gameday-in-production",

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,9 @@ is-active) [ -e "$LOG.other" ] || exit 3 ;;
 start) [ -e "$LOG.armed" ] || exit 5 ;;
 esac""",
     "docker": '[ "$1" != inspect ] || echo false',
+    # A way that nothing closes.
+    "ip": "[ $2 != get ] || echo $3 via 192.0.2.1",
+    "getent": "echo 192.0.2.7 STREAM; echo 192.0.2.8 STREAM",
 }
 NOTE = '#!/bin/sh\necho "$(basename "$0") $*" >>"$LOG"\n'
 VERDICT = {
@@ -207,6 +211,38 @@ def test_fault_that_cannot_be_made_is_undone_and_told(staging: Staging) -> None:
     done = staging.hold(code=2)
     assert "systemctl start archiv-gameday-undo.service" in done
     assert re.search("DID NOT HOLD: gameday_stop | Stop Ollama: ", staging.report)
+
+
+def test_cut_that_does_not_cut_is_undone_and_told(staging: Staging) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as registry:
+        name = f"127.0.0.1:{registry.getsockname()[1]}"
+        given = {"gameday_exercises": ["cut"], "gameday_registries": [name]}
+        done = staging.hold("-e", json.dumps(given), code=2)
+    assert f"DID NOT HOLD: gameday_cut | Fail if they are not cut: {name} can still be reached" in staging.report
+    [armed] = [line for line in done if line.startswith("systemd-run --unit=archiv-gameday-undo")]
+    undo = "ip route del unreachable 192.0.2.7; ip route del unreachable 192.0.2.8; "
+    assert undo in armed and armed.endswith(f"-f {staging.folder}/stack/docker-compose.prod.yml start")
+    order = [armed, "ip route add unreachable 192.0.2.7", "systemctl start archiv-gameday-undo.service"]
+    places = [done.index(line) for line in order]
+    assert places == sorted(places) and "docker compose" not in " ".join(done[: places[-1]]).replace(armed, "")
+
+
+@pytest.mark.parametrize(
+    ("registry", "ssh", "why"),
+    [
+        (
+            "127.0.0.1:9",
+            "192.0.2.8 50000 192.0.2.1 22",
+            "the registry is at 192.0.2.8, from where this host is logged in",
+        ),
+        ("nowhere.invalid", "", "no answer from nowhere.invalid, so that a cut would show nothing"),
+    ],
+)
+def test_what_cannot_be_cut_is_refused(staging: Staging, registry: str, ssh: str, why: str) -> None:
+    staging.environment = {"SSH_CONNECTION": ssh}
+    done = staging.hold("-e", json.dumps({"gameday_exercises": ["cut"], "gameday_registries": [registry]}), code=2)
+    assert "Nothing was changed: " in staging.said and why in staging.said
+    assert [line for line in done if line.startswith("systemd-run")] == []
 
 
 def test_report_is_written_where_it_is_wanted(staging: Staging) -> None:
