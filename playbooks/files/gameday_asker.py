@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Asks a backend all the time and writes each reply as a line of JSON, for playbooks/gameday.yml.
 
 Usage: gameday_asker.py RECORD HEALTH_URL QUESTION_URL QUESTION SECONDS   Health often, a question after the other.
