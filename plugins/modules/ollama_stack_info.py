@@ -66,6 +66,19 @@ options:
     type: str
     default: ""
     version_added: 1.1.0
+  releases:
+    description:
+      - Whether to judge too what a switch can return to, as M(archiv.ollama.ollama_release) keeps it.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  ignored:
+    description:
+      - Services that are not judged.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
   secrets:
     description:
       - The SHA-256 of each secret by its name, so that the secrets themselves need not be sent to the host.
@@ -244,6 +257,10 @@ monitor:
   description: Whether what watches the host must be installed or removed.
   returned: always
   type: bool
+release:
+  description: The number of the last release that was verified; V(0) if there is none, or O(releases) is false.
+  returned: always
+  type: int
 restart:
   description: Containers that must be restarted.
   returned: always
@@ -364,6 +381,8 @@ ARGUMENTS: dict[str, t.Any] = {
     "models": {"type": "list", "elements": "dict", "required": True},
     "gate": {"type": "str", "default": ""},
     "installed": {"type": "list", "elements": "dict", "default": [], "options": INSTALLED},
+    "releases": {"type": "bool", "default": False},
+    "ignored": {"type": "list", "elements": "str", "default": []},
     "models_dir": {"type": "path"},
     "receipts_dir": {"type": "path", "default": DEFAULT_DIR},
     "answer_within": {"type": "float", "default": 60},

@@ -39,14 +39,14 @@ STORE_CODE = [
     *(f"{UTILS}/_monitor/{name}.py" for name in ("mark", "scrub", "scrubbed")),
     *(
         str(path.relative_to(ROOT))
-        for room in ("_model", "_store", "_install")
+        for room in ("_model", "_store", "_release", "_install")
         for path in sorted((ROOT / UTILS / room).glob("*.py"))
         if not str(path).endswith(ELSEWHERE)
     ),
 ]
 # All of `os` that they may call: what takes a descriptor, and what only works on text or on the process.
 DESCRIPTORS = "close dup fdatasync fchmod fstat fsync ftruncate posix_fadvise preadv pwrite readv read"
-TEXT = "path.abspath path.basename path.dirname path.join path.normpath path.relpath path.split path.realpath"
+TEXT = "path.abspath path.basename path.dirname path.join path.normpath path.relpath path.split path.realpath path.samestat"
 HARMLESS = frozenset([*DESCRIPTORS.split(), *TEXT.split(), "cpu_count", "environ.setdefault", "geteuid", "getpid"])
 PATHS = ("glob", "io", "pathlib", "shutil", "subprocess", "tempfile")
 

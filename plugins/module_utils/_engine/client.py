@@ -187,10 +187,10 @@ class Engine:
         with self.speaking():
             return frozenset(item["Name"] for item in self._client.volumes()["Volumes"] or [])
 
-    def log(self, container: str) -> list[str]:
+    def log(self, container: str, lines: int = LOG_LINES) -> list[str]:
         """The last lines of a container's log."""
         with self.speaking():
-            raw: bytes = self._client.logs(container, tail=LOG_LINES)
+            raw: bytes = self._client.logs(container, tail=lines)
         return raw.decode(errors="replace").splitlines()
 
     def info(self) -> dict[str, t.Any]:
@@ -228,6 +228,11 @@ class Engine:
 def is_missing(error: EngineError) -> bool:
     """Whether the Engine returned "not found"."""
     return getattr(error.__cause__, "status_code", None) == 404
+
+
+def is_conflict(error: EngineError) -> bool:
+    """Whether the Engine refused because something still uses it."""
+    return getattr(error.__cause__, "status_code", None) == 409
 
 
 def find_remote(docker_host: str) -> list[str]:

@@ -20,7 +20,7 @@ from .._stack.actions import (
     find_restarts,
 )
 from .._stack.files import SECRETS
-from .._stack.types import BACKEND, MONITOR, Reason, Seen
+from .._stack.types import BACKEND, MONITOR, RELEASES, Reason, Seen
 
 # What the verdict shows of a container.
 SHOWN = ("name", "service", "state", "health", "exit_code", "started")
@@ -46,9 +46,11 @@ def write_verdict(
         "foreign": find_foreign(seen),
         "engine": not (seen.engine_missing or seen.compose_refused),
         "start": any(
-            reason.kind not in MONITOR and reason.action not in ("install", "check", "wait") for reason in reasons
+            reason.kind not in (*MONITOR, *RELEASES) and reason.action not in ("install", "check", "wait")
+            for reason in reasons
         ),
         "monitor": any(reason.kind in MONITOR for reason in reasons),
+        "release": seen.kept.good if seen.kept is not None else 0,
         "prove": [reason.subject for reason in unproven],
         **_list_actions(seen, reasons),
         "models_dir": seen.models_dir,

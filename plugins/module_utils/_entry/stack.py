@@ -97,6 +97,8 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> StackOptions:
         logins=logins.read_logins(params["registries"]),
         installed=params["installed"],
         gate=params["gate"],
+        releases=params["releases"],
+        ignored=params["ignored"],
     )
     inputs = {
         **params["inputs"],

@@ -18,6 +18,7 @@ from .._registry.errors import RegistryError
 from .._store.disk import Disk
 from .._store.fetched import forget
 from .._store.inspect import closed_folders, folders_up, right_mode
+from .._store.kept import own_names
 from .._store.paths import Store
 from .._store.receipts import FileKey
 from .download import fetch_blob
@@ -123,7 +124,7 @@ def _make_readable(store: Store, one: Plan, proven: t.Mapping[str, FileKey]) -> 
 def mend_modes(store: Store, paths: t.Collection[str], proven: t.Mapping[str, FileKey]) -> dict[str, FileKey]:
     """Give files and folders the mode the server needs; returns the changed file keys."""
     for path in paths:
-        store.disk.chmod(path, right_mode(store, path, store.disk.stat(path)))
+        store.disk.chmod(path, right_mode(store, path, store.disk.stat(path)), own_names(store, path))
     now = {digest: FileKey.of(store.disk.stat(store.blob_path(digest))) for digest in proven}
     # Our chmod changed ctime only, so the file is still verified.
     return {

@@ -47,7 +47,7 @@ def plan_removal(store: Store, name: ModelName, path: str | None, going: t.Colle
         manifest = store.read_manifest(path)
     except (ManifestInvalid, OSError) as error:
         return Removal(name, path, None, (), f"its manifest cannot be read ({error})")
-    everywhere = [*store.manifest_files().values(), *store.fetched_files().values()]
+    everywhere = [*store.manifest_files().values(), *store.fetched_files().values(), *store.kept_files()]
     others = [other for other in everywhere if other != path and other not in going]
     used: set[str] = set()
     for other in others:

@@ -17,6 +17,7 @@ from .._serve.health import HealthKind
 from .._store.inspect import ModelState
 from .._store.receipts import CHANGED
 from .actions import find_wrong_networks, is_gate
+from .releases import judge_releases
 from .types import GATE, KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
 
 
@@ -34,7 +35,7 @@ def judge_stack(seen: Seen) -> list[Reason]:
         if volume not in seen.volumes
     ]
     for service in seen.wanted.services.values():
-        reasons += _judge_service(service, seen)
+        reasons += _judge_service(service, seen) if service.name not in seen.ignored else ()
     reasons += [
         # Its names on the network lead to it as long as it runs.
         Reason("container_unwanted", item.name, "the gate is no longer wanted", "remove")
@@ -45,6 +46,7 @@ def judge_stack(seen: Seen) -> list[Reason]:
     for problem in filter(None, (seen.store_problem, seen.models_problem)):
         reasons.append(Reason("models_unknown", "models", problem, "ask"))
     reasons += [reason for model in seen.models for reason in _judge_model(model)]
+    reasons += judge_releases(seen)
     # A model whose bytes are not verified may also not be loaded.
     return [*reasons, *_judge_health(seen, {reason.subject for reason in reasons if reason.action != "prove"})]
 

@@ -32,6 +32,7 @@ from .._store.receipts import Receipts
 from .actions import find_adopted
 from .files import SECRETS, find_outdated, find_uid, look_at_logins, look_at_secret, look_at_wanted, read_text
 from .installed import look_at_installed
+from .releases import look_at_releases
 from .types import GATE, SERVER, VOLUME, File, Query, Seen
 
 Connect = t.Callable[[str], Reader]
@@ -47,6 +48,7 @@ def observe(query: Query, connect: Connect | None = None) -> tuple[Seen, Documen
         + tuple(look_at_secret(query, name) for name in sorted(query.secrets))
         + look_at_logins(query),
         installed=look_at_installed(query.installed),
+        ignored=query.ignored,
         compose_file=os.path.realpath(os.path.join(query.directory, query.files[0]["path"])),
     )
     try:
@@ -97,6 +99,8 @@ def _look_at_engine(seen: Seen, query: Query, connect: Connect) -> tuple[Seen, R
             volumes=engine.volumes(),
         )
         seen = _look_at_gate(seen, query)
+        if query.releases and isinstance(engine, Engine):
+            seen = replace(seen, kept=look_at_releases(query.directory, engine, query.project))
         return _look_at_models(seen, query, engine), engine
     except EngineError as error:
         seen = replace(seen, engine_missing=str(error))

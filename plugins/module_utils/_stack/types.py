@@ -32,10 +32,12 @@ Action = t.Literal[
     "connect",
     "create",
     "forbid",
+    "hold",
     "install",
     "monitor",
     "prove",
     "rebuild",
+    "record",
     "recreate",
     "reload",
     "remove",
@@ -84,6 +86,9 @@ ReasonKind = t.Union[
         "network_internal",
         "network_missing",
         "one_shot_failed",
+        "release_loose",
+        "release_missing",
+        "release_open",
         "secret_rotated",
         "swap_allowed",
         "volume_missing",
@@ -91,6 +96,8 @@ ReasonKind = t.Union[
 ]
 # Reasons about what watches the host: they change no container.
 MONITOR: tuple[ReasonKind, ...] = ("monitor_differs", "monitor_missing", "monitor_unwanted")
+# The same of what a switch can return to.
+RELEASES: tuple[ReasonKind, ...] = ("release_loose", "release_missing", "release_open")
 # What is done about a reason, in words that also fit a run that only looks. With `wait` nothing is changed, with
 # `prove` nothing is wrong.
 ACTIONS: dict[Action, str] = {
@@ -106,6 +113,8 @@ ACTIONS: dict[Action, str] = {
     "forbid": "deploy will forbid it again, and restarts nothing for that",
     "install": "deploy will install it",
     "monitor": "deploy will install it",
+    "record": "deploy will record it",
+    "hold": "deploy will hold it",
     "check": "deploy will hash it, and reinstall it if it is damaged",
     "prove": "deploy will hash it, as does verify.yml with -e verify=full",
     "wait": "may recover on its own",
@@ -154,6 +163,15 @@ class Installed:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """The releases of a host: numbers of the last good and of an unfinished one, and what of which could be pruned."""
+
+    good: int = 0
+    begun: int = 0
+    loose: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Seen:
     """Everything that one look at a host found."""
 
@@ -174,6 +192,9 @@ class Seen:
     # The mark of the files that the gate should have loaded, "" without a gate, and what it says; None if not asked.
     gate_wanted: str = ""
     gate: Loaded | None = None
+    ignored: t.Sequence[str] = ()
+    # None if nobody asked for them.
+    kept: Kept | None = None
     # Where the models are on the host, or "" if unknown.
     models_dir: str = ""
     store_problem: str = ""
@@ -214,5 +235,9 @@ class Query:
     installed: t.Sequence[t.Mapping[str, str]] = ()
     # The mark of the gate's files, "" without a gate.
     gate: str = ""
+    # Whether the releases are looked at.
+    releases: bool = False
+    # Services that are not judged.
+    ignored: t.Sequence[str] = ()
     # Whether each loaded model is asked for a token.
     tokens: bool = True

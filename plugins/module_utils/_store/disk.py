@@ -189,7 +189,34 @@ class Reading(Walk):
         return path
 
 
-class Disk(Reading):
+class Removing(Reading):
+    """Removal below the root."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a link, if it exists."""
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            self._at(path, changing=True) as (folder, name),
+        ):
+            os.unlink(name, dir_fd=folder)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder."""
+        with self._at(path, changing=True) as (folder, name):
+            os.rmdir(name, dir_fd=folder)
+
+    def delete(self, path: str) -> None:
+        """Remove a file, or a folder with its content."""
+        found = self.find(path)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            self.remove(path)
+            return
+        with self._at(path, changing=True) as (folder, name):
+            # rmtree does not follow links below; the descriptor prevents following one above.
+            shutil.rmtree(f"/proc/self/fd/{folder}/{name}")
+
+
+class Disk(Removing):
     """Read and write access below the root: the class that the code of a store uses."""
 
     def own(self, path: str, mode: int) -> int:
@@ -244,28 +271,18 @@ class Disk(Reading):
         with self._at(source, changing=True) as (old, name), self._at(target, changing=True) as (new, new_name):
             os.replace(name, new_name, src_dir_fd=old, dst_dir_fd=new)
 
-    def remove(self, path: str) -> None:
-        """Remove a file or a link, if it exists."""
-        with (
-            contextlib.suppress(FileNotFoundError, NotADirectoryError),
-            self._at(path, changing=True) as (folder, name),
-        ):
-            os.unlink(name, dir_fd=folder)
-
-    def remove_folder(self, path: str) -> None:
-        """Remove an empty folder."""
-        with self._at(path, changing=True) as (folder, name):
-            os.rmdir(name, dir_fd=folder)
-
-    def delete(self, path: str) -> None:
-        """Remove a file, or a folder with its content."""
-        found = self.find(path)
-        if found is None or not stat.S_ISDIR(found.st_mode):
-            self.remove(path)
-            return
-        with self._at(path, changing=True) as (folder, name):
-            # rmtree does not follow links below; the descriptor prevents following one above.
-            shutil.rmtree(f"/proc/self/fd/{folder}/{name}")
+    def link(self, source: str, target: str) -> None:
+        """Give a regular file a second name in place of whatever has that name, and flush it."""
+        temporary = f"{target}.new"
+        self.remove(temporary)
+        with self._at(source, changing=True) as (old, name), self._at(temporary, changing=True) as (new, new_name):
+            if not stat.S_ISREG(os.stat(name, dir_fd=old, follow_symlinks=False).st_mode):
+                raise Unsafe(f"{source} is not a regular file")
+            os.link(name, new_name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
+        self.rename(temporary, target)
+        # Where both are the same file already, the rename does nothing.
+        self.remove(temporary)
+        self.sync(os.path.dirname(target))
 
     def make_folder(self, path: str, mode: int) -> None:
         """Create a folder and its parents (0755), whatever the umask, and flush their names."""
@@ -284,12 +301,12 @@ class Disk(Reading):
         self.chmod(path, mode)
         self.sync(parent)
 
-    def chmod(self, path: str, mode: int) -> None:
-        """Change the mode of a file or a folder and flush it; a file with a second hard link is refused."""
+    def chmod(self, path: str, mode: int, own_names: int = 0) -> None:
+        """Change the mode of a file or a folder and flush it; a file with hard links beside our own is refused."""
         descriptor = self._open_any(path)
         try:
             found = os.fstat(descriptor)
-            if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+            if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 + own_names:
                 raise Unsafe(
                     f"{path} has a second name (hard link), so its mode was not changed: replace it with a"
                     f" copy, or run chmod {mode:04o} {path} as root"

@@ -39,6 +39,8 @@ class Store:
         self.partials_dir = os.path.join(self.private_dir, "partials")
         # Manifests of models whose bytes were fetched before they are to be served.
         self.fetched_dir = os.path.join(self.private_dir, "fetched")
+        # Models of releases that can be had back, each below the release's number.
+        self.releases_dir = os.path.join(self.private_dir, "releases")
 
     def blob_path(self, digest: str) -> str:
         """Where the blob sha256:<hex> belongs."""
@@ -53,6 +55,10 @@ class Store:
     def fetched_path(self, name: ModelName) -> str:
         """Where the manifest of a model that was fetched ahead waits; each model has one spelling there."""
         return os.path.join(self.fetched_dir, *name.key)
+
+    def release_dir(self, number: int) -> str:
+        """What is kept for one release."""
+        return os.path.join(self.releases_dir, str(number))
 
     def read_manifest(self, path: str) -> Manifest:
         """Parse the manifest file at path, never reading more than a manifest can be."""
@@ -103,6 +109,11 @@ class Store:
     def fetched_files(self) -> dict[tuple[str, ...], str]:
         """The same for models that were fetched ahead."""
         return self._files_below(self.fetched_dir)
+
+    def kept_files(self) -> list[str]:
+        """The same for models of releases."""
+        folders = [os.path.join(self.releases_dir, name, "manifests") for name in self.names(self.releases_dir)]
+        return [path for folder in folders for path in self._files_below(folder).values()]
 
     def _files_below(self, folder: str) -> dict[tuple[str, ...], str]:
         found: dict[tuple[str, ...], str] = {(): folder}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from .._model.manifest import ManifestInvalid
 from .disk import printable, user_name
 from .fetched import all_fetched
+from .kept import kept_manifests
 from .paths import Store
 
 _BLOB_FILE = re.compile(r"sha256-([0-9a-f]{64})")
@@ -53,7 +54,7 @@ def find_unsafe(store: Store) -> list[str]:
     told, foreign = [], []
     metadata = os.path.join(store.models_dir, "metadata")
     folders = (store.root, store.models_dir, store.blobs_dir, store.manifests_dir, metadata)
-    for folder in (*folders, store.private_dir, store.partials_dir, store.fetched_dir):
+    for folder in (*folders, store.private_dir, store.partials_dir, store.fetched_dir, store.releases_dir):
         found = store.find(folder)
         if found is not None and not stat.S_ISDIR(found.st_mode):
             told.append(store.disk.why_no_folder(folder, found))
@@ -77,7 +78,10 @@ def take_survey(store: Store, going: t.Collection[str] = ()) -> Survey:
             bad.append(path)
         else:
             roles.update({blob.digest: blob.role for blob in manifest.blobs})
-    for manifest in all_fetched(store, going):
+    kept = kept_manifests(store)
+    # What a release may need stays while its manifest cannot be read.
+    bad += [path for path, manifest in kept.items() if manifest is None]
+    for manifest in (*all_fetched(store, going), *filter(None, kept.values())):
         roles.update({blob.digest: blob.role for blob in manifest.blobs})
     partials, unreferenced = [], []
     strange = _strange_ways(store)
@@ -122,7 +126,7 @@ def _lying_in(store: Store, folder: str, strange: list[str]) -> t.Iterator[tuple
 def _strange_ways(store: Store) -> list[str]:
     """Unexpected entries among the folders of manifests and our own files."""
     ways = [os.path.join(store.private_dir, name) for name in store.names(store.private_dir)]
-    allowed = {store.partials_dir, store.fetched_dir, store.lock_path}
+    allowed = {store.partials_dir, store.fetched_dir, store.releases_dir, store.lock_path}
     found = {path: store.find(path) for path in ways if path not in allowed}
     strange = {path: one for path, one in found.items() if one is not None and not stat.S_ISREG(one.st_mode)}
     folders = [store.manifests_dir]

@@ -20,7 +20,7 @@ UTILS = PLUGINS / "module_utils"
 FLOORS = (
     ("_entry", "_monitor"),
     ("_stack",),
-    ("_serve", "_install"),
+    ("_serve", "_install", "_release"),
     ("_store", "_registry", "_engine"),
     ("_model",),
 )

@@ -1,0 +1,147 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the steps of a release ask of the host: its containers, its images, its model store and its disks. Private."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass, field
+
+from .._engine.client import Container, Engine
+from .._engine.volume import NoStore, find_models_dir
+from .._model.names import ModelName, parse_name
+from .._store import kept
+from .._store.disk import sync_file_system
+from .._store.lock import hold_lock
+from .._store.paths import Store
+from .._store.receipts import Receipts
+from . import images
+from .records import Records, Release
+
+# The services of the role itself. All others belong to the archive, and only their owner puts them back.
+OURS = ("backend", "gate", "ollama", "ollama-model-init", "ollama-warm")
+VOLUME = "ollama-models"
+LOG_LINES = 2000
+_LOCK_SECONDS = 600.0
+# Where Docker keeps images that it does not keep below its own folder.
+_CONTAINERD = "/var/lib/containerd"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A host with its releases. store is None where there is no model store yet."""
+
+    project: str
+    records: Records
+    engine: Engine
+    store: Store | None
+    receipts: Receipts | None
+    warnings: list[str] = field(default_factory=list)
+
+    def containers(self) -> list[Container]:
+        """Those of the project."""
+        return self.engine.containers(self.project)
+
+    def sync(self) -> None:
+        """Flush what a switch relies on.
+
+        Docker commits an image without flushing its files (containerd/containerd#9401): after a cut of power it would be
+        there by its name, with empty files.
+        """
+        root = self.engine.info().get("DockerRootDir", "")
+        for folder in (root, _CONTAINERD, self.store.root if self.store is not None else ""):
+            with contextlib.suppress(FileNotFoundError):
+                sync_file_system(folder)
+
+    def hold(self, releases: t.Iterable[Release]) -> bool:
+        """Hold the images of the good ones, and let go of all others that were held; whether that changed anything."""
+        wanted = {image for release in releases if release.state == "good" for image in release.ids}
+        todo = images.plan(self.project, wanted, images.look(self.engine, self.project, wanted))
+        images.carry_out(self.engine, self.project, todo)
+        return bool(todo)
+
+    def name_again(self, release: Release) -> None:
+        """Give the images of a release the names that they have in its compose file."""
+        for name, image in {image["name"]: image["id"] for image in release.images.values()}.items():
+            found = images.inspect(self.engine, name)
+            if found is None or found["Id"] != image:
+                images.give_name(self.engine, image, name)
+
+    def keep_models(self, release: Release) -> None:
+        """Keep its models for as long as it is kept."""
+        with self._locked(f"release {release.number}") as (store, receipts):
+            if store is not None and receipts is not None:
+                lacking = kept.keep(store, receipts, release.number, names_of(release))
+                self.warnings.extend(f"release {release.number}: {one}" for one in lacking)
+
+    def put_models_back(self, release: Release) -> None:
+        """Bring them to where an install finds them."""
+        with self._locked(f"release {release.number}") as (store, receipts):
+            if store is not None and receipts is not None:
+                kept.put_back(store, receipts, release.number, names_of(release))
+
+    def forget(self, release: Release) -> None:
+        """Remove a release: first its record, as what is left of one without a record is nothing's."""
+        self.records.remove(release.number)
+        with self._locked(f"release {release.number}") as (store, _receipts):
+            if store is not None:
+                kept.forget_release(store, release.number)
+
+    def lacks(self, release: Release) -> list[str]:
+        """What a return to it would have to download, in words."""
+        lacking = [
+            f"image {image['name']} of {service} ({image['id'][:19]})"
+            for service, image in sorted(release.images.items())
+            if images.names_of(self.engine, image["id"]) is None or not _can_be_named(self.engine, image)
+        ]
+        if self.store is not None:
+            lacking += kept.lacks(self.store, release.number, names_of(release))
+        return lacking
+
+    @contextlib.contextmanager
+    def _locked(self, purpose: str) -> t.Iterator[tuple[Store | None, Receipts | None]]:
+        if self.store is None or self.receipts is None:
+            yield None, None
+            return
+        with hold_lock(self.store.disk, self.store.lock_path, _LOCK_SECONDS, purpose):
+            self.receipts.read()
+            yield self.store, self.receipts
+
+
+def open_site(project: str, directory: str, docker_host: str, models_dir: str, receipts_dir: str) -> Site:
+    """Connect to the Engine and find the store."""
+    engine = Engine(docker_host)
+    with contextlib.suppress(NoStore):
+        models_dir = find_models_dir(engine, models_dir, project, VOLUME, "")
+    return Site(
+        project=project,
+        records=Records(directory),
+        engine=engine,
+        store=Store(models_dir) if models_dir else None,
+        receipts=Receipts(models_dir, receipts_dir) if models_dir else None,
+    )
+
+
+def names_of(release: Release) -> dict[ModelName, str]:
+    """Its models, each with its digest."""
+    return {parse_name(model["name"]): model["digest"] for model in release.models if model.get("digest")}
+
+
+def images_of(containers: t.Iterable[Container]) -> dict[str, dict[str, str]]:
+    """By service what its container runs."""
+    return {
+        item.service: {"name": item.raw["Config"]["Image"], "id": item.raw["Image"]}
+        for item in containers
+        if item.service in OURS
+    }
+
+
+def _can_be_named(engine: Engine, image: t.Mapping[str, str]) -> bool:
+    """Whether the compose file's name can lead to it: one with a digest cannot be given, only be there."""
+    if "@" not in image["name"]:
+        return True
+    found = images.inspect(engine, image["name"])
+    return found is not None and found["Id"] == image["id"]

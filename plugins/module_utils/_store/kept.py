@@ -1,0 +1,169 @@
+# Copyright (c) 2026 the archiv.ollama authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Models of kept releases: a copy of each manifest and a second name of each blob, beside the store. Private.
+
+A second name costs no room while the first is there, and keeps the bytes when `ollama rm` takes the first away.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import typing as t
+
+from .._model.manifest import MANIFEST_LIMIT, Layer, Manifest, ManifestInvalid, parse_manifest
+from .._model.names import ModelName
+from .fetched import remember
+from .paths import Store
+from .receipts import FileKey, Receipts
+
+_BLOBS, _MANIFESTS = "blobs", "manifests"
+
+
+def kept_manifests(store: Store) -> dict[str, Manifest | None]:
+    """Every manifest of a kept release by its path; None where it cannot be read."""
+    return {path: _read(store, path) for path in store.kept_files()}
+
+
+def keep(store: Store, receipts: Receipts, number: int, models: t.Mapping[ModelName, str]) -> list[str]:
+    """Keep these models for a release, blobs first and each name flushed; what could not be kept, in words.
+
+    Under the lock of the store. A blob that is replaced later gets its second name anew.
+    """
+    lacking = []
+    linked: dict[str, FileKey] = {}
+    for name, digest in models.items():
+        path = store.find_manifest(name)
+        manifest = _read_served(store, path) if path is not None else None
+        if manifest is None or manifest.digest != digest:
+            lacking.append(f"{name.display} is no longer {digest} in the store")
+            continue
+        for blob in manifest.blobs:
+            if not _keep_blob(store, receipts, number, blob, linked):
+                lacking.append(f"{blob.role} {store.blob_path(blob.digest)} of {name.display} is missing")
+        _keep_manifest(store, number, name, manifest)
+    if linked:
+        receipts.write(linked)
+    return lacking
+
+
+def lacks(store: Store, number: int, models: t.Mapping[ModelName, str]) -> list[str]:
+    """What a return to this release would have to download, in words; nothing where all is here."""
+    lacking = []
+    for name, digest in models.items():
+        manifest = find_kept(store, number, name, digest)
+        if manifest is None:
+            lacking.append(f"model {name.display} {digest}: its manifest is not kept")
+            continue
+        lacking += [
+            f"model {name.display}: {blob.role} {blob.digest} is not on the disk"
+            for blob in manifest.blobs
+            if not any(_has_size(store, path, blob.size) for path in _places(store, number, blob.digest))
+        ]
+    return lacking
+
+
+def put_back(store: Store, receipts: Receipts, number: int, models: t.Mapping[ModelName, str]) -> None:
+    """Bring the blobs of a release back to where a server reads them, and its manifests to where an install finds them.
+
+    Under the lock of the store. What is served changes only when the model is installed.
+    """
+    linked: dict[str, FileKey] = {}
+    for name, digest in models.items():
+        manifest = find_kept(store, number, name, digest)
+        if manifest is None:
+            continue
+        for blob in manifest.blobs:
+            kept, served = _places(store, number, blob.digest)
+            if store.find(served) is None and _has_size(store, kept, blob.size):
+                _link(store, receipts, kept, served, blob.digest, linked)
+        served_now = store.find_manifest(name)
+        current = _read_served(store, served_now) if served_now is not None else None
+        if current is None or current.digest != digest:
+            store.disk.make_folder(store.partials_dir, 0o700)
+            remember(store, name, manifest)
+    if linked:
+        store.disk.sync(store.blobs_dir)
+        receipts.write(linked)
+
+
+def forget_release(store: Store, number: int) -> None:
+    """Let go of a release's models; the manifests first, as they say that the blobs are needed."""
+    folder = store.release_dir(number)
+    if store.find(folder) is not None:
+        store.disk.delete(os.path.join(folder, _MANIFESTS))
+        store.disk.delete(folder)
+        store.disk.sync(store.releases_dir)
+
+
+def own_names(store: Store, path: str) -> int:
+    """How many second names a blob has because releases keep it."""
+    found = store.find(path)
+    folders = [os.path.join(store.releases_dir, number, _BLOBS) for number in store.names(store.releases_dir)]
+    kept = [store.find(os.path.join(folder, os.path.basename(path))) for folder in folders]
+    return sum(found is not None and one is not None and os.path.samestat(found, one) for one in kept)
+
+
+def find_kept(store: Store, number: int, name: ModelName, digest: str) -> Manifest | None:
+    """A manifest of a release, if it is the one that the release's record names."""
+    manifest = _read(store, _manifest_path(store, number, name))
+    return manifest if manifest is not None and manifest.digest == digest else None
+
+
+def _keep_blob(store: Store, receipts: Receipts, number: int, blob: Layer, linked: dict[str, FileKey]) -> bool:
+    kept, served = _places(store, number, blob.digest)
+    found, second = store.find(served), store.find(kept)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return False
+    if second is None or not os.path.samestat(found, second):
+        store.disk.make_folder(os.path.dirname(kept), 0o700)
+        _link(store, receipts, served, kept, blob.digest, linked)
+    return True
+
+
+def _link(store: Store, receipts: Receipts, source: str, target: str, digest: str, linked: dict[str, FileKey]) -> None:
+    """A second name; a valid receipt stays one, as that changes nothing but ctime."""
+    before = FileKey.of(store.disk.stat(source))
+    # A blob of two models has its second name already, and a receipt for after that.
+    valid = linked.get(digest) == before or not receipts.why_void(digest, before)
+    store.disk.link(source, target)
+    after = FileKey.of(store.disk.stat(target))
+    if valid and after[:4] == before[:4]:
+        linked[digest] = after
+
+
+def _keep_manifest(store: Store, number: int, name: ModelName, manifest: Manifest) -> None:
+    path = _manifest_path(store, number, name)
+    if _read(store, path) != manifest:
+        store.disk.make_folder(os.path.dirname(path), 0o700)
+        store.disk.replace(path, manifest.raw, 0o600)
+
+
+def _manifest_path(store: Store, number: int, name: ModelName) -> str:
+    return os.path.join(store.release_dir(number), _MANIFESTS, *name.key)
+
+
+def _places(store: Store, number: int, digest: str) -> tuple[str, str]:
+    served = store.blob_path(digest)
+    return os.path.join(store.release_dir(number), _BLOBS, os.path.basename(served)), served
+
+
+def _read(store: Store, path: str) -> Manifest | None:
+    try:
+        return parse_manifest(store.disk.read_own(path, MANIFEST_LIMIT + 1))
+    except (ManifestInvalid, OSError):
+        return None
+
+
+def _read_served(store: Store, path: str) -> Manifest | None:
+    try:
+        return store.read_manifest(path)
+    except (ManifestInvalid, OSError):
+        return None
+
+
+def _has_size(store: Store, path: str, size: int) -> bool:
+    found = store.find(path)
+    return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == size
