@@ -210,7 +210,7 @@ def test_fault_that_cannot_be_made_is_undone_and_told(staging: Staging) -> None:
     tool.write_text(tool.read_text() + '\n[ "$1" != stop ] || { echo no such container >&2; exit 1; }\n')
     done = staging.hold(code=2)
     assert "systemctl start archiv-gameday-undo.service" in done
-    assert re.search("DID NOT HOLD: gameday_stop | Stop Ollama: ", staging.report)
+    assert re.search(r"DID NOT HOLD: gameday_stop \| Stop Ollama: .*: no such container", staging.report)
 
 
 def test_cut_that_does_not_cut_is_undone_and_told(staging: Staging) -> None:
