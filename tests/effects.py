@@ -83,6 +83,8 @@ OTHER: dict[str, Any] = {
     "ca_file": "/etc/ssl/example.pem",
     "init_extra_hosts": {"registry.example.org": "10.0.0.1"},
     "serial": ["100%"],
+    "keep_releases": 3,
+    "backend_reversible": True,
     "start_timeout": 60,
     "health_timeout": 60,
     "remove_models": True,

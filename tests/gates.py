@@ -53,6 +53,7 @@ HOST_IMAGES = {
     "default": BOTH,
     "drifted": BOTH,
     "offline": ("host",),
+    "pruned": BOTH,
     "reboot": BOTH,
 }
 

@@ -135,7 +135,18 @@ def sha256_from_disk(path):
 def strays(volume):
     unfinished = [path for path in (volume / "models/blobs").glob("*") if len(path.name) != len("sha256-") + 64]
     partials = [path for path in (volume / ".archiv").rglob("*") if path.is_file() and path.name != "lock"]
-    return sorted(str(path) for path in [*unfinished, *partials])
+    return sorted(str(path) for path in [*unfinished, *partials] if not is_kept(volume / ".archiv/releases", path))
+
+
+def is_kept(releases, path):
+    """Whether a file is a whole part of a model that an earlier release needs."""
+    number, kind, *_ = (*path.relative_to(releases).parts, "") if releases in path.parents else ("", "")
+    if kind == "manifests":
+        return len(path.relative_to(releases).parts) == 6
+    manifests = (releases / number / "manifests").rglob("*")
+    named = "".join(manifest.read_text() for manifest in manifests if manifest.is_file())
+    digest = path.name.replace("-", ":", 1)
+    return kind == "blobs" and digest in named and sha256_from_disk(path) == digest
 
 
 def locks(project, volume):

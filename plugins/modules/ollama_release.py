@@ -14,15 +14,17 @@ version_added: 1.1.0
 author:
   - The archiv.ollama authors (@archiv)
 description:
-  - Records each switch of a stack as a release in C(.archiv/releases) of O(dir), with its files, its images and its models.
-  - The images of kept releases are held by stopped containers, so that C(docker image prune) leaves them, and the models by
-    a second name of each blob in the store.
+  - Records each switch of a stack as a release in C(.archiv/releases) of O(dir), with its files, its images and its
+    models.
+  - The images of kept releases are held by stopped containers, so that C(docker image prune) leaves them, and the
+    models by a second name of each blob in the store.
   - Secrets are in no release. Each has a random id there, which changes when its value does.
   - It is what the role P(archiv.ollama.ollama_stack#role) calls, and little use without it.
 attributes:
   check_mode:
     support: partial
-    description: Only O(state=listed) says anything then; nothing is changed.
+    description: Whether it says what would change.
+    details: Only O(state=listed) says anything then; nothing is changed.
   diff_mode:
     support: none
     description: What it keeps is shown when it is deployed.
@@ -70,7 +72,8 @@ options:
     type: int
     default: 2
   files:
-    description: The files of the stack, the compose file first. One without O(files[].content) is a secret and is not kept.
+    description:
+      - The files of the stack, the compose file first. One without O(files[].content) is a secret and is not kept.
     type: list
     elements: dict
     default: []
@@ -151,8 +154,8 @@ parent:
   type: int
 returns:
   description:
-    - Whether the last good release is to be put back at once, because the switch changed no container with data but those of
-      O(reversible), and it was not itself a return.
+    - Whether the last good release is to be put back at once, because the switch changed no container with data but
+      those of O(reversible), and it was not itself a return.
   returned: with O(state=failed)
   type: bool
 anew:
@@ -190,7 +193,8 @@ releases:
   type: list
   elements: dict
 kind:
-  description: "What ended it, in one word: V(release), V(engine), V(store), V(deadline), V(disk), V(memory), V(defect)."
+  description:
+    - "What ended it, in one word: V(release), V(engine), V(store), V(deadline), V(disk), V(memory), V(defect)."
   returned: failure
   type: str
   sample: release

@@ -46,8 +46,9 @@ STORE_CODE = [
 ]
 # All of `os` that they may call: what takes a descriptor, and what only works on text or on the process.
 DESCRIPTORS = "close dup fdatasync fchmod fstat fsync ftruncate posix_fadvise preadv pwrite readv read"
-TEXT = "path.abspath path.basename path.dirname path.join path.normpath path.relpath path.split path.realpath path.samestat"
-HARMLESS = frozenset([*DESCRIPTORS.split(), *TEXT.split(), "cpu_count", "environ.setdefault", "geteuid", "getpid"])
+TEXT = "path.abspath path.basename path.dirname path.join path.normpath path.relpath path.split path.realpath"
+OTHERS = "cpu_count environ.setdefault geteuid getpid path.samestat"
+HARMLESS = frozenset(f"{DESCRIPTORS} {TEXT} {OTHERS}".split())
 PATHS = ("glob", "io", "pathlib", "shutil", "subprocess", "tempfile")
 
 

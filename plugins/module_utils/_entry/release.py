@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of ollama_release: a switch begins, holds or fails, and what an earlier one left is put in reach. Private."""
+"""The steps of ollama_release: a switch begins, is good or fails, and an earlier one is put in reach. Private."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .._store.paths import Store
 from .._store.receipts import FileKey
 from .apply import bring_blobs, make_folders, refuse_split_store
 from .ensure import is_settled, keep_receipts, pinned, plain_entry, predict, store_lock, what_happens
-from .plan import Plan, bytes_to_fetch, plan, refuse_full_disk, refuse_repair
+from .plan import Plan, bytes_to_fetch, make_room, plan, refuse_full_disk, refuse_repair
 from .types import Job, Outcome, Workshop
 
 
@@ -37,6 +37,8 @@ def _fetch(shop: Workshop, job: Job, outcome: Outcome) -> None:
     plans = [plan(shop, wish, job.verify, touch=not job.check) for wish in job.wishes]
     if not job.repair:
         refuse_repair(plans)
+    if not job.check:
+        make_room(shop, plans)
     refuse_full_disk(shop.store, plans)
     outcome.download_bytes = bytes_to_fetch(shop.store, plans)
     if outcome.download_bytes:

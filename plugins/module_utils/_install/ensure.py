@@ -20,7 +20,7 @@ from .._store.paths import Store
 from .._store.receipts import FileKey, ReceiptsUnsafe
 from .._store.survey import Leftover, take_survey
 from .apply import carry_out
-from .plan import Plan, bytes_to_fetch, plan, refuse_full_disk, refuse_repair, refuse_unsafe
+from .plan import Plan, bytes_to_fetch, make_room, plan, refuse_full_disk, refuse_repair, refuse_unsafe
 from .remove import Removal, plan_removal, prunable, remove
 from .types import Fact, Job, Outcome, Workshop
 
@@ -50,6 +50,8 @@ def _install(shop: Workshop, job: Job, outcome: Outcome) -> None:
     plans = [plan(shop, wish, job.verify, touch=not job.check) for wish in job.wishes]
     if not job.repair:
         refuse_repair(plans)
+    if not job.check:
+        make_room(shop, plans)
     refuse_full_disk(shop.store, plans)
     outcome.download_bytes = bytes_to_fetch(shop.store, plans)
     outcome.changed = any(one.changed for one in plans)

@@ -114,14 +114,26 @@ class Partial:
 
 def check_space(disk: Disk, folder: str, todo: int) -> None:
     """Refuse to start if todo bytes plus a margin do not fit on the file system of folder."""
-    needed = todo + todo // 100 + _MARGIN
-    status = disk.file_system(folder)
-    free = status.f_bavail * status.f_frsize
-    if free < needed:
+    if not has_space(disk, folder, todo):
         raise NoSpace(
-            f"no space left in {folder}: {sized(free)} free, {sized(needed)} needed ({sized(todo)} plus a margin);"
+            f"no space left in {folder}: {sized(_free(disk, folder))} free, {sized(_with_margin(todo))} needed"
+            f" ({sized(todo)} plus a margin);"
             " nothing was downloaded; free some space (`prune` removes unused files) and run again"
         )
+
+
+def has_space(disk: Disk, folder: str, todo: int) -> bool:
+    """Whether todo bytes plus a margin fit there."""
+    return _free(disk, folder) >= _with_margin(todo)
+
+
+def _with_margin(todo: int) -> int:
+    return todo + todo // 100 + _MARGIN
+
+
+def _free(disk: Disk, folder: str) -> int:
+    status = disk.file_system(folder)
+    return status.f_bavail * status.f_frsize
 
 
 def held_bytes(disk: Disk, folder: str, digest: str) -> int:

@@ -16,10 +16,11 @@ from .._model.wishes import Wish
 from .._registry.resolve import fetch_manifest
 from .._store.fetched import find_fetched
 from .._store.inspect import FOLDER, HARMLESS_TO_BYTES, ModelState, Problem, Verify, look_at, prove_blobs
+from .._store.kept import drop_oldest
 from .._store.paths import Store
 from .._store.receipts import FileKey
 from .._store.survey import find_unsafe
-from .partial import check_space, held_bytes
+from .partial import check_space, has_space, held_bytes
 from .types import InstallError, Workshop
 
 
@@ -124,6 +125,14 @@ def bytes_to_fetch(store: Store, plans: t.Iterable[Plan]) -> int:
 def refuse_full_disk(store: Store, plans: t.Iterable[Plan]) -> None:
     """Before the download starts: everything must fit on the disk of the store."""
     check_space(store.disk, store.partials_dir, bytes_to_fetch(store, plans))
+
+
+def make_room(shop: Workshop, plans: t.Iterable[Plan]) -> None:
+    """Let go of the models of older releases, the oldest first, until the download fits."""
+    todo = bytes_to_fetch(shop.store, plans)
+    while todo and not has_space(shop.store.disk, shop.store.partials_dir, todo):
+        if not drop_oldest(shop.store, shop.receipts):
+            return
 
 
 def refuse_unsafe(store: Store) -> None:

@@ -193,7 +193,7 @@ def _look_at_engine(engine: EngineSocket, wanted: Wanted, since: int, found: dic
 
 def _images_dir(info: t.Mapping[str, t.Any]) -> str:
     # Imported here, because it may run a command: once for each start of the Engine is enough.
-    from .._stack.host import images_root
+    from .._engine.roots import images_root
 
     return images_root(info)
 

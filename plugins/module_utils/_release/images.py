@@ -4,9 +4,9 @@
 
 """Keeps the images of releases on the host, whatever `docker image prune` removes. Private.
 
-Docker keeps an image that a container uses, so each has a stopped one that nobody starts. And it keeps an image that has a
-name, so one whose names have all moved to other images gets one of ours: `docker system prune` takes the stopped containers
-away, and then every image without a name.
+Docker keeps an image that a container uses, so each has a stopped one that nobody starts. And it keeps an image that
+has a name, so one whose names have all moved to other images gets one of ours: `docker system prune` takes the stopped
+containers away, and then every image without a name.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from .._engine.client import Engine, EngineError, is_conflict, is_missing
 
 LABEL = "archiv.ollama.holds"
-# Engine 26.1.5 drops all names of an image but one, if they are in several repositories, and so lets go of ours unless it
-# is the last in the alphabet. Nobody can pull from this host or push to it.
+# Engine 26.1.5 drops all names of an image but one, if they are in several repositories, and so lets go of ours unless
+# it is the last in the alphabet. Nobody can pull from this host or push to it.
 _REPOSITORY = "z.invalid/{project}/held"
 
 

@@ -4,8 +4,8 @@
 
 """The records of a host's releases: what each switch brought, and whether it held. Private.
 
-A release is one folder below .archiv/releases of the stack's folder, named by its number: release.json, and in files/ what
-defines the stack, without secrets. Docker holds its images and the store its models; the record says which.
+A release is one folder below .archiv/releases of the stack's folder, named by its number: release.json, and in files/
+what defines the stack, without secrets. Docker holds its images and the store its models; the record says which.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._engine.client import Container, Engine
+from .._engine.roots import images_root
 from .._engine.volume import NoStore, find_models_dir
 from .._model.names import ModelName, parse_name
 from .._store import kept
@@ -26,8 +27,6 @@ OURS = ("backend", "gate", "ollama", "ollama-model-init", "ollama-warm")
 VOLUME = "ollama-models"
 LOG_LINES = 2000
 _LOCK_SECONDS = 600.0
-# Where Docker keeps images that it does not keep below its own folder.
-_CONTAINERD = "/var/lib/containerd"
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,12 @@ class Site:
     def sync(self) -> None:
         """Flush what a switch relies on.
 
-        Docker commits an image without flushing its files (containerd/containerd#9401): after a cut of power it would be
-        there by its name, with empty files.
+        Docker commits an image without flushing its files (containerd/containerd#9401): after a cut of power it would
+        be there by its name, with empty files.
         """
-        root = self.engine.info().get("DockerRootDir", "")
-        for folder in (root, _CONTAINERD, self.store.root if self.store is not None else ""):
+        info = self.engine.info()
+        folders = [info["DockerRootDir"], images_root(info), *([self.store.root] if self.store is not None else ())]
+        for folder in dict.fromkeys(folders):
             with contextlib.suppress(FileNotFoundError):
                 sync_file_system(folder)
 

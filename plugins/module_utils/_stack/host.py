@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import glob
 import os
-import re
 import shutil
 import stat
 import subprocess
@@ -19,9 +18,11 @@ from dataclasses import replace
 
 from .._engine.client import Engine, EngineError
 from .._engine.compose import CLI_SECONDS, ComposeMissing, ComposeRefused, compose_version
+from .._engine.roots import images_root
 from .._model.wishes import InputInvalid, read_wishes
 from .._store.disk import nearest_folder, read_kernel
-from .._store.paths import Store
+from .._store.kept import spare_blobs
+from .._store.paths import Store, StoreError
 from . import preflight
 from .actions import advise_on_port, find_foreign, find_missing_images, find_taken_port, find_wrong_networks
 from .files import MOUNTS_LIMIT, PROCESSES, find_other_variant
@@ -35,8 +36,6 @@ DEVICES = "/dev"
 SYSTEMD = "/run/systemd/system"
 # A container gets an NVIDIA GPU through one of them; Engine 26 supports the first only.
 NVIDIA_HOOKS = ("nvidia-container-runtime-hook", "nvidia-cdi-hook")
-# The default root of containerd.
-CONTAINERD_ROOT = "/var/lib/containerd"
 
 
 def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> preflight.Host:
@@ -54,7 +53,7 @@ def look_at_host(query: Query, seen: Seen, inputs: t.Mapping[str, t.Any]) -> pre
         foreign=tuple(find_foreign(seen)),
         other_variant=find_other_variant(str(inputs.get("ollama_stack_dir") or ""), query.files[0]["path"]),
     )
-    host = replace(host, models=_look_at_needs(query, seen, inputs, host))
+    host = replace(host, models=_look_at_needs(query, seen, inputs, host), spare=_look_at_spare(seen))
     with contextlib.suppress(ComposeMissing, ComposeRefused):
         host = replace(host, compose_version=compose_version(query.docker_host))
     try:
@@ -121,22 +120,6 @@ def find_native(root: str) -> bool:
     return False
 
 
-def images_root(info: t.Mapping[str, t.Any]) -> str:
-    """Where this Engine keeps its images: with the containerd store below containerd's root, which is not its own."""
-    driver = dict(info.get("DriverStatus") or ()).get("driver-type", "")
-    address = (info.get("Containerd") or {}).get("Address", "")
-    # A containerd that the Engine started itself is below the Engine's root.
-    if "io.containerd.snapshotter" not in driver or "/docker/containerd/" in address:
-        return str(info["DockerRootDir"])
-    said = ""
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        said = subprocess.run(
-            ["containerd", "config", "dump"], capture_output=True, text=True, timeout=CLI_SECONDS, check=False
-        ).stdout
-    found = re.search(r"""^root *= *['"](.+)['"]""", said, re.MULTILINE)
-    return found.group(1) if found else CONTAINERD_ROOT
-
-
 def find_amd_devices() -> dict[str, int | None]:
     """The device nodes that ROCm opens, each with the group that alone may do so; None where everybody may."""
     found: dict[str, int | None] = {}
@@ -176,6 +159,13 @@ def _look_at_needs(
         query.context_length,
         int(inputs.get("ollama_stack_num_parallel", 1)),
     )
+
+
+def _look_at_spare(seen: Seen) -> int:
+    try:
+        return sum(spare_blobs(Store(seen.models_dir)).values()) if seen.models_dir else 0
+    except StoreError:
+        return 0
 
 
 def future_models_dir(query: Query) -> str:

@@ -203,6 +203,7 @@ _LIMITS = {
     "ollama_stack_gate_rate": (0, 1000000),
     "ollama_stack_gate_body_kib": (16, 1024),
     "ollama_stack_peers_port": (1, 65535),
+    "ollama_stack_keep_releases": (1, 100),
     "ollama_stack_start_timeout": (1, 604800),
     "ollama_stack_health_timeout": (0, 604800),
     "ollama_monitor_interval": (5, 3600),

@@ -72,6 +72,8 @@ class Host:
     store_problem: str = ""
     # Free bytes by filesystem (its device number), and which filesystem holds what.
     free: t.Mapping[int, int] = field(default_factory=dict)
+    # Bytes in the store that only older releases need.
+    spare: int = 0
     store_device: int = 0
     # Where the Engine keeps its images.
     images: str = ""
@@ -430,6 +432,8 @@ def _refuse_disk(host: Host) -> t.Iterator[str]:
         needed.setdefault(host.images_device, {})[image] = size
     for device, sizes in needed.items():
         free, size = host.free.get(device), sum(sizes.values())
+        # Models of older releases go before the disk is full.
+        free = free + host.spare if free is not None and device == host.store_device else free
         if free is not None and free < size:
             folder = host.store if device == host.store_device else host.images
             what = ", ".join(sizes)

@@ -15,7 +15,7 @@ import typing as t
 
 from .._model.manifest import MANIFEST_LIMIT, Layer, Manifest, ManifestInvalid, parse_manifest
 from .._model.names import ModelName
-from .fetched import remember
+from .fetched import all_fetched, remember
 from .paths import Store
 from .receipts import FileKey, Receipts
 
@@ -106,6 +106,58 @@ def own_names(store: Store, path: str) -> int:
     return sum(found is not None and one is not None and os.path.samestat(found, one) for one in kept)
 
 
+def spare_blobs(store: Store) -> dict[str, int]:
+    """The blobs, by digest with their size, that only older releases than the last one need."""
+    *older, _last = [*_numbers(store), 0]
+    needed = _needed(store, without=older)
+    if needed is None:
+        return {}
+    blobs = [blob for number in older for blob in _blobs_of(store, number)]
+    return {blob.digest: blob.size for blob in blobs if blob.digest not in needed}
+
+
+def drop_oldest(store: Store, receipts: Receipts) -> bool:
+    """Let go of the models of the oldest release, but never of the last; whether there was one.
+
+    Under the lock of the store. Its record stays, and tells what a return to it lacks.
+    """
+    numbers = _numbers(store)
+    if len(numbers) < 2:
+        return False
+    blobs = _blobs_of(store, numbers[0])
+    forget_release(store, numbers[0])
+    needed = _needed(store)
+    if needed is None:
+        # Nobody can say what is still used.
+        return True
+    for blob in blobs:
+        if blob.digest not in needed:
+            store.disk.delete(store.blob_path(blob.digest))
+            receipts.forget([blob.digest])
+    return True
+
+
+def _numbers(store: Store) -> list[int]:
+    return sorted(int(name) for name in store.names(store.releases_dir) if name.isdigit())
+
+
+def _blobs_of(store: Store, number: int) -> list[Layer]:
+    within = f"{store.release_dir(number)}/"
+    found = [manifest for path, manifest in kept_manifests(store).items() if path.startswith(within)]
+    return [blob for manifest in found if manifest is not None for blob in manifest.blobs]
+
+
+def _needed(store: Store, without: t.Collection[int] = ()) -> set[str] | None:
+    """Every blob that a manifest names, but for those of some releases; None where one cannot be read."""
+    passed = tuple(f"{store.release_dir(number)}/" for number in without)
+    kept = {path: one for path, one in kept_manifests(store).items() if not path.startswith(passed)}
+    served = {path: _read_served(store, path) for path in store.manifest_files().values()}
+    found = [*kept.values(), *served.values()]
+    if None in found:
+        return None
+    return {blob.digest for one in (*found, *all_fetched(store)) if one is not None for blob in one.blobs}
+
+
 def find_kept(store: Store, number: int, name: ModelName, digest: str) -> Manifest | None:
     """A manifest of a release, if it is the one that the release's record names."""
     manifest = _read(store, _manifest_path(store, number, name))
@@ -120,6 +172,12 @@ def _keep_blob(store: Store, receipts: Receipts, number: int, blob: Layer, linke
     if second is None or not os.path.samestat(found, second):
         store.disk.make_folder(os.path.dirname(kept), 0o700)
         _link(store, receipts, served, kept, blob.digest, linked)
+    # What was mended under its first name is mended for every release that needs it.
+    for other in store.names(store.releases_dir):
+        path = os.path.join(store.releases_dir, other, _BLOBS, os.path.basename(served))
+        second = store.find(path)
+        if second is not None and not os.path.samestat(found, second):
+            _link(store, receipts, served, path, blob.digest, linked)
     return True
 
 

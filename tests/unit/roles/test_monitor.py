@@ -152,18 +152,18 @@ def test_paths_are_those_of_the_command() -> None:
 
 
 def steps() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = yaml.safe_load((TASKS / "change.yml").read_text())
+    found: list[dict[str, Any]] = yaml.safe_load((TASKS / "switch.yml").read_text())
     return found
 
 
 def test_it_is_installed_before_the_last_look_and_what_is_wanted_written_after_it() -> None:
     names = [task["name"] for task in steps()]
     order = [
-        "change | Start the services",
-        "change | Install what watches the host, or remove it",
-        "change | Verify the deploy",
-        "change | Write down what is wanted",
-        "change | Remember that all is done",
+        "switch | Start the services",
+        "switch | Install what watches the host, or remove it",
+        "switch | Verify the deploy",
+        "switch | Write down what is wanted",
+        "switch | Call the release good",
     ]
     assert [name for name in names if name in order] == order and names[-1] == order[-1]
 
@@ -180,7 +180,7 @@ def test_it_is_installed_only_where_it_differs_and_what_is_wanted_where_that_doe
         "command": (True, [reason("/usr/local/bin/ollama-stack", "monitor_missing")]),
     }
     told: dict[str, Answers] = {}
-    for name in ("change | Install what watches the host, or remove it", "change | Write down what is wanted"):
+    for name in ("switch | Install what watches the host, or remove it", "switch | Write down what is wanted"):
         [when] = [task["when"] for task in steps() if task["name"] == name]
         listed = {
             host: {**NEEDED, "__ollama_stack_before": {"monitor": monitor, "reasons": found}}

@@ -22,12 +22,38 @@ def steps(name: str) -> list[dict[str, Any]]:
     return found
 
 
+def included(name: str) -> list[str]:
+    """The files of tasks that a file includes, in their order."""
+    found = []
+    for task in steps(name):
+        parts = [task, *task.get("block", ()), *task.get("rescue", ())]
+        found += [
+            part["ansible.builtin.include_tasks"].removesuffix(".yml")
+            for part in parts
+            if "ansible.builtin.include_tasks" in part
+        ]
+    return found
+
+
+def test_release_is_begun_when_all_is_fetched_and_good_when_it_is_verified() -> None:
+    [begun] = [task for task in steps("change") if task["name"] == "change | Begin a release"]
+    good = steps("switch")[-1]
+    assert (begun["vars"], good["vars"]) == ({"__ollama_stack_step": "begun"}, {"__ollama_stack_step": "good"})
+    assert begun["when"] == good["when"] == "__ollama_stack_switching"
+
+
+def test_nothing_comes_from_outside_in_a_switch() -> None:
+    [compose] = [task for task in steps("compose_up") if "archiv.ollama.in_background" in task]
+    assert compose["archiv.ollama.in_background"]["args"]["pull"] == "never"
+    [fetch] = [task for task in steps("change") if task["name"] == "change | Fetch the models"]
+    assert fetch["vars"] == {"__ollama_stack_models_state": "fetched"}
+
+
 def test_everything_is_judged_and_fetched_before_the_switch() -> None:
     remember, refuse = steps("change")[:2]
     assert "ansible.builtin.set_fact" in remember and refuse["when"] == "__ollama_stack_verdict.refusals | length > 0"
-    order = [task.get("ansible.builtin.include_tasks", "") for task in steps("change")]
-    places = [order.index(f"{name}.yml") for name in ("prepare", "models", "pull", "engine", "configure")]
-    assert places == sorted(places) and order.index("configure.yml") < order.index("start.yml")
+    assert included("change") == ["prepare", "models", "pull", "release", "switch", "give_up"]
+    assert included("switch") == ["models", "engine", "configure", "start", "models", "verify", "note", "release"]
 
 
 def test_only_the_switch_writes_what_is_to_run() -> None:

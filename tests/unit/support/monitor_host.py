@@ -25,7 +25,7 @@ from tests.unit.support.stack_host import CLI, CONFIG, container
 from tests.unit.support.stores import NAME, TinyModel, tiny_model
 
 UTILS = Path(__file__).parents[3] / "plugins/module_utils"
-ROOMS = ("_model", "_store", "_engine", "_serve", "_stack", "_registry", "_monitor")
+ROOMS = ("_model", "_store", "_engine", "_serve", "_stack", "_registry", "_release", "_monitor")
 COMPOSE = "# Managed by archiv.ollama\nservices:\n  ollama:\n    image: ollama/ollama:0.34.2\n"
 PROJECT = "archiv"
 LABELS = {"com.docker.compose.project": PROJECT, "com.docker.compose.service": "ollama"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archiv.ollama.plugins.module_utils._stack import host
+from ansible_collections.archiv.ollama.plugins.module_utils._engine import roots
 
 CONTAINERD = {
     "DockerRootDir": "/srv/docker",
@@ -42,14 +42,14 @@ def containerd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("containerd")
 def test_images_of_the_containerd_store_lie_below_containerds_root() -> None:
-    assert host.images_root(CONTAINERD) == "/srv/containerd"
+    assert roots.images_root(CONTAINERD) == "/srv/containerd"
 
 
 def test_containerd_that_says_nothing_has_its_usual_root(containerd: Path) -> None:
     (containerd.parent / "dump").write_text("")
-    assert host.images_root(CONTAINERD) == "/var/lib/containerd"
+    assert roots.images_root(CONTAINERD) == "/var/lib/containerd"
     containerd.unlink()
-    assert host.images_root(CONTAINERD) == "/var/lib/containerd"
+    assert roots.images_root(CONTAINERD) == "/var/lib/containerd"
 
 
 @pytest.mark.usefixtures("containerd")
@@ -64,4 +64,4 @@ def test_containerd_that_says_nothing_has_its_usual_root(containerd: Path) -> No
     ],
 )
 def test_images_lie_below_the_engines_root_otherwise(differs: dict[str, Any]) -> None:
-    assert host.images_root({**CONTAINERD, **differs}) == "/srv/docker"
+    assert roots.images_root({**CONTAINERD, **differs}) == "/srv/docker"
