@@ -137,7 +137,7 @@ def test_what_must_not_be_broken_is_refused_before_it_is_asked(staging: Staging)
     refused: dict[str, tuple[dict[str, Any], str]] = {
         "a-production": ({}, "a-production is in the group production"),
         "both": ({}, "both is in the group production"),
-        "unknown": ({"gameday_exercises": "stop,flood"}, "gameday_exercises has flood, and there are stop, cut, reboot"),
+        "unknown": ({"gameday_exercises": "stop,flood"}, "gameday_exercises has flood, and there are stop, cut, "),
         "too-early": ({"gameday_undo_after": 1, "gameday_hold": 1}, "gameday_undo_after is 1 s"),
         "no-backend": ({"ollama_stack_backend": False}, "questions are asked through the backend"),
         "dev": ({"ollama_stack_variant": "dev"}, "does not come back after a reboot"),
