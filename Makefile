@@ -88,6 +88,13 @@ peers: $(VENV) ## Hosts that answer for each other, through faults under load: w
 	@$(PYTHON) -m pytest -q -m "" tests/integration/test_gate_peers.py
 	@$(GATES) --only molecule-peers
 
+.PHONY: upgrade gameday
+upgrade: $(VENV) ## A host of version 1.0.0 with this version, an older Ollama and back, a model that moved and back; builds that Ollama once, 20 minutes
+	@$(GATES) --only molecule-upgrade
+
+gameday: $(VENV) ## A staging host broken on purpose, and a controller that is killed while it is
+	@$(GATES) --only molecule-gameday
+
 .PHONY: pages
 pages: $(VENV) ## Write anew what pages show of the source: inputs in the roles' READMEs, files and tables in docs/
 	@PYTHONPATH=.collections $(PYTHON) -m tests.pages

@@ -23,7 +23,7 @@ options:
     elements: dict
     required: true
   locks:
-    description: Digests by the names of models, as P(archiv.ollama.read_lock#filter) reads them.
+    description: Digests by the names of models, the C(models) that P(archiv.ollama.read_lock#filter) reads.
     type: dict
     default: {}
   keep_alive:

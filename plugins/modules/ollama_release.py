@@ -99,11 +99,6 @@ options:
     description: What is wanted of the host, as the command C(ollama-stack) reads it.
     type: dict
     default: {}
-  models:
-    description: The models as they are served, each with its name and digest.
-    type: list
-    elements: dict
-    default: []
   secrets:
     description: The names of the secrets.
     type: list
@@ -235,7 +230,6 @@ ARGUMENTS: dict[str, t.Any] = {
     "keep": {"type": "int", "default": 2},
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
     "note": {"type": "dict", "default": {}},
-    "models": {"type": "list", "elements": "dict", "default": []},
     # Their names alone.
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "rotated": {"type": "list", "elements": "str", "default": []},

@@ -95,6 +95,13 @@ options:
       - Without it there must be no such file.
     type: str
     default: ""
+  locks:
+    description:
+      - The digests of which an image must have one, by the image's name as Compose reads it; others may have any.
+      - P(archiv.ollama.read_lock#filter) reads them from a file.
+    type: dict
+    default: {}
+    version_added: 1.1.0
   models:
     description: The wanted models, each with its name and, where it is pinned, the digest of its manifest.
     type: list
@@ -311,6 +318,15 @@ models:
   returned: always
   type: list
   elements: dict
+images:
+  description:
+    - The digests under which registries serve each image that the stack's own services run, by the name of the image.
+    - One that is not on the host is missing, and one that was loaded from a file or built there may have none.
+  returned: always
+  type: dict
+  sample:
+    ollama/ollama:0.34.2:
+      - sha256:5ea60385209ebb93416aab95b760821f35d281141f8038daa84f94dea40ec5e8
 store:
   description: Bytes in the store that no model uses, and free bytes on its file system; null if unknown.
   returned: always
@@ -380,6 +396,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "logins": {"type": "str", "default": "", "no_log": True},
     "models": {"type": "list", "elements": "dict", "required": True},
     "gate": {"type": "str", "default": ""},
+    "locks": {"type": "dict", "default": {}},
     "installed": {"type": "list", "elements": "dict", "default": [], "options": INSTALLED},
     "releases": {"type": "bool", "default": False},
     "ignored": {"type": "list", "elements": "str", "default": []},

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import docker
 from docker.errors import APIError
 
-from tests.lab import containers, demo, engine, hosts, images, index, network, ollama_image, registry
+from tests.lab import containers, demo, engine, hosts, images, index, model, network, ollama_image, registry
 from tests.lab.settings import HOST_IMAGES, IMAGE_VARIABLE, PREFIX, STATE_DIR, LabError, host_image
 from tests.lab.steps import say, warn
 
@@ -44,6 +44,10 @@ def parse() -> argparse.Namespace:
     down = commands.add_parser("down", help="remove this checkout's containers, networks and volumes")
     down.add_argument("--engine", action="store_true", help="also stop the Engine if the lab started it")
     commands.add_parser("demo", help="bring the lab up, deploy, ask, break, ask again, heal")
+    commands.add_parser("publish-old", help="have the registry serve an older Ollama as well")
+    move = commands.add_parser("move", help="have the tag of an image or a model mean something else")
+    move.add_argument("name", choices=[*registry.IMAGES, *(wanted.name for wanted in model.MODELS)])
+    move.add_argument("--back", action="store_true", help="have it mean what it meant first")
     again = commands.add_parser("publish-again", help="publish an image in an index of another digest")
     again.add_argument("name", choices=list(registry.IMAGES))
     host = commands.add_parser("host", help="one more throwaway host, or one less")
@@ -86,6 +90,13 @@ def run(arguments: argparse.Namespace) -> None:
         case "publish-again":
             base = registry.base_url(engine.require())
             say(index.publish_again(base, *registry.IMAGES[arguments.name]))
+        case "publish-old":
+            client = engine.ensure()
+            images.ensure_some(client, list(registry.OLD))
+            registry.publish_images(client, registry.base_url(client), registry.OLD)
+        case "move":
+            base = registry.base_url(engine.require())
+            say((registry.move_back if arguments.back else registry.move)(base, arguments.name))
         case "host":
             change_host(arguments)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound
 
-from tests.lab import engine, ollama_image, today_image
+from tests.lab import engine, old_ollama_image, ollama_image, today_image
 from tests.lab.settings import IMAGES_DIR, LOG_DIR, OLLAMA_VERSION, LabError
 from tests.lab.steps import say, step
 
@@ -28,7 +28,7 @@ BUILT = {
 
 
 # Those that are not only what a Dockerfile says, and get their tag when they have shown that they work.
-PROVEN = ("ollama", "today")
+PROVEN = ("ollama", "old-ollama", "today")
 # What every lab needs, whatever its hosts are.
 COMMON = ("registry", "backend", "gate", "ollama")
 
@@ -44,6 +44,8 @@ def tag_of(name: str) -> str:
     """The image's full name; it changes with its recipe or with that of the image below it."""
     if name == "ollama":
         return f"{REPOSITORY}/ollama:{short_hash(ollama_image.recipe().encode())}"
+    if name == "old-ollama":
+        return f"{REPOSITORY}/old-ollama:{short_hash(old_ollama_image.recipe().encode())}"
     if name == "today":
         return f"{REPOSITORY}/today:{short_hash(today_image.recipe(tag_of('bare')).encode())}"
     context, _argument, below = BUILT[name]
@@ -70,6 +72,11 @@ def short_hash(*parts: bytes) -> str:
 def ensure_all(client: docker.DockerClient, host_image: str | None) -> None:
     """Have what a lab of such hosts needs (None: of no hosts), and no image more."""
     wanted = [*COMMON, *(["bare"] if host_image not in ("bare", None) else []), *([host_image] if host_image else [])]
+    ensure_some(client, wanted)
+
+
+def ensure_some(client: docker.DockerClient, wanted: list[str]) -> None:
+    """Have these images."""
     missing = [name for name in wanted if not exists(client, tag_of(name))]
     if not missing:
         say(f"  {len(wanted)} images: there already")
@@ -83,6 +90,8 @@ def ensure_all(client: docker.DockerClient, host_image: str | None) -> None:
             match name:
                 case "ollama":
                     ollama_image.build_ollama_image(tag_of(name), OLLAMA_VERSION, say)
+                case "old-ollama":
+                    old_ollama_image.build_old_ollama_image(tag_of(name), say)
                 case "today":
                     today_image.build_today_image(client, tag_of(name), tag_of("bare"), say)
                 case _:

@@ -50,6 +50,30 @@ def publish_again(base: str, repository: str, tag: str) -> str:
         return store.put_index(tag, index["manifests"], {"archiv.lab.published": str(time.time_ns())})
 
 
+def move(base: str, repository: str, tag: str) -> str:
+    """Have the tag mean another image, of the same layers with one label more; the digest that it means now."""
+    with requests.Session() as session:
+        session.trust_env = False
+        store = Store(session, base, repository)
+        index, _kind = store.manifest(tag)
+        entry = next(item for item in index["manifests"] if item["platform"]["os"] != "unknown")
+        manifest, kind = store.manifest(entry["digest"])
+        config = store.blob(manifest["config"]["digest"])
+        labels = {**(config["config"].get("Labels") or {}), "archiv.lab.moved": str(time.time_ns())}
+        kept = store.keep({**config, "config": {**config["config"], "Labels": labels}})
+        other = {**manifest, "config": {**manifest["config"], **kept}}
+        return store.put_index(tag, [store.put(other, kind, platform=entry["platform"])], {})
+
+
+def move_back(base: str, repository: str, recipe: str, tag: str) -> str:
+    """Have the tag mean what was published first, which its recipe's tag still means."""
+    with requests.Session() as session:
+        session.trust_env = False
+        store = Store(session, base, repository)
+        index, _kind = store.manifest(recipe)
+        return store.put_index(tag, index["manifests"], index.get("annotations") or {})
+
+
 def attest(store: Store, of: Document) -> Document:
     """What a build says about its image, in the form of an image for no platform."""
     statement = {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://slsa.dev/provenance/v0.2"}

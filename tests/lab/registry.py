@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import docker
@@ -13,6 +14,7 @@ from tests.lab.settings import (
     BACKEND_VERSION,
     HAPROXY_VERSION,
     LABELS,
+    OLD_OLLAMA_VERSION,
     OLLAMA_VERSION,
     REGISTRY,
     REGISTRY_ADDRESS,
@@ -27,6 +29,8 @@ IMAGES = {
     "backend": ("archiv/backend", BACKEND_VERSION),
     "gate": ("library/haproxy", HAPROXY_VERSION),
 }
+# Published when it is asked for.
+OLD = {"old-ollama": ("ollama/ollama", OLD_OLLAMA_VERSION)}
 READY_TIMEOUT = 20
 
 
@@ -83,7 +87,14 @@ def base_url(client: docker.DockerClient) -> str:
 
 
 def publish(client: docker.DockerClient, base: str) -> None:
-    for name, (repository, version) in IMAGES.items():
+    publish_images(client, base, IMAGES)
+    for wanted in model.MODELS:
+        model.publish(model.build_model(wanted.seed), base, wanted.repository, wanted.tag)
+
+
+def publish_images(client: docker.DockerClient, base: str, published: Mapping[str, tuple[str, str]]) -> None:
+    """Have the registry serve each of the lab's images under its name."""
+    for name, (repository, version) in published.items():
         recipe = images.tag_of(name).rpartition(":")[2]
         if not has_manifest(base, repository, recipe):
             with step(f"Publishing image {repository}:{version}"):
@@ -91,8 +102,27 @@ def publish(client: docker.DockerClient, base: str) -> None:
                 push(client, images.tag_of(name), base.removeprefix("http://"), repository, pushed)
                 # The recipe's own tag comes last and says that the rest is there.
                 index.publish(base, repository, pushed, [version, recipe])
-    for wanted in model.MODELS:
-        model.publish(model.build_model(wanted.seed), base, wanted.repository, wanted.tag)
+
+
+def move(base: str, name: str) -> str:
+    """Have the tag of an image or a model mean something else; the digest that it means now."""
+    if name in IMAGES:
+        return index.move(base, *IMAGES[name])
+    wanted = find_model(name)
+    return model.publish(model.build_model(f"{wanted.seed}-moved"), base, wanted.repository, wanted.tag)
+
+
+def move_back(base: str, name: str) -> str:
+    """Have the tag mean what it meant first; that digest."""
+    if name in IMAGES:
+        repository, version = IMAGES[name]
+        return index.move_back(base, repository, images.tag_of(name).rpartition(":")[2], version)
+    wanted = find_model(name)
+    return model.publish(model.build_model(wanted.seed), base, wanted.repository, wanted.tag)
+
+
+def find_model(name: str) -> model.Published:
+    return next(wanted for wanted in model.MODELS if wanted.name == name)
 
 
 def has_manifest(base: str, repository: str, reference: str) -> bool:

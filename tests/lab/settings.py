@@ -25,6 +25,8 @@ REGISTRY_NAMES = ("registry.lab", "registry.ollama.ai", "blobs.lab", "private.la
 REGISTRY_USER = "archive"
 
 OLLAMA_VERSION = "0.34.2"
+# The last whose inference is compiled in and that the collection still takes.
+OLD_OLLAMA_VERSION = "0.24.0"
 BACKEND_VERSION = "1.0.0"
 HAPROXY_VERSION = "3.0.11"
 

@@ -65,6 +65,7 @@ CONTRACT = "Judge them"
 INVARIANT = "invariant | Judge what was seen"
 LOCK_IS_FILE = Edit(f"{UTILS}/_store/lock.py", "disk.own(path, _MODE)", "disk.create(path, _MODE)")
 HOSTILE = f"{UNIT}/modules/test_hostile_store.py"
+RELEASES = f"{UNIT}/module_utils/_entry/test_release.py"
 # Each alone is held up by the others.
 LINKS_FOLLOWED = [
     Edit(
@@ -276,8 +277,8 @@ SABOTAGES = (
             ),
             Edit(
                 f"{UTILS}/_engine/client.py",
-                'return frozenset((raw["Id"], *platforms))',
-                'return frozenset((raw["Id"],))',
+                'HostImage(frozenset((raw["Id"], *platforms))',
+                'HostImage(frozenset((raw["Id"],))',
             ),
         ],
         "drifted",
@@ -295,8 +296,8 @@ SABOTAGES = (
             ),
             Edit(
                 f"{UTILS}/_engine/client.py",
-                'return frozenset((raw["Id"], *platforms))',
-                'return frozenset((raw["Id"],))',
+                'HostImage(frozenset((raw["Id"], *platforms))',
+                'HostImage(frozenset((raw["Id"],))',
             ),
         ],
         "drifted",
@@ -404,6 +405,20 @@ SABOTAGES = (
         [Edit(f"{UTILS}/_store/receipts.py", 'if entry.get("boot") != boot:', "if not boot:")],
         f"{UNIT}/module_utils/_store/test_receipts.py::test_receipt_is_void",
         "assert 'rebooted' in ''",
+    ),
+    Sabotage(
+        "image-unbound",
+        "an image under a locked name is not compared with the lock file",
+        [Edit(f"{UTILS}/_stack/locked.py", "seen.images[name].digests.isdisjoint(locked)", "not locked")],
+        f"{UNIT}/module_utils/_stack/test_locked.py::test_other_image_is_not_clean_and_no_time_mends_it",
+        "image_other",
+    ),
+    Sabotage(
+        "image-guessed",
+        "an image from a file is taken for the locked one",
+        [Edit(f"{UTILS}/_stack/locked.py", "if name in seen.images and", "if seen.images[name].digests and")],
+        f"{UNIT}/module_utils/_stack/test_locked.py::test_image_that_was_loaded_from_a_file_is_not_guessed_to_be_the_locked_one",
+        "not enough values to unpack",
     ),
     Sabotage(
         "lock-shared",
@@ -648,9 +663,9 @@ SABOTAGES = (
         [
             Edit(
                 "roles/ollama_stack/tasks/change.yml",
-                "- name: change | Provide the models\n",
+                "- name: change | Fetch the models\n",
                 "- name: change | Switch too early\n  ansible.builtin.include_tasks: configure.yml\n"
-                "  when: __ollama_stack_verdict.start\n\n- name: change | Provide the models\n",
+                "  when: __ollama_stack_verdict.start\n\n- name: change | Fetch the models\n",
             )
         ],
         "offline",
@@ -831,6 +846,34 @@ SABOTAGES = (
         "a good blob that is fetched ahead takes the place of the damaged one that a server reads",
         [Edit(f"{UTILS}/_install/ahead.py", "    served = _served(store)\n", "    served: set[str] = set()\n")],
         f"{UNIT}/modules/ollama_model/test_ahead.py::test_repair_is_fetched_beside_the_damaged_file",
+        "assert",
+    ),
+    Sabotage(
+        "good-too-early",
+        "a release is called good when its switch begins",
+        [Edit(f"{UTILS}/_entry/release.py", '        state="begun",\n', '        state="good",\n')],
+        f"{RELEASES}::test_switch_that_was_verified_is_good_and_its_models_are_kept_before_it_is_called_so",
+        "assert",
+    ),
+    Sabotage(
+        "switch-unsynced",
+        "what a switch relies on is not flushed to the disk before it",
+        [Edit(f"{UTILS}/_entry/release.py", "    site.sync()\n", "")],
+        f"{RELEASES}::test_switch_that_was_verified_is_good_and_its_models_are_kept_before_it_is_called_so",
+        "assert",
+    ),
+    Sabotage(
+        "backend-taken-back",
+        "a failed switch is taken back although it recreated the backend",
+        [Edit(f"{UTILS}/_entry/release.py", "{*anew} - {*options.reversible}", "()")],
+        f"{RELEASES}::test_failed_switch_of_the_backend_stays_unless_it_is_reversible",
+        "assert",
+    ),
+    Sabotage(
+        "images-unnamed",
+        "an image whose names have all moved gets no name that keeps it",
+        [Edit(f"{UTILS}/_release/images.py", " for image in sorted(nameless) if not there[image]", " for image in ()")],
+        f"{UNIT}/module_utils/_release/test_images.py::test_image_whose_names_have_moved_gets_ours",
         "assert",
     ),
 )

@@ -83,6 +83,15 @@ class HostNetwork:
     internal: bool
 
 
+@dataclass(frozen=True)
+class HostImage:
+    """An image that exists: all that its containers may run, and the digests under which registries serve it."""
+
+    runs: frozenset[str]
+    # None where it was loaded from a file, or built here.
+    digests: frozenset[str] = frozenset()
+
+
 class Reader(t.Protocol):
     """What a look asks of an Engine; the docker SDK answers it, or the socket alone."""
 
@@ -98,8 +107,8 @@ class Reader(t.Protocol):
     def volume(self, project: str, name: str) -> Volume | None:
         """A volume of a Compose project."""
 
-    def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
-        """For each image that is present, what its containers may run."""
+    def images(self, names: t.Iterable[str]) -> dict[str, HostImage]:
+        """Each image that is present, by its name."""
 
     def execute(self, container_id: str, command: t.Sequence[str]) -> tuple[int, bytes]:
         """Run a command in a container."""
@@ -156,8 +165,8 @@ class Engine:
         with self.speaking():
             self._client.restart(container_id, timeout=10)
 
-    def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
-        """For each image that is present, what its containers may run."""
+    def images(self, names: t.Iterable[str]) -> dict[str, HostImage]:
+        """Each image that is present, by its name."""
         found = {}
         for name in sorted(set(names) - {""}):
             with self.speaking():
@@ -277,14 +286,16 @@ def plain_container(raw: t.Mapping[str, t.Any]) -> Container:
     )
 
 
-def plain_image(raw: t.Mapping[str, t.Any]) -> frozenset[str]:
-    """All that a container of this image may run, from the Engine's inspect with its manifests.
+def plain_image(raw: t.Mapping[str, t.Any]) -> HostImage:
+    """Convert an inspect response with its manifests to a HostImage.
 
-    An index that was published again around the same platform manifest is the same image.
+    An index that was published again around the same platform manifest is the same image, and Engine 26 then has the
+    digests of both. Each names its bytes, whatever the repository beside it.
     """
     manifests = raw.get("Manifests") or []
     platforms = (item["Descriptor"]["digest"] for item in manifests if item["Kind"] == "image" and item["Available"])
-    return frozenset((raw["Id"], *platforms))
+    served = (entry.rpartition("@")[2] for entry in raw.get("RepoDigests") or [])
+    return HostImage(frozenset((raw["Id"], *platforms)), frozenset(served))
 
 
 def plain_volume(raw: t.Mapping[str, t.Any]) -> Volume:

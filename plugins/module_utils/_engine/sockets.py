@@ -23,6 +23,7 @@ from .client import (
     NO_IMAGE,
     Container,
     EngineError,
+    HostImage,
     HostNetwork,
     Volume,
     find_volume,
@@ -84,8 +85,8 @@ class EngineSocket:
         real_name = find_volume(self._ask.read_object("/volumes").get("Volumes") or [], project, name)
         return plain_volume(self._ask.read_object(f"/volumes/{quote(real_name)}")) if real_name else None
 
-    def images(self, names: t.Iterable[str]) -> dict[str, frozenset[str]]:
-        """For each image that is present, what its containers may run."""
+    def images(self, names: t.Iterable[str]) -> dict[str, HostImage]:
+        """Each image that is present, by its name."""
         found = {}
         for name in sorted(set(names) - {""}):
             with contextlib.suppress(NotFound):

@@ -54,7 +54,6 @@ class ReleaseOptions:
     files: t.Sequence[t.Mapping[str, t.Any]] = ()
     note: t.Mapping[str, t.Any] = field(default_factory=dict)
     by: t.Mapping[str, str] = field(default_factory=dict)
-    models: t.Sequence[t.Mapping[str, t.Any]] = ()
     secrets: t.Sequence[str] = ()
     rotated: t.Sequence[str] = ()
     # Whether what the host has now answers as it should.
@@ -114,7 +113,7 @@ def settle(site: Site, options: ReleaseOptions) -> Fact:
     begun, served = open_release(releases), last_good(releases)
     if begun is None:
         raise ReleaseError(f"no switch is open in {records.root}, so there is none to be called good")
-    release = replace(_as_it_runs(site, options, begun), state="good")
+    release = replace(_as_it_runs(site, begun), state="good")
     # A repair of what is there already is no release of its own.
     known = served is not None and is_same(served, release)
     if served is not None and known:
@@ -148,7 +147,7 @@ def fail(site: Site, options: ReleaseOptions) -> Fact:
             # A container that was only made has no log yet.
             with contextlib.suppress(EngineError):
                 records.keep_log(release.number, item.name, site.engine.log(item.name, LOG_LINES))
-    failed = replace(_as_it_runs(site, options, release), state="failed", why=options.why)
+    failed = replace(_as_it_runs(site, release), state="failed", why=options.why)
     anew = find_anew(release.before, {item.service: item.id for item in containers})
     returns = served is not None and is_taken_back(failed, served, {*anew} - {*options.reversible})
     if returns:
@@ -188,7 +187,12 @@ def make_ready(site: Site, options: ReleaseOptions) -> Fact:
     # Images that lost their name to these.
     site.hold(releases)
     site.put_models_back(release)
-    files = [{**file, "content": site.records.read_file(release.number, file["path"])} for file in release.files]
+    # As a deploy describes them: by their content or by its sum, never by both.
+    files = [
+        {**{key: file[key] for key in ("path", "mode", "owner") if key in file}, "content": content}
+        for file in release.files
+        for content in [site.records.read_file(release.number, file["path"])]
+    ]
     return {
         "number": release.number,
         "release": plain(release),
@@ -221,6 +225,7 @@ def _let_go(site: Site, releases: t.Sequence[Release], keep: int) -> bool:
     outdated = find_outdated(releases, keep)
     for one in outdated:
         site.forget(one)
+    site.remove_leftovers()
     return site.hold([one for one in releases if one not in outdated])
 
 
@@ -278,15 +283,13 @@ def _with_content(site: Site, options: ReleaseOptions, release: Release) -> Rele
     return replace(release, note={**options.note, "files": []}, files=described)
 
 
-def _as_it_runs(site: Site, options: ReleaseOptions, release: Release) -> Release:
+def _as_it_runs(site: Site, release: Release) -> Release:
     """With the images that run and the models that are served."""
     containers = site.containers()
-    digests = {model["name"]: model.get("digest") for model in options.models}
-    wanted = release.note.get("models", ())
     return replace(
         release,
         images=images_of(containers),
-        models=[{**model, "digest": digests.get(model["name"]) or model.get("digest") or ""} for model in wanted],
+        models=[{**model, "digest": site.digest_of(model["name"])} for model in release.note.get("models", ())],
         versions={
             **release.versions,
             "engine": str(site.engine.info().get("ServerVersion", "")),

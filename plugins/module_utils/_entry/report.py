@@ -20,6 +20,7 @@ from .._stack.actions import (
     find_restarts,
 )
 from .._stack.files import SECRETS
+from .._stack.locked import list_images
 from .._stack.types import BACKEND, MONITOR, RELEASES, Reason, Seen
 
 # What the verdict shows of a container.
@@ -64,6 +65,7 @@ def write_verdict(
             }
             for model in seen.models
         ],
+        "images": list_images(seen),
         "store": {"unreferenced_bytes": seen.unreferenced, "free_bytes": seen.free},
         "healthy": dict(seen.healthy),
         "services": [

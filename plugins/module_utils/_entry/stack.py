@@ -20,6 +20,7 @@ from .._stack.host import advise, future_models_dir, look_at_host
 from .._stack.inputs import Mistake
 from .._stack.inputs import find_mistakes as find_mistakes_of_inputs
 from .._stack.judge import age_of, is_clean, judge_stack, time_may_mend
+from .._stack.locked import refuse_images
 from .._stack.look import hash_models, judge_adoption, observe, read_logs
 from .._stack.registries import try_registries
 from .._stack.types import Query, Reason, Seen
@@ -97,6 +98,7 @@ def read_options(params: t.Mapping[str, t.Any], check: bool) -> StackOptions:
         logins=logins.read_logins(params["registries"]),
         installed=params["installed"],
         gate=params["gate"],
+        locks=params["locks"],
         releases=params["releases"],
         ignored=params["ignored"],
     )
@@ -138,7 +140,7 @@ def look(options: StackOptions) -> Verdict:
     seen = replace(seen, models_dir=seen.models_dir or future_models_dir(query))
     registries = try_registries(query, seen, document)
     refusals = preflight.find_refusals(options.inputs, document, _told(host, seen, options.check), registries)
-    refusals += judge_adoption(query, seen, document, options.adopt_without)
+    refusals += [*refuse_images(seen), *judge_adoption(query, seen, document, options.adopt_without)]
     logs = read_logs(query, find_suspects(seen, reasons))
     verdict = write_verdict(query.project, seen, reasons, logs, refusals, options.after_start)
     verdict["refusals"] += logins.find_plain(options.registries, json.dumps(verdict))
@@ -190,6 +192,7 @@ def refuse(options: StackOptions, mistakes: t.Sequence[Mistake]) -> Verdict:
     host = replace(_told(host, seen, options.check), compose_refused="")
     known = {mistake.text for mistake in mistakes}
     others = preflight.find_refusals(options.inputs, document, host)
+    others += refuse_images(seen)
     others += judge_adoption(query, seen, document, inputs.get("ollama_stack_adopt_without", ()))
     refusals = [mistake.text for mistake in mistakes] + [one for one in others if one not in known]
     reasons = [Reason("input", one.variable, one.text[len(one.variable) :].lstrip(" :"), "ask") for one in mistakes]

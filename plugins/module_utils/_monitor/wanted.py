@@ -73,6 +73,8 @@ class Wanted:
     gpu: str
     # The mark of the files that the gate must have loaded; "" without a gate.
     gate: str
+    # The digests of which an image must have one, by its name.
+    locks: dict[str, list[str]]
     metrics_interval: float
 
     @property
@@ -141,6 +143,7 @@ def parse_wanted(document: object) -> Wanted:
         context_length=document["context_length"],
         gpu=document["gpu"],
         gate=str(document.get("gate", "")),
+        locks=dict(document.get("locks", {})),
         metrics_interval=document["metrics_interval"],
     )
 
@@ -176,6 +179,7 @@ def to_query(wanted: Wanted) -> Query:
         context_length=wanted.context_length,
         docker_host=wanted.docker_host,
         gate=wanted.gate,
+        locks=wanted.locks,
         # Not a digest, so a missing file is reported as missing.
         secrets={name: sha256_of(os.path.join(folder, name)) or "unknown" for name in wanted.secrets},
         secrets_owner=wanted.owner,

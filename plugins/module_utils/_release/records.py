@@ -88,19 +88,18 @@ class Records:
 
     def read(self) -> list[Release]:
         """All that can be read, by their numbers."""
-        try:
-            numbers = sorted(int(name) for name in self._disk.names(self.root) if name.isdigit())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        found = [self._read(number) for number in numbers]
+        found = [self._read(number) for number in self._numbers()]
         return [release for release in found if release is not None]
 
     def next_number(self) -> int:
         """One that no release had, also none whose record is damaged."""
-        try:
-            return max((int(name) for name in self._disk.names(self.root) if name.isdigit()), default=0) + 1
-        except (FileNotFoundError, NotADirectoryError):
-            return 1
+        return max(self._numbers(), default=0) + 1
+
+    def remove_leftovers(self) -> None:
+        """Folders without a record, which a cut of power leaves of a release that was being removed."""
+        for number in self._numbers():
+            if self._disk.find(os.path.join(self.path(number), _RECORD)) is None:
+                self._disk.delete(self.path(number))
 
     def write(self, release: Release) -> None:
         """In one step, and flushed: after a cut of power it is the old record or the new."""
@@ -135,6 +134,12 @@ class Records:
     def path(self, number: int) -> str:
         """Its folder."""
         return os.path.join(self.root, str(number))
+
+    def _numbers(self) -> list[int]:
+        try:
+            return sorted(int(name) for name in self._disk.names(self.root) if name.isdigit())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     def _read(self, number: int) -> Release | None:
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .._engine.client import Container, Engine
 from .._engine.roots import images_root
 from .._engine.volume import NoStore, find_models_dir
+from .._model.manifest import ManifestInvalid
 from .._model.names import ModelName, parse_name
 from .._store import kept
 from .._store.disk import sync_file_system
@@ -70,6 +71,16 @@ class Site:
             if found is None or found["Id"] != image:
                 images.give_name(self.engine, image, name)
 
+    def digest_of(self, name: str) -> str:
+        """What the store serves under a model's name; "" if it has none that can be read."""
+        if self.store is None:
+            return ""
+        path = self.store.find_manifest(parse_name(name))
+        try:
+            return self.store.read_manifest(path).digest if path is not None else ""
+        except (ManifestInvalid, OSError):
+            return ""
+
     def keep_models(self, release: Release) -> None:
         """Keep its models for as long as it is kept."""
         with self._locked(f"release {release.number}") as (store, receipts):
@@ -89,6 +100,17 @@ class Site:
         with self._locked(f"release {release.number}") as (store, _receipts):
             if store is not None:
                 kept.forget_release(store, release.number)
+
+    def remove_leftovers(self) -> None:
+        """What a cut of power has left of releases that were being removed."""
+        self.records.remove_leftovers()
+        known = {release.number for release in self.records.read()}
+        if self.store is None or known.issuperset(kept.numbers(self.store)):
+            return
+        with self._locked("releases"):
+            for number in kept.numbers(self.store):
+                if number not in known:
+                    kept.forget_release(self.store, number)
 
     def lacks(self, release: Release) -> list[str]:
         """What a return to it would have to download, in words."""

@@ -11,10 +11,7 @@ import os
 import re
 import typing as t
 
-from .._model.manifest import ManifestInvalid
-from .._model.names import NameInvalid, parse_name
 from .._store.disk import Disk
-from .._store.paths import Store, StoreError
 from .records import Release
 from .site import Site, images_of
 
@@ -34,10 +31,10 @@ def read_deployed(site: Site, directory: str, path: str, header: str, note: t.Ma
     except (OSError, ValueError):
         return None
     images = images_of(containers)
-    if not content.startswith(header) or "ollama" not in images or "gate" in images or site.store is None:
+    if not content.startswith(header) or "ollama" not in images or "gate" in images:
         return None
-    models = _read_models(content, site.store)
-    if models is None:
+    models = _read_models(content, site)
+    if not models or not all(model["digest"] for model in models):
         return None
     described = {"path": path, "mode": "0644", "sha256": hashlib.sha256(content.encode()).hexdigest()}
     return Release(
@@ -57,17 +54,9 @@ def read_deployed(site: Site, directory: str, path: str, header: str, note: t.Ma
     )
 
 
-def _read_models(content: str, store: Store) -> list[dict[str, t.Any]] | None:
+def _read_models(content: str, site: Site) -> list[dict[str, t.Any]]:
     named = [line.split() for line in _MODELS.findall(content)]
     warm = named[1] if len(named) > 1 else []
-    found = []
-    for name in named[0] if named else []:
-        try:
-            path = store.find_manifest(parse_name(name))
-            manifest = store.read_manifest(path) if path is not None else None
-        except (NameInvalid, ManifestInvalid, StoreError, OSError):
-            return None
-        if manifest is None:
-            return None
-        found.append({"name": name, "digest": manifest.digest, "warm": name in warm})
-    return found or None
+    return [
+        {"name": name, "digest": site.digest_of(name), "warm": name in warm} for name in (named[0] if named else ())
+    ]

@@ -181,7 +181,7 @@ def future_models_dir(query: Query) -> str:
 def _version_of(image: str, seen: Seen) -> str:
     """The server's version, if it runs the wanted image: a look starts no container to find out."""
     server = next((item for item in seen.containers if item.service == SERVER), None)
-    if server is None or server.image not in seen.images.get(image, ()):
+    if server is None or image not in seen.images or server.image not in seen.images[image].runs:
         return ""
     return str(seen.healthy.get("version") or "")
 

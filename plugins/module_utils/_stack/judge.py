@@ -17,6 +17,7 @@ from .._serve.health import HealthKind
 from .._store.inspect import ModelState
 from .._store.receipts import CHANGED
 from .actions import find_wrong_networks, is_gate
+from .locked import judge_images
 from .releases import judge_releases
 from .types import GATE, KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
 
@@ -28,6 +29,7 @@ def judge_stack(seen: Seen) -> list[Reason]:
         return [*reasons, Reason("engine_missing", "Docker", seen.engine_missing, "ask")]
     if seen.compose_refused:
         return [*reasons, Reason("compose_refused", "Compose", seen.compose_refused, "ask")]
+    reasons += judge_images(seen)
     reasons += _judge_networks(seen)
     reasons += [
         Reason("volume_missing", volume, "volume does not exist", "create")
@@ -143,7 +145,7 @@ def _judge_configuration(service: Service, container: Container, seen: Seen) -> 
         kind, why = _name_change(service, container, seen)
         reasons.append(Reason(kind, service.name, why, "recreate"))
     image = seen.images.get(service.image)
-    if image and container.image and container.image not in image:
+    if image and container.image and container.image not in image.runs:
         why = f"tag {service.image} now points to a different image than the running container"
         reasons.append(Reason("image_retagged", service.name, why, "recreate"))
     if not reasons and container.memory != service.memory:

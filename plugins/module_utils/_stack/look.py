@@ -50,6 +50,7 @@ def observe(query: Query, connect: Connect | None = None) -> tuple[Seen, Documen
         installed=look_at_installed(query.installed),
         ignored=query.ignored,
         compose_file=os.path.realpath(os.path.join(query.directory, query.files[0]["path"])),
+        locks=query.locks,
     )
     try:
         with reading(query.directory, _compose_content(query), query.docker_host) as read:

@@ -10,20 +10,21 @@ import typing as t
 
 from .._engine.client import Engine
 from .._release.images import find_holders
-from .._release.records import Records, last_good, open_release
+from .._release.records import Records, in_place, last_good, open_release
 from .types import Kept, Reason, Seen
 
 
 def look_at_releases(directory: str, engine: Engine, project: str) -> Kept:
     """The last good release, a switch that nobody ended, and the images that nothing holds although they are there."""
     releases = Records(directory).read()
-    good, begun = last_good(releases), open_release(releases)
+    good, begun, here = last_good(releases), open_release(releases), in_place(releases)
     wanted = {image for release in releases if release.state == "good" for image in release.ids}
     loose = wanted - {*find_holders(engine, project).values()} if wanted else set()
     there = set(engine.images(loose)) if loose else set()
     return Kept(
         good=good.number if good is not None else 0,
         begun=begun.number if begun is not None else 0,
+        failed=here.number if here is not None and here.state == "failed" else 0,
         loose=tuple(
             sorted(
                 (release.number, image["name"])
@@ -43,6 +44,8 @@ def judge_releases(seen: Seen) -> t.Iterator[Reason]:
     if seen.kept.begun:
         why = "its switch was interrupted"
         yield Reason("release_open", f"release {seen.kept.begun}", why, "record")
+    elif seen.kept.failed:
+        yield Reason("release_open", f"release {seen.kept.failed}", "its switch had failed and stayed", "record")
     elif not seen.kept.good and seen.containers:
         yield Reason(
             "release_missing", "release", "what runs is not recorded, so no later switch can return to it", "record"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._engine.client import DEFAULT_HOST, Container, HostNetwork
+from .._engine.client import DEFAULT_HOST, Container, HostImage, HostNetwork
 from .._engine.compose import ComposeFile
 from .._registry.access import Access
 from .._registry.logins import Login
@@ -68,6 +68,7 @@ ReasonKind = t.Union[
         "file_unwanted",
         "gate_outdated",
         "gate_silent",
+        "image_other",
         "image_retagged",
         "image_too_old",
         "input",
@@ -164,10 +165,14 @@ class Installed:
 
 @dataclass(frozen=True)
 class Kept:
-    """The releases of a host: numbers of the last good and of an unfinished one, and what of which could be pruned."""
+    """The releases of a host: the last good one, one of which nobody said how it ended, and one that failed and stayed.
+
+    All are numbers, 0 for none; loose are images that could be pruned, with the number of their release.
+    """
 
     good: int = 0
     begun: int = 0
+    failed: int = 0
     loose: tuple[tuple[int, str], ...] = ()
 
 
@@ -185,8 +190,10 @@ class Seen:
     compose_version: str = ""
     wanted: ComposeFile = field(default_factory=ComposeFile)
     containers: tuple[Container, ...] = ()
-    # By name; missing images and networks are absent. An image is the set of what its containers may run.
-    images: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # By name; missing images and networks are absent.
+    images: t.Mapping[str, HostImage] = field(default_factory=dict)
+    # The digests of which an image must have one, by its name.
+    locks: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
     networks: t.Mapping[str, HostNetwork] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
     # The mark of the files that the gate should have loaded, "" without a gate, and what it says; None if not asked.
@@ -235,6 +242,8 @@ class Query:
     installed: t.Sequence[t.Mapping[str, str]] = ()
     # The mark of the gate's files, "" without a gate.
     gate: str = ""
+    # The digests of which an image must have one, by its name.
+    locks: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
     # Whether the releases are looked at.
     releases: bool = False
     # Services that are not judged.

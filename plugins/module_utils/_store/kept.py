@@ -106,9 +106,14 @@ def own_names(store: Store, path: str) -> int:
     return sum(found is not None and one is not None and os.path.samestat(found, one) for one in kept)
 
 
+def numbers(store: Store) -> list[int]:
+    """The releases of which something is kept."""
+    return sorted(int(name) for name in store.names(store.releases_dir) if name.isdigit())
+
+
 def spare_blobs(store: Store) -> dict[str, int]:
     """The blobs, by digest with their size, that only older releases than the last one need."""
-    *older, _last = [*_numbers(store), 0]
+    older = numbers(store)[:-1]
     needed = _needed(store, without=older)
     if needed is None:
         return {}
@@ -121,11 +126,11 @@ def drop_oldest(store: Store, receipts: Receipts) -> bool:
 
     Under the lock of the store. Its record stays, and tells what a return to it lacks.
     """
-    numbers = _numbers(store)
-    if len(numbers) < 2:
+    older = numbers(store)[:-1]
+    if not older:
         return False
-    blobs = _blobs_of(store, numbers[0])
-    forget_release(store, numbers[0])
+    blobs = _blobs_of(store, older[0])
+    forget_release(store, older[0])
     needed = _needed(store)
     if needed is None:
         # Nobody can say what is still used.
@@ -135,10 +140,6 @@ def drop_oldest(store: Store, receipts: Receipts) -> bool:
             store.disk.delete(store.blob_path(blob.digest))
             receipts.forget([blob.digest])
     return True
-
-
-def _numbers(store: Store) -> list[int]:
-    return sorted(int(name) for name in store.names(store.releases_dir) if name.isdigit())
 
 
 def _blobs_of(store: Store, number: int) -> list[Layer]:

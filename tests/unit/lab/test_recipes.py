@@ -29,7 +29,8 @@ def test_todays_recipe_changes_with_the_image_below() -> None:
 
 
 def test_every_host_image_has_a_tag_of_its_own() -> None:
-    assert len({images.tag_of(name) for name in [*images.BUILT, *images.PROVEN]}) == len(images.BUILT) + 2
+    names = [*images.BUILT, *images.PROVEN]
+    assert len({images.tag_of(name) for name in names}) == len(names)
 
 
 def test_packaged_version_is_read_from_the_changelog(tmp_path: Path) -> None:

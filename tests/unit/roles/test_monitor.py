@@ -130,6 +130,7 @@ def test_what_is_wanted_is_written_as_the_command_reads_it(wanted: dict[str, str
         "context_length": 4096,
         "gpu": "",
         "gate": "",
+        "locks": {},
         "metrics_interval": 30,
     }
     assert [(file["path"], file["mode"], len(file["sha256"])) for file in files] == [

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Engine, EngineError
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Engine, EngineError, HostImage
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.sockets import EngineSocket
 from tests.unit.support.fake_engine import FakeEngine, recorded, serve_engine
 
@@ -37,7 +37,10 @@ def events(*moments: int) -> bytes:
 
 def test_it_sees_what_the_sdk_sees(fake: FakeEngine, engine: EngineSocket) -> None:
     fake.answers["/networks"] = (200, [{"Name": "archiv-net", "Id": "n1", "Internal": True}])
-    fake.answers["/images/reg.example:5000/ollama/ollama:0.34.2/json"] = (200, {"Id": "sha256:1"})
+    fake.answers["/images/reg.example:5000/ollama/ollama:0.34.2/json"] = (
+        200,
+        {"Id": "sha256:1", "RepoDigests": ["reg.example:5000/ollama/ollama@sha256:2", "other/name@sha256:3"]},
+    )
     names = ["reg.example:5000/ollama/ollama:0.34.2", "gone:1", ""]
     with_sdk = Engine(fake.host)
     try:
@@ -51,6 +54,8 @@ def test_it_sees_what_the_sdk_sees(fake: FakeEngine, engine: EngineSocket) -> No
         ):
             assert getattr(engine, name)(*words) == getattr(with_sdk, name)(*words)
         assert engine.images(names) == with_sdk.images(names)
+        [image] = engine.images(names).values()
+        assert image == HostImage(frozenset({"sha256:1"}), frozenset({"sha256:2", "sha256:3"}))
     finally:
         with_sdk.close()
     assert engine.version() == "26.1.5+dfsg1"

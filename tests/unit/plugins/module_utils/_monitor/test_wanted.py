@@ -65,6 +65,10 @@ def test_wanted_becomes_the_options_of_a_look(tmp_path: Path, document: dict[str
     assert (query.project, query.directory, query.secrets_owner) == ("archiv", str(tmp_path), 1000)
     # Nothing is asked of a model unless somebody wants it.
     assert not query.tokens and query.registry is None
+    # A deploy of before has written no locks.
+    assert query.locks == {}
+    locks = {"archive:1": ["sha256:" + "1" * 64]}
+    assert to_query(parse_wanted({**document, "locks": locks})).locks == locks
 
 
 def test_of_a_secret_only_its_name_is_known(tmp_path: Path, document: dict[str, Any]) -> None:

@@ -79,6 +79,17 @@ def test_removed_release_is_gone_whole(tmp_path: Path) -> None:
     assert numbers(records.read()) == [2] and os.listdir(tmp_path / FOLDER) == ["2"]
 
 
+def test_what_a_cut_of_power_left_of_a_removed_release_goes(tmp_path: Path) -> None:
+    records = Records(str(tmp_path))
+    records.write(release(1))
+    records.keep_log(2, "archiv-ollama-1", ["one"])
+    # Not what a later version may have written.
+    records.write(release(3))
+    (tmp_path / FOLDER / "3" / "release.json").write_bytes(b'{"format": 2}')
+    records.remove_leftovers()
+    assert sorted(os.listdir(tmp_path / FOLDER)) == ["1", "3"]
+
+
 def test_record_names_its_format() -> None:
     assert json.loads(json.dumps(plain(release(1))))["format"] == 1
 

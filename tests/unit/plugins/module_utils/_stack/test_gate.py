@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Container
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Container, HostImage
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.compose import ComposeFile, Service
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import write_verdict
 from ansible_collections.archiv.ollama.plugins.module_utils._serve.gate import Loaded
@@ -65,7 +65,7 @@ def gated(loaded: Loaded | None, wanted: str = "mark", **changed: Any) -> Seen:
     fields: dict[str, Any] = {"state": "running", "health": "healthy", "config_hash": "h", "raw": OURS, **changed}
     gate = Container("archiv-gate-1", "gate", **fields)
     file = replace(seen.wanted, services={**seen.wanted.services, "gate": service})
-    images = {**seen.images, "haproxy:3.0.11": frozenset(["sha256:gate"])}
+    images = {**seen.images, "haproxy:3.0.11": HostImage(frozenset(["sha256:gate"]))}
     return replace(
         seen, wanted=file, images=images, containers=(*seen.containers, gate), gate_wanted=wanted, gate=loaded
     )

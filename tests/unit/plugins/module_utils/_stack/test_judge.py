@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import plain_image
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import HostImage, plain_image
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.report import write_verdict
 from ansible_collections.archiv.ollama.plugins.module_utils._stack.actions import (
     find_orphans,
@@ -42,14 +42,14 @@ def test_platform_that_is_not_on_the_host_and_an_attestation_are_not_what_runs()
     for raw in recorded("images.json", TODAY).values():
         runs = [item["Descriptor"]["digest"] for item in raw["Manifests"] if item["Available"]]
         assert len(raw["Manifests"]) == 3
-        assert plain_image(raw) == {raw["Id"], runs[0]}
+        assert plain_image(raw).runs == {raw["Id"], runs[0]}
 
 
 @pytest.mark.parametrize("by", [OLD, TODAY])
 def test_name_that_means_another_image_is_noticed(by: str) -> None:
     seen = clean(by)
     [backend] = (name for name in seen.images if "backend" in name)
-    others = {**seen.images, backend: frozenset(["sha256:another"])}
+    others = {**seen.images, backend: HostImage(frozenset(["sha256:another"]))}
     assert told(replace(seen, images=others)) == [("image_retagged", "backend", "recreate")]
 
 

@@ -94,6 +94,22 @@ def test_stack_that_is_as_wanted_is_clean_but_for_unproven_bytes(run: Run, engin
 
 
 @pytest.mark.usefixtures("cli")
+def test_image_that_is_not_the_locked_one_is_refused(run: Run, engine: FakeEngine, tmp_path: Path) -> None:
+    write(tmp_path)
+    image, has, other = "ollama/ollama:0.34.2", f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+    engine.answers[f"/images/{image}/json"][1]["RepoDigests"] = [f"ollama/ollama@{has}"]
+    verdict = run(docker_host=engine.host, locks={image: [has]})
+    assert verdict["clean"] and verdict["images"] == {image: [has]}
+    verdict = run(docker_host=engine.host, locks={image: [other]})
+    assert kinds(verdict) == ["image_other"] and not verdict["clean"]
+    told = f"image {image}: the lock file has {other}, the host has {has}"
+    assert [one for one in verdict["refusals"] if one.startswith(told)]
+    # It is told beside a mistake in the inputs as well.
+    verdict = run(docker_host=engine.host, locks={image: [other]}, inputs={"ollama_stack_max_queue": 0})
+    assert [one for one in verdict["refusals"] if one.startswith(told)]
+
+
+@pytest.mark.usefixtures("cli")
 def test_full_look_reads_every_byte_once(
     run: Run, engine: FakeEngine, model: TinyModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,251 @@
+"""A release from its begin to its end: numbers, what is called good, what is taken back, what comes of an interruption.
+
+The records are real, on a disk; what Docker and the store would say is given.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Container
+from ansible_collections.archiv.ollama.plugins.module_utils._entry import release
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.release import ReleaseError, ReleaseOptions
+from ansible_collections.archiv.ollama.plugins.module_utils._release.records import Records, Release
+
+FILE = {"path": "docker-compose.prod.yml", "content": "# Managed by archiv.ollama: one\n", "mode": "0644"}
+NOTE = {"version": "1.1.0", "models": [{"name": "qwen2.5:7b", "warm": True}], "secrets": ["letter"]}
+
+
+class GivenSite:
+    """What a site answers, and what it was told to do."""
+
+    project = "archiv"
+
+    def __init__(self, folder: Path) -> None:
+        self.records = Records(str(folder))
+        self.engine: Any = self
+        self.warnings: list[str] = []
+        self.ids = {"backend": "b1", "ollama": "o1"}
+        self.image, self.digest = "sha256:1", "sha256:a"
+        self.missing: list[str] = []
+        self.done: list[str] = []
+
+    def containers(self) -> list[Container]:
+        raw = {"Config": {"Image": "ollama/ollama:0.34.2"}, "Image": self.image}
+        return [Container(f"archiv-{name}-1", name, "running", id=one, raw=raw) for name, one in self.ids.items()]
+
+    def info(self) -> dict[str, str]:
+        return {"ServerVersion": "29.8.0"}
+
+    def log(self, name: str, _lines: int) -> list[str]:
+        return [f"{name} said"]
+
+    def digest_of(self, _name: str) -> str:
+        return self.digest
+
+    def sync(self) -> None:
+        self.done.append("sync")
+
+    def hold(self, releases: list[Release]) -> bool:
+        self.done.append(f"hold {sorted(one.number for one in releases if one.state == 'good')}")
+        return False
+
+    def keep_models(self, one: Release) -> None:
+        self.done.append(f"keep {one.number} {self.states()}")
+
+    def put_models_back(self, one: Release) -> None:
+        self.done.append(f"put back {one.number}")
+
+    def name_again(self, one: Release) -> None:
+        self.done.append(f"name {one.number}")
+
+    def forget(self, one: Release) -> None:
+        self.records.remove(one.number)
+
+    def remove_leftovers(self) -> None:
+        self.records.remove_leftovers()
+
+    def lacks(self, _one: Release) -> list[str]:
+        return self.missing
+
+    def states(self) -> dict[int, str]:
+        return {one.number: one.state for one in self.records.read()}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Any:
+    return GivenSite(tmp_path)
+
+
+def options(state: str = "", **more: Any) -> ReleaseOptions:
+    return ReleaseOptions(
+        state=state, project="archiv", directory="/opt/archiv", docker_host="", store="", receipts_dir="",
+        **{"files": [FILE], "note": NOTE, "secrets": ["letter"], **more},
+    )  # fmt: skip
+
+
+def switch(site: Any, image: str = "", **more: Any) -> dict[str, Any]:
+    """A switch from its begin to its good end."""
+    release.begin(site, options(**more))
+    site.image = image or site.image
+    return release.settle(site, options())
+
+
+def test_switch_that_was_verified_is_good_and_its_models_are_kept_before_it_is_called_so(site: Any) -> None:
+    begun = release.begin(site, options())
+    assert (begun["number"], begun["parent"], site.states()) == (1, 0, {1: "begun"})
+    good = release.settle(site, options())
+    assert (good["changed"], good["number"], site.states()) == (True, 1, {1: "good"})
+    assert site.done == ["sync", "keep 1 {1: 'begun'}", "hold [1]", "hold [1]"]
+
+
+def test_every_switch_has_a_number_of_its_own_and_the_oldest_goes(site: Any) -> None:
+    for number in range(1, 5):
+        assert switch(site, f"sha256:{number}")["number"] == number
+    assert site.states() == {3: "good", 4: "good"}
+
+
+def test_repair_is_no_release(site: Any) -> None:
+    switch(site)
+    again = switch(site)
+    assert (again["changed"], again["number"], site.states()) == (False, 1, {1: "good"})
+
+
+def test_interrupted_switch_is_taken_up_by_the_next(site: Any) -> None:
+    switch(site)
+    release.begin(site, options())
+    assert release.begin(site, options())["number"] == 2
+    site.image = "sha256:2"
+    release.settle(site, options())
+    assert site.states() == {1: "good", 2: "good"}
+
+
+def test_secret_keeps_its_id_until_it_is_rotated(site: Any) -> None:
+    switch(site)
+    [first] = site.records.read()
+    switch(site, "sha256:2")
+    switch(site, "sha256:3", rotated=["letter"])
+    second, third = site.records.read()
+    assert first.secrets == second.secrets != third.secrets
+    ready = release.make_ready(site, options(number=2))
+    assert ready["rotated"] == ["letter"]
+    # As the look of a deploy takes them, which refuses a sum beside the content.
+    assert ready["files"] == [FILE]
+
+
+def test_rotation_outlives_the_switch_that_was_interrupted(site: Any) -> None:
+    switch(site)
+    release.begin(site, options(rotated=["letter"]))
+    rotated = site.records.read()[-1].secrets
+    switch(site, "sha256:2")
+    assert site.records.read()[-1].secrets == rotated
+
+
+def test_failed_switch_of_ours_is_taken_back(site: Any) -> None:
+    switch(site)
+    release.begin(site, options())
+    site.ids["ollama"], site.image = "o2", "sha256:2"
+    failed = release.fail(site, options(why="unhealthy"))
+    assert (failed["returns"], failed["parent"], failed["anew"]) == (True, 1, [])
+    assert site.states() == {1: "good", 2: "returning"}
+    logs = Path(failed["logs"])
+    assert sorted(path.name for path in logs.iterdir()) == ["archiv-ollama-1.log"]
+    assert (logs / "archiv-ollama-1.log").read_text() == "archiv-ollama-1 said\n"
+    release.close(site, options())
+    assert site.states() == {1: "good", 2: "returned"}
+
+
+def test_failed_switch_of_a_model_is_taken_back(site: Any) -> None:
+    """The store has the new one already, whatever the last look said."""
+    switch(site)
+    release.begin(site, options())
+    site.digest = "sha256:b"
+    assert release.fail(site, options())["returns"]
+
+
+def test_failed_switch_of_the_backend_stays_unless_it_is_reversible(site: Any) -> None:
+    switch(site)
+    release.begin(site, options())
+    site.ids["backend"], site.image = "b2", "sha256:2"
+    failed = release.fail(site, options())
+    assert (failed["returns"], failed["anew"], site.states()[2]) == (False, ["backend"], "failed")
+    release.begin(site, options())
+    site.ids["backend"] = "b3"
+    assert release.fail(site, options(reversible=["backend"]))["returns"]
+
+
+def test_first_switch_that_fails_has_nothing_to_go_back_to(site: Any) -> None:
+    release.begin(site, options())
+    failed = release.fail(site, options())
+    assert (failed["returns"], failed["parent"], site.states()) == (False, 0, {1: "failed"})
+
+
+def test_return_that_was_asked_for_is_a_release_with_the_old_content(site: Any) -> None:
+    switch(site)
+    switch(site, "sha256:2")
+    release.begin(site, options(number=1, files=[]))
+    site.image = "sha256:1"
+    assert release.settle(site, options())["number"] == 3
+    third = site.records.read()[-1]
+    assert (third.restores, third.images["ollama"]["id"]) == (1, "sha256:1")
+    assert site.records.read_file(3, FILE["path"]) == FILE["content"]
+
+
+def test_return_that_fails_is_not_followed_by_another(site: Any) -> None:
+    switch(site)
+    switch(site, "sha256:2")
+    release.begin(site, options(number=1))
+    site.image = "sha256:3"
+    assert not release.fail(site, options())["returns"]
+
+
+def test_return_to_what_served_ends_the_failure_that_had_stayed(site: Any) -> None:
+    switch(site)
+    release.begin(site, options())
+    site.ids["backend"], site.image = "b2", "sha256:2"
+    release.fail(site, options())
+    release.begin(site, options(number=1))
+    site.image = "sha256:1"
+    assert release.settle(site, options())["number"] == 1
+    assert site.states() == {1: "good", 2: "returned"}
+
+
+def test_what_lacks_something_is_refused_before_anything_is_touched(site: Any) -> None:
+    switch(site)
+    switch(site, "sha256:2")
+    site.missing, site.done = ["image a of ollama"], []
+    with pytest.raises(ReleaseError, match=r"cannot be put back, .* It lacks: image a of ollama"):
+        release.make_ready(site, options(number=1))
+    site.missing = []
+    with pytest.raises(ReleaseError, match="secret letter, which ollama_stack_backend_secrets no longer names"):
+        release.make_ready(site, options(number=1, secrets=[]))
+    assert site.done == []
+
+
+@pytest.mark.parametrize(("number", "why"), [(9, "there is no release 9"), (2, "release 2 was never good")])
+def test_only_what_was_good_is_put_back(site: Any, number: int, why: str) -> None:
+    switch(site)
+    release.begin(site, options())
+    site.image = "sha256:2"
+    release.fail(site, options())
+    with pytest.raises(ReleaseError, match=f"{why}.*good releases: 1"):
+        release.make_ready(site, options(number=number))
+
+
+def test_without_an_earlier_release_a_return_says_so(site: Any) -> None:
+    with pytest.raises(ReleaseError, match=r"there is no earlier release in .* to go back to"):
+        release.make_ready(site, options())
+
+
+def test_good_end_without_a_begin_is_a_mistake(site: Any) -> None:
+    with pytest.raises(ReleaseError, match="no switch is open"):
+        release.settle(site, options())
+
+
+def test_all_is_let_go_with_the_stack(site: Any) -> None:
+    switch(site)
+    assert release.remove(site, options())["changed"] and site.states() == {}
+    assert not release.remove(site, options())["changed"]
