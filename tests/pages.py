@@ -38,6 +38,7 @@ TOLD = (
     "playbooks/*.yml",
     "playbooks/tasks/*.yml",
     "playbooks/templates/*",
+    "playbooks/files/*",
     "plugins/action/*.py",
     "plugins/filter/*.py",
     "plugins/lookup/*.py",

@@ -593,7 +593,7 @@ SABOTAGES = (
         "a login is written before a registry has taken it",
         [Edit(f"{UTILS}/_engine/access.py", "return said if status in", "return '' if status in")],
         f"{UNIT}/modules/ollama_stack_info/test_secrets.py::test_wrong_password_is_refused_in_a_sentence",
-        "not enough values to unpack",
+        "assert .--on-active=125. in",
     ),
     Sabotage(
         "network-kept",
@@ -839,6 +839,20 @@ SABOTAGES = (
         [Edit("playbooks/deploy.yml", "('begun' in __ollama_stack_turns or ", "(")],
         "tests/unit/playbooks/test_deploy.py::test_batch_in_which_a_host_failed_is_brought_to_its_end_and_is_the_last",
         "end e",
+    ),
+    Sabotage(
+        "gameday-undo-missing",
+        "a fault's undo has no timer, so that it ends with the controller",
+        [Edit("playbooks/tasks/gameday_arm.yml", "      - --on-active={{ __gameday_undo_after }}\n", "")],
+        "tests/unit/playbooks/test_gameday.py::test_undo_is_set_before_the_fault_and_run_after_it",
+        "assert .--on-active=125. in",
+    ),
+    Sabotage(
+        "gameday-in-production",
+        "a game day breaks a host of production",
+        [Edit("playbooks/gameday.yml", "if 'production' in group_names | map('lower') else [])", "if false else [])")],
+        "tests/unit/playbooks/test_gameday.py::test_what_must_not_be_broken_is_refused_before_it_is_asked",
+        "assert .*is in the group production",
     ),
     Sabotage(
         "fetched-in-place",
