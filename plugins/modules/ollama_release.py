@@ -168,6 +168,11 @@ files:
   returned: with O(state=ready)
   type: list
   elements: dict
+others:
+  description: The services of the release that are not the role's, which a return leaves as they are.
+  returned: with O(state=ready)
+  type: list
+  elements: str
 release:
   description: The record of the release.
   returned: with O(state=ready)

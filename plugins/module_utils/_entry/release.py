@@ -27,6 +27,7 @@ from .._release.records import (
     open_release,
     plain,
     rotated_since,
+    services_of,
     way_back,
 )
 from .._release.site import LOG_LINES, Site, images_of, open_site
@@ -197,6 +198,7 @@ def make_ready(site: Site, options: ReleaseOptions) -> Fact:
         "number": release.number,
         "release": plain(release),
         "files": files,
+        "others": [name for name in services_of(files[0]["content"]) if name not in release.images],
         "rotated": rotated_since(release, (in_place(releases) or release).secrets),
     }
 

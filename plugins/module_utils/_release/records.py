@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
 
@@ -196,6 +197,12 @@ def find_anew(before: t.Mapping[str, str], now: t.Mapping[str, str]) -> list[str
     return sorted(
         service for service in {*before, *now} if before.get(service) != now.get(service) and service not in STATELESS
     )
+
+
+def services_of(content: str) -> list[str]:
+    """The services of a compose file as the role writes it: the keys on the second level between two others."""
+    section = content.partition("\nservices:\n")[2].partition("\nnetworks:\n")[0]
+    return re.findall(r"^  ([^ #:]+):", section, re.MULTILINE)
 
 
 def find_outdated(releases: t.Sequence[Release], keep: int) -> list[Release]:

@@ -24,8 +24,10 @@ from ansible_collections.archiv.ollama.plugins.module_utils._release.records imp
     parse,
     plain,
     rotated_since,
+    services_of,
     way_back,
 )
+from tests.unit.support.evaluate import rendered
 
 
 def release(number: int, state: Any = "good", image: str = "", **more: Any) -> Release:
@@ -158,3 +160,14 @@ def test_newest_good_releases_stay_and_the_newest_failure() -> None:
 
 def test_secret_is_rotated_where_its_id_is_another() -> None:
     assert rotated_since(release(1, secrets={"a": "1", "b": "2"}), {"a": "1", "b": "3"}) == ["b"]
+
+
+def test_services_are_those_that_the_role_renders(tmp_path: Path) -> None:
+    """Also with a gate, whose keys go before those that it merges in; no YAML is read on the host."""
+    given = {
+        "ollama_stack_gate": True,
+        "ollama_stack_extra_services": {"db": {"image": "postgres:17", "environment": {"A": "b: c"}}},
+        "ollama_stack_backend_extra": {"depends_on": ["db"]},
+    }
+    found = services_of(rendered(tmp_path, {"one": given})["one"])
+    assert found == ["backend", "ollama", "ollama-model-init", "ollama-warm", "gate", "db"]
