@@ -167,12 +167,12 @@ def test_interrupted_switch_is_told_on_the_host_until_a_deploy_ends_it(
     play("deploy", "-e", json.dumps(watched))
     first = deploy("anna", {**SLOW, **watched})
     wait_until(lambda: "archiv-slow-1" in typed(STACK), 120)
-    during = typed("ollama-stack status; echo code $?")
+    during = typed("code=0; ollama-stack status || code=$?; echo code $code")
     assert "being deployed by anna from " in during and "switch interrupted" not in during
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
     wait_until(lambda: "switch interrupted: begun at " in typed("ollama-stack status || true"), 75)
-    told = typed("ollama-stack status; echo code $?")
+    told = typed("code=0; ollama-stack status || code=$?; echo code $code")
     assert " by anna from " in told and told.endswith("code 1\n") and "being deployed" not in told
     assert "archiv_ollama_switch_interrupted 1\n" in typed("ollama-stack metrics")
     play("deploy", "-e", json.dumps(watched))
