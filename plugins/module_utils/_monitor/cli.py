@@ -144,7 +144,7 @@ def _add_store(commands: t.Any) -> None:
 def _add_internal(commands: t.Any) -> None:
     record = commands.add_parser("record", description="Write a line into the history; a deploy does it by itself.")
     record.set_defaults(module="records")
-    record.add_argument("event", choices=("deploy", "verify"))
+    record.add_argument("event", choices=("deploy", "verify", "rollback", "return"))
     record.add_argument("--result", choices=("ok", "failed"), required=True)
     record.add_argument("--who", default="", help="a login and the address it came from")
     record.add_argument("--subject", default="", help="what it was about")

@@ -19,7 +19,7 @@ from .keep import forget_removed
 from .state import changing, read_document, write_document
 
 # Other events have a line in the history alone.
-_KEPT = ("deploy", "verify")
+_KEPT = ("deploy", "verify", "rollback")
 _MOST_MODELS = 64
 _MOST_PARENTS = 64
 _ENVIRONMENT = 128 * 1024

@@ -178,7 +178,10 @@ def _of_models(facts: Facts, models: t.Sequence[ModelFacts], told: t.Collection[
 
 
 def _of_times(facts: Facts, state: State) -> Found:
-    deploy, verify = read_ended(facts.records.get("deploy")), read_ended(facts.records.get("verify"))
+    deploy = read_ended(facts.records.get("deploy"))
+    # A rollback ends with a verification.
+    looks = [read_ended(facts.records.get(event)) for event in ("verify", "rollback")]
+    verify = max((one for one in looks if one), key=lambda one: one.time, default=None)
     # Each counts until the other ended well: a deploy that changes nothing notes nothing.
     if deploy and not deploy.ok and not (verify and verify.ok and verify.time > deploy.time):
         yield (

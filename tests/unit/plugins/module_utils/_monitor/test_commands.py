@@ -169,6 +169,17 @@ def test_each_fault_has_its_reason_and_its_command(host: MonitorHost, fault: Any
     assert shown.returncode == 1 and command.format(stack=host.stack, host=host.name) in shown.stdout
 
 
+def test_rollback_that_held_ends_a_deploy_that_failed(host: MonitorHost) -> None:
+    fail(host)
+    host.run("record", "rollback", "--result", "ok")
+    # A return that a deploy makes itself is a line of the history, and no more.
+    assert host.run("record", "return", "--result", "ok").returncode == 0
+    assert "deploy_failed" not in {one["kind"] for one in status(host)[1]["reasons"]}
+    assert [line["event"] for line in host.history()][:3] == ["return", "rollback", "deploy"]
+    host.run("record", "rollback", "--result", "failed")
+    assert "verify_failed" in {one["kind"] for one in status(host)[1]["reasons"]}
+
+
 def test_doctor_and_the_alerts_have_the_same_thresholds() -> None:
     """Else one says that all is well, and the other does not."""
     text = (Path(__file__).parents[5] / "roles/ollama_monitor/files/rules/archiv_ollama.yml").read_text()
