@@ -175,7 +175,7 @@ def test_rollback_that_held_ends_a_deploy_that_failed(host: MonitorHost) -> None
     # A return that a deploy makes itself is a line of the history, and no more.
     assert host.run("record", "return", "--result", "ok").returncode == 0
     assert "deploy_failed" not in {one["kind"] for one in status(host)[1]["reasons"]}
-    assert [line["event"] for line in host.history()][:3] == ["return", "rollback", "deploy"]
+    assert [line["event"] for line in host.history()][:3] == ["deploy", "rollback", "return"]
     host.run("record", "rollback", "--result", "failed")
     assert "verify_failed" in {one["kind"] for one in status(host)[1]["reasons"]}
 
