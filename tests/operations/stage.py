@@ -36,6 +36,7 @@ IN_LAB = {
     "auth.example.org": "auth.lab",
     "ca-certificates/example.crt": "ca-certificates/lab.crt",
     ": ollama/ollama:": ": registry.lab/ollama/ollama:",
+    "image ollama/ollama:": "image registry.lab/ollama/ollama:",
     "ollama_stack_mem_limit: 4g": "ollama_stack_mem_limit: 1m",
     "4.0 GiB": "1.0 MiB",
 }

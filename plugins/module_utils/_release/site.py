@@ -97,20 +97,20 @@ class Site:
     def forget(self, release: Release) -> None:
         """Remove a release: first its record, as what is left of one without a record is nothing's."""
         self.records.remove(release.number)
-        with self._locked(f"release {release.number}") as (store, _receipts):
-            if store is not None:
-                kept.forget_release(store, release.number)
+        with self._locked(f"release {release.number}") as (store, receipts):
+            if store is not None and receipts is not None:
+                kept.forget_release(store, receipts, release.number)
 
     def remove_leftovers(self) -> None:
         """What a cut of power has left of releases that were being removed."""
         self.records.remove_leftovers()
         known = {release.number for release in self.records.read()}
-        if self.store is None or known.issuperset(kept.numbers(self.store)):
+        if self.store is None or self.receipts is None or known.issuperset(kept.numbers(self.store)):
             return
         with self._locked("releases"):
             for number in kept.numbers(self.store):
                 if number not in known:
-                    kept.forget_release(self.store, number)
+                    kept.forget_release(self.store, self.receipts, number)
 
     def lacks(self, release: Release) -> list[str]:
         """What a return to it would have to download, in words."""

@@ -13,7 +13,7 @@ import os
 import stat
 import typing as t
 
-from .._model.manifest import MANIFEST_LIMIT, Layer, Manifest, ManifestInvalid, parse_manifest
+from .._model.manifest import DIGEST, MANIFEST_LIMIT, Layer, Manifest, ManifestInvalid, parse_manifest
 from .._model.names import ModelName
 from .fetched import all_fetched, remember
 from .paths import Store
@@ -89,13 +89,36 @@ def put_back(store: Store, receipts: Receipts, number: int, models: t.Mapping[Mo
         receipts.write(linked)
 
 
-def forget_release(store: Store, number: int) -> None:
-    """Let go of a release's models; the manifests first, as they say that the blobs are needed."""
+def forget_release(store: Store, receipts: Receipts, number: int) -> None:
+    """Let go of a release's models; the manifests first, as they say that the blobs are needed.
+
+    Under the lock of the store. To lose a second name changes a file's ctime, so a valid receipt is written anew.
+    """
     folder = store.release_dir(number)
-    if store.find(folder) is not None:
-        store.disk.delete(os.path.join(folder, _MANIFESTS))
-        store.disk.delete(folder)
-        store.disk.sync(store.releases_dir)
+    if store.find(folder) is None:
+        return
+    valid = _find_valid(store, receipts, os.path.join(folder, _BLOBS))
+    store.disk.delete(os.path.join(folder, _MANIFESTS))
+    store.disk.delete(folder)
+    store.disk.sync(store.releases_dir)
+    now = {digest: FileKey.of(store.disk.stat(store.blob_path(digest))) for digest in valid}
+    renewed = {digest: key for digest, key in now.items() if key[:4] == valid[digest][:4]}
+    if renewed:
+        receipts.write(renewed)
+
+
+def _find_valid(store: Store, receipts: Receipts, folder: str) -> dict[str, FileKey]:
+    """The blobs that have a second name in a folder, and a receipt that holds."""
+    found = {}
+    for name in store.names(folder):
+        digest = name.replace("-", ":", 1)
+        served = store.find(store.blob_path(digest)) if DIGEST.fullmatch(digest) else None
+        second = store.find(os.path.join(folder, name))
+        if served is not None and second is not None and os.path.samestat(served, second):
+            key = FileKey.of(served)
+            if not receipts.why_void(digest, key):
+                found[digest] = key
+    return found
 
 
 def own_names(store: Store, path: str) -> int:
@@ -130,7 +153,7 @@ def drop_oldest(store: Store, receipts: Receipts) -> bool:
     if not older:
         return False
     blobs = _blobs_of(store, older[0])
-    forget_release(store, older[0])
+    forget_release(store, receipts, older[0])
     needed = _needed(store)
     if needed is None:
         # Nobody can say what is still used.

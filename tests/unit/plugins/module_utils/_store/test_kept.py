@@ -132,7 +132,7 @@ def test_what_a_release_needs_is_not_left_over(place: Place) -> None:
     keep(place.store, place.receipts, 1, WISH)
     place.manifest.unlink()
     assert take_survey(place.store).unreferenced == () and take_survey(place.store).strange == ()
-    forget_release(place.store, 1)
+    forget_release(place.store, place.receipts, 1)
     assert len(take_survey(place.store).unreferenced) == len(MODEL.blobs)
     assert not (place.models.parent / ".archiv/releases/1").exists()
 
@@ -190,3 +190,22 @@ def test_nothing_is_to_spare_while_a_manifest_cannot_be_read(place: Place) -> No
     assert spare_blobs(place.store) == {}
     drop_oldest(place.store, place.receipts)
     assert all(path.exists() for path in place.blobs())
+
+
+def test_receipts_hold_when_a_release_goes(place: Place) -> None:
+    """A deploy that let go of the oldest release would else hash every byte again the next time."""
+    keep(place.store, place.receipts, 1, WISH)
+    keep(place.store, place.receipts, 2, WISH)
+    forget_release(place.store, place.receipts, 1)
+    assert place.void("weights") == "" == place.void("config")
+    assert drop_oldest(place.store, place.receipts) is False
+    keep(place.store, place.receipts, 3, WISH)
+    assert drop_oldest(place.store, place.receipts)
+    assert place.void("weights") == ""
+
+
+def test_receipt_of_a_changed_file_stays_void_when_a_release_goes(place: Place) -> None:
+    keep(place.store, place.receipts, 1, WISH)
+    MODEL.blob_path(place.models, "weights").write_bytes(bytes(len(MODEL.blobs["weights"])))
+    forget_release(place.store, place.receipts, 1)
+    assert place.void("weights") != ""
