@@ -85,6 +85,16 @@ def look(engine: Engine, project: str, wanted: t.Collection[str]) -> Held:
     return Held({image: found for image, found in names.items() if found is not None}, holders)
 
 
+def labels_of(project: str, image: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """What our container is known by; none of what Compose knows its own by.
+
+    An image that somebody made of a container by `docker commit` has that container's labels, and gives them to ours:
+    Compose and every look would take it for a second one of the service.
+    """
+    inherited = (image.get("Config") or {}).get("Labels") or {}
+    return {LABEL: project, **{name: "" for name in inherited if name.startswith("com.docker.compose.")}}
+
+
 def find_holders(engine: Engine, project: str) -> dict[str, str]:
     """Our containers by id, each with the image that it holds."""
     with engine.speaking() as client:
@@ -120,7 +130,7 @@ def carry_out(engine: Engine, project: str, holds: Holds) -> None:
                 image=image,
                 # Nobody starts it; an image may have no command of its own.
                 entrypoint=["archiv-ollama-holds-an-image"],
-                labels={LABEL: project},
+                labels=labels_of(project, inspect(engine, image) or {}),
                 name=f"{project}-holds-{image.rpartition(':')[2][:12]}",
                 network_disabled=True,
             )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.archiv.ollama.plugins.module_utils._release.images import Held, our_name, plan
+from ansible_collections.archiv.ollama.plugins.module_utils._release.images import (
+    LABEL,
+    Held,
+    labels_of,
+    our_name,
+    plan,
+)
 
 ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 NAME = "ollama/ollama:0.34.2"
@@ -46,3 +52,10 @@ def test_second_container_for_one_image_is_let_go() -> None:
 
 def test_image_that_is_gone_is_left_to_the_list() -> None:
     assert not plan("archiv", {ONE}, Held({}, {}))
+
+
+def test_container_that_holds_an_image_is_never_taken_for_one_of_compose() -> None:
+    """`docker commit` of a container keeps the labels by which Compose knows it."""
+    committed = {"Config": {"Labels": {"com.docker.compose.project": "archiv", "maintainer": "ada"}}}
+    assert labels_of("archiv", committed) == {LABEL: "archiv", "com.docker.compose.project": ""}
+    assert labels_of("archiv", {"Config": {}}) == labels_of("archiv", {}) == {LABEL: "archiv"}
