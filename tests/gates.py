@@ -54,8 +54,6 @@ HOST_IMAGES = {
     "default": BOTH,
     "drifted": BOTH,
     "offline": ("host",),
-    # Its store drops names of images that are in use.
-    "pruned": ("host",),
     "reboot": BOTH,
     # What 1.0.0 was made on.
     "upgrade": ("host",),
