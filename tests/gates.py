@@ -55,6 +55,8 @@ HOST_IMAGES = {
     "drifted": BOTH,
     "offline": ("host",),
     "reboot": BOTH,
+    # What each of the two image stores keeps.
+    "pruned": BOTH,
     # What 1.0.0 was made on.
     "upgrade": ("host",),
 }

@@ -675,10 +675,10 @@ SABOTAGES = (
         "the compose file is replaced before the models are there",
         [
             Edit(
-                "roles/ollama_stack/tasks/change.yml",
-                "- name: change | Fetch the models\n",
-                "- name: change | Switch too early\n  ansible.builtin.include_tasks: configure.yml\n"
-                "  when: __ollama_stack_verdict.start\n\n- name: change | Fetch the models\n",
+                "roles/ollama_stack/tasks/download.yml",
+                "- name: download | Fetch the models\n",
+                "- name: download | Switch too early\n  ansible.builtin.include_tasks: configure.yml\n"
+                "  when: __ollama_stack_verdict.start\n\n- name: download | Fetch the models\n",
             )
         ],
         "offline",

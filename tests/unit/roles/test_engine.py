@@ -17,7 +17,7 @@ from ansible.template import Templar, trust_as_template
 ROLE = Path(__file__).resolve().parents[3] / "roles/ollama_stack"
 ENGINE = "unix:///var/run/docker.sock"
 # What has nothing to do with an Engine.
-NO_ENGINE = ("archiv.ollama.ollama_monitor",)
+NO_ENGINE = ("archiv.ollama.ollama_monitor", "archiv.ollama.ollama_lease")
 FILES = sorted(ROLE.glob("tasks/*.yml"))
 
 

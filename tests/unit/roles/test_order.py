@@ -45,15 +45,16 @@ def test_release_is_begun_when_all_is_fetched_and_good_when_it_is_verified() -> 
 def test_nothing_comes_from_outside_in_a_switch() -> None:
     [compose] = [task for task in steps("compose_up") if "archiv.ollama.in_background" in task]
     assert compose["archiv.ollama.in_background"]["args"]["pull"] == "never"
-    [fetch] = [task for task in steps("change") if task["name"] == "change | Fetch the models"]
+    [fetch] = [task for task in steps("download") if task["name"] == "download | Fetch the models"]
     assert fetch["vars"] == {"__ollama_stack_models_state": "fetched"}
 
 
 def test_everything_is_judged_and_fetched_before_the_switch() -> None:
     remember, refuse = steps("change")[:2]
     assert "ansible.builtin.set_fact" in remember and refuse["when"] == "__ollama_stack_verdict.refusals | length > 0"
-    assert included("change") == ["prepare", "models", "pull", "release", "switch", "give_up"]
-    assert included("switch") == ["models", "engine", "configure", "start", "models", "verify", "note", "release"]
+    assert included("change") == ["download", "release", "switch", "give_up"]
+    assert included("download") == ["prepare", "models", "pull", "models", "engine"]
+    assert included("switch") == ["models", "configure", "start", "models", "verify", "note", "release"]
 
 
 def test_only_the_switch_writes_what_is_to_run() -> None:
