@@ -6,17 +6,16 @@ python -m tests.matrix.scenarios [SCENARIO ...]   What is not named keeps its ro
 from __future__ import annotations
 
 import datetime
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from tests import gates
 from tests.lab import engine, images
-from tests.lab.settings import HOST_IMAGES, IMAGE_VARIABLE, ROOT, STATE_DIR
-from tests.matrix.table import markdown, write_section
+from tests.lab.settings import HOST_IMAGES, IMAGE_VARIABLE, ROOT
+from tests.matrix.table import markdown, read_section, write_section
 
-RESULTS = STATE_DIR / "matrix" / "scenarios.json"
 WHERE = ROOT / "docs" / "tested-with.md"
 HEAD = ("scenario", "image", "engine", "compose", "seconds", "verdict", "date")
 
@@ -56,6 +55,11 @@ def table(results: Sequence[Result]) -> str:
     return markdown(HEAD, rows)
 
 
+def read_results(document: Path) -> list[Result]:
+    """Of the last runs, on whichever machine they were made."""
+    return [{key: cell.strip("`") for key, cell in row.items()} for row in read_section(document, "scenarios")]
+
+
 def docker_of(image: str) -> dict[str, str]:
     client, tag = engine.ensure(), images.tag_of(image)
     return images.docker_versions(client, tag) if image != "bare" and images.exists(client, tag) else {}
@@ -63,9 +67,8 @@ def docker_of(image: str) -> dict[str, str]:
 
 def main(names: Sequence[str]) -> int:
     pairs = runs(gates.scenarios(gates.ROOT), names)
-    for folder in (gates.LOGS, RESULTS.parent):
-        folder.mkdir(parents=True, exist_ok=True)
-    results: list[Result] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    gates.LOGS.mkdir(parents=True, exist_ok=True)
+    results = read_results(WHERE)
     failed = False
     gates.stop_when_told()
     # A scenario makes its own host and what that needs, so no three hosts are waited for; the Engine is not made by it.
@@ -75,12 +78,11 @@ def main(names: Sequence[str]) -> int:
             gates.show(outcome)
             failed |= bool(outcome.problem)
             results = merged(results, result_of(outcome, docker_of(outcome.step.env[IMAGE_VARIABLE])))
-            RESULTS.write_text(json.dumps(results, indent=1))
+            write_section(WHERE, "scenarios", table(results))
     except KeyboardInterrupt:
-        print("matrix: interrupted; what is done is kept, the table in the documents is as it was.", file=sys.stderr)
+        print("matrix: interrupted; what is done stands in the table of the documents.", file=sys.stderr)
         return 130
     print(table(results))
-    write_section(WHERE, "scenarios", table(results))
     return failed
 
 

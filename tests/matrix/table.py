@@ -12,6 +12,15 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
+def read_section(file: Path, name: str) -> list[dict[str, str]]:
+    """The rows of the table there, by the names of its columns."""
+    [between] = re.findall(
+        rf"<!-- {re.escape(name)} -->\n(.*?)<!-- /{re.escape(name)} -->", file.read_text(), re.DOTALL
+    )
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in between.split("\n") if line.startswith("|")]
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
+
+
 def write_section(file: Path, name: str, text: str) -> None:
     """Puts the text between `<!-- NAME -->` and `<!-- /NAME -->`; a document without them is an error."""
     begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"

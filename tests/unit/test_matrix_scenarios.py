@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests import gates
@@ -42,6 +44,13 @@ def test_table_names_what_ran_where() -> None:
     assert scenarios.table([result("warm", "today")]).splitlines()[2:] == [
         "| `warm` | `today` | 29.8.0 | 5.6.0 | 62 | ok | 2026-11-26 |"
     ]
+
+
+def test_what_was_run_on_another_machine_stays_in_the_table(tmp_path: Path) -> None:
+    ran = [result("warm", "today", "exit code 2"), result("warm", "host")]
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n<!-- scenarios -->\n\n{scenarios.table(ran)}\n\n<!-- /scenarios -->\nafter\n")
+    assert scenarios.read_results(page) == ran
 
 
 def test_failure_stands_in_the_table() -> None:
