@@ -264,6 +264,10 @@ monitor:
   description: Whether what watches the host must be installed or removed.
   returned: always
   type: bool
+lasted:
+  description: By service for how many seconds it did not serve when a release made it anew the last time, if known.
+  returned: always
+  type: dict
 release:
   description: The number of the last release that was verified; V(0) if there is none, or O(releases) is false.
   returned: always

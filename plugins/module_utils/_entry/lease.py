@@ -6,21 +6,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._engine.client import EngineError
-from .._engine.sockets import EVENTS_KEPT, EngineSocket
 from .._stack.lease import SECONDS, Lease, Step, decide, told_busy, told_lost, told_taken_over
 from .._stack.lease_file import LeaseError, LeaseFile, boot_seconds
-from .._stack.refused import count_refused
+from .._stack.refused import ask_refused
 from .._store.receipts import boot_identity
 
 _LOOK_AGAIN_SECONDS = 0.5
-_ENGINE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,8 @@ def release(options: LeaseOptions) -> dict[str, t.Any]:
         if own:
             file.remove()
     ago = options.ago or (time.time() - found.since if own and found else 0.0)
-    return {"id": "", "refused": _refused(options, ago) if options.services else None}
+    told = ask_refused(options.docker_host, options.project, [options.services], ago) if options.services else None
+    return {"id": "", "refused": told[0] if told else None}
 
 
 def _held(options: LeaseOptions, step: Step, found: Lease | None, boot: str) -> Held | None:
@@ -116,21 +113,3 @@ def _held(options: LeaseOptions, step: Step, found: Lease | None, boot: str) -> 
     )
     took_over = told_taken_over(options.host, found) if step == "take over" and found is not None else ""
     return Held(mine, options.project, options.folder, took_over=took_over)
-
-
-def _refused(options: LeaseOptions, ago: float) -> float | None:
-    """Seconds; None where the Engine does not remember enough to tell."""
-    until = time.time_ns()
-    since = until - int(ago * 1e9)
-    if since >= until:
-        return None
-    try:
-        with contextlib.closing(EngineSocket(options.docker_host, _ENGINE_SECONDS, _ENGINE_SECONDS)) as engine:
-            events = engine.events(since, until)
-            containers = engine.containers(options.project)
-    except EngineError:
-        return None
-    if len(events) >= EVENTS_KEPT:
-        return None
-    checked = {item.service for item in containers if item.health}
-    return count_refused(events, options.project, options.services, checked, until)

@@ -32,6 +32,7 @@ from .._release.records import (
 )
 from .._release.site import LOG_LINES, Site, images_of, open_site
 from .._release.taken import read_deployed
+from .._stack.refused import ask_refused
 
 Fact = dict[str, t.Any]
 
@@ -114,11 +115,11 @@ def settle(site: Site, options: ReleaseOptions) -> Fact:
     begun, served = open_release(releases), last_good(releases)
     if begun is None:
         raise ReleaseError(f"no switch is open in {records.root}, so there is none to be called good")
-    release = replace(_as_it_runs(site, begun), state="good")
+    release = replace(_as_it_runs(site, begun), state="good", lasted=_lasted(site, options, begun, served))
     # A repair of what is there already is no release of its own.
     known = served is not None and is_same(served, release)
     if served is not None and known:
-        release = replace(served, secrets=begun.secrets)
+        release = replace(served, secrets=begun.secrets, lasted=release.lasted)
     others = [one for one in releases if one.number not in (begun.number, release.number)]
     after = sorted([*others, release], key=lambda one: one.number)
     site.keep_models(release)
@@ -298,6 +299,15 @@ def _as_it_runs(site: Site, release: Release) -> Release:
             "compose": next((item.compose_version for item in containers if item.compose_version), ""),
         },
     )
+
+
+def _lasted(site: Site, options: ReleaseOptions, begun: Release, served: Release | None) -> dict[str, float]:
+    """By service how long it did not serve when it was last made anew: now, or as the release before knows."""
+    before = dict(served.lasted) if served is not None else {}
+    services = sorted({item.service for item in site.containers()})
+    told = ask_refused(options.docker_host, site.project, [[name] for name in services], time.time() - begun.made)
+    measured = zip(services, told) if told else ()
+    return {**before, **{name: round(seconds, 1) for name, seconds in measured if seconds}}
 
 
 def _rotation(name: str, known: t.Mapping[str, str], rotated: t.Collection[str]) -> str:

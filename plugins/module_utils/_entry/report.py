@@ -52,6 +52,7 @@ def write_verdict(
         ),
         "monitor": any(reason.kind in MONITOR for reason in reasons),
         "release": seen.kept.good if seen.kept is not None else 0,
+        "lasted": dict(seen.kept.lasted) if seen.kept is not None else {},
         "prove": [reason.subject for reason in unproven],
         **_list_actions(seen, reasons),
         "models_dir": seen.models_dir,

@@ -57,6 +57,8 @@ class Release:
     # The paths of its files below the stack's folder, each with its mode and owner.
     files: t.Sequence[t.Mapping[str, t.Any]] = ()
     why: str = ""
+    # By service the seconds for which it did not serve when it was last made anew.
+    lasted: t.Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ids(self) -> set[str]:

@@ -2,14 +2,40 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long a stack did not serve, by what the Docker Engine saw. Pure and private."""
+"""How long a stack did not serve, by what the Docker Engine saw. Private."""
 
 from __future__ import annotations
 
+import contextlib
+import time
 import typing as t
 
+from .._engine.client import EngineError
+from .._engine.sockets import EVENTS_KEPT, EngineSocket
+
+_ENGINE_SECONDS = 20.0
 _LABEL = "com.docker.compose."
 _HEALTHY = "health_status: healthy"
+
+
+def ask_refused(
+    docker_host: str, project: str, together: t.Sequence[t.Collection[str]], ago: float
+) -> list[float] | None:
+    """For each group of services how long it was down in the last seconds; None where the Engine forgot some."""
+    until = time.time_ns()
+    since = until - int(ago * 1e9)
+    if since >= until:
+        return None
+    try:
+        with contextlib.closing(EngineSocket(docker_host, _ENGINE_SECONDS, _ENGINE_SECONDS)) as engine:
+            events = engine.events(since, until)
+            containers = engine.containers(project)
+    except EngineError:
+        return None
+    if len(events) >= EVENTS_KEPT:
+        return None
+    checked = {item.service for item in containers if item.health}
+    return [count_refused(events, project, services, checked, until) for services in together]
 
 
 def count_refused(

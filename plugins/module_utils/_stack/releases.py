@@ -25,6 +25,7 @@ def look_at_releases(directory: str, engine: Engine, project: str) -> Kept:
         good=good.number if good is not None else 0,
         begun=begun.number if begun is not None else 0,
         failed=here.number if here is not None and here.state == "failed" else 0,
+        lasted=good.lasted if good is not None else {},
         loose=tuple(
             sorted(
                 (release.number, image["name"])

@@ -167,13 +167,15 @@ class Installed:
 class Kept:
     """The releases of a host: the last good one, one of which nobody said how it ended, and one that failed and stayed.
 
-    All are numbers, 0 for none; loose are images that could be pruned, with the number of their release.
+    All are numbers, 0 for none; loose are images that could be pruned, with the number of their release; lasted is by
+    service for how many seconds it did not serve when it was last made anew.
     """
 
     good: int = 0
     begun: int = 0
     failed: int = 0
     loose: tuple[tuple[int, str], ...] = ()
+    lasted: t.Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

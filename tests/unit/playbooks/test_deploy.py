@@ -30,6 +30,7 @@ VERDICT = {
     "report": ["archiv differs", "- ollama: differs (deploy will recreate the container)"],
     "reasons": [{"subject": "ollama"}],
     "recreate": ["ollama"],
+    "lasted": {"ollama": 12.5},
     "services": [{"service": "ollama"}, {"service": "backend"}],
 }
 LOOK = [
@@ -285,6 +286,7 @@ def test_plan_is_shown_and_nothing_done_without_a_terminal(fleet: Fleet) -> None
     done = fleet.deploy({"a": "differs", "b": "matches"}, "-e", "plan=ask", code=2)
     assert sorted(done) == ["look a", "look b"] and "Nothing was changed: plan=ask" in fleet.said
     assert "deploy will recreate the container" in fleet.said and "stays: backend" in fleet.said
+    assert "restarts: ollama, which did not serve for 12.5 s the last time" in fleet.said
 
 
 @pytest.mark.parametrize(("answer", "done"), [("yes\r", ["begin a", "end a"]), ("no\r", [])])

@@ -102,6 +102,23 @@ def test_switch_that_was_verified_is_good_and_its_models_are_kept_before_it_is_c
     assert site.done == ["sync", "keep 1 {1: 'begun'}", "hold [1]", "hold [1]"]
 
 
+def test_release_says_how_long_each_service_did_not_serve_the_last_time(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] | None = [0.0, 12.54]
+    monkeypatch.setattr(release, "ask_refused", lambda _host, _project, services, _ago: told and told[: len(services)])
+    switch(site)
+    [one] = site.records.read()
+    assert one.lasted == {"ollama": 12.5}
+    told = [3.0, 0.0]
+    switch(site, "sha256:2")
+    assert site.records.read()[-1].lasted == {"backend": 3.0, "ollama": 12.5}
+    # The Engine has forgotten too much: what is known stays.
+    told = None
+    switch(site, "sha256:3")
+    assert site.records.read()[-1].lasted == {"backend": 3.0, "ollama": 12.5}
+
+
 def test_every_switch_has_a_number_of_its_own_and_the_oldest_goes(site: Any) -> None:
     for number in range(1, 5):
         assert switch(site, f"sha256:{number}")["number"] == number
