@@ -88,6 +88,10 @@ peers: $(VENV) ## Hosts that answer for each other, through faults under load: w
 	@$(PYTHON) -m pytest -q -m "" tests/integration/test_gate_peers.py
 	@$(GATES) --only molecule-peers
 
+.PHONY: more
+more: $(VENV) ## What `make test` leaves out, as it takes too long: the longest scenarios and integration tests; an hour and more
+	@$(GATES) --only more
+
 .PHONY: upgrade gameday
 upgrade: $(VENV) ## A host of version 1.0.0 with this version, an older Ollama and back, a model that moved and back; builds that Ollama once, 20 minutes
 	@$(GATES) --only molecule-upgrade
@@ -106,11 +110,15 @@ render: $(VENV) ## What a deploy would write to HOST, e.g. HOST=staging-1 [VARIA
 routes: $(VENV) ## Write down the routes of the lab's Ollama for the scenario `gate`; wants Go
 	@$(PYTHON) -m tests.lab.routes
 
-bench: $(VENV) ## Measure the no-op deploy and the model store against their baselines
+bench: $(VENV) ## Measure deploys, switches, the model store and the gate against their baselines; wants a quiet machine
 	@PYTHONPATH=.collections $(PYTHON) -m tests.benchmarks
 
 sweep: $(VENV) ## Cut the power ROUNDS=30 times, fill the disk, kill the module; says what was lost and who noticed
 	@$(PYTHON) -m tests.reliability.sweep $(ROUNDS)
+
+.PHONY: sweep-switches
+sweep-switches: $(VENV) ## Cut the power ROUNDS=20 times in switches, rollbacks and returns of a host made of IMAGE=today
+	@$(PYTHON) -m tests.reliability.switches $(ROUNDS) $(if $(IMAGE),--image $(IMAGE))
 
 vm: $(VENV) ## Deploy, reboot and cut the power of a virtual machine with cgroup v2; an hour without KVM
 	@$(PYTHON) -m tests.vm

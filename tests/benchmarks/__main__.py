@@ -9,7 +9,10 @@ from tests.lab.settings import ROOT
 
 
 def main() -> int:
-    names = [f"tests.benchmarks.{name}" for name in ("no_op", "store", "fetch", "monitor", "scrub", "gate")]
+    names = [
+        f"tests.benchmarks.{name}"
+        for name in ("no_op", "store", "fetch", "monitor", "scrub", "gate", "switch", "fleet")
+    ]
     return max(subprocess.run([sys.executable, "-m", name], cwd=ROOT, check=False).returncode for name in names)
 
 

@@ -153,6 +153,13 @@ def test_children_start_nothing_once_they_were_ended(logs: Path) -> None:
     assert not children.running
 
 
+def test_what_is_left_out_for_its_time_is_all_of_more() -> None:
+    steps = gates.lab_steps(gates.ROOT)
+    usual, more = ({step.name for step in gates.choose(steps, only, fast=False)} for only in ([], [gates.MORE]))
+    assert more == {"lab", "integration-more", *(f"molecule-{name}" for name in gates.APART), "molecule-pruned@host"}
+    assert usual & more == {"lab"} and usual | more == {step.name for step in steps}
+
+
 def test_report_ends_with_the_first_failure_and_the_count() -> None:
     outcomes = list(
         gates.run_all(
@@ -165,7 +172,7 @@ def test_report_ends_with_the_first_failure_and_the_count() -> None:
     )
     text = gates.report(outcomes)
     assert text.splitlines()[-1] == "1 passed, 2 failed"
-    assert "FIRST FAILURE: two: exit code 1" in text
+    assert "FAILED: two, three\nFIRST FAILURE: two: exit code 1" in text
     assert "the cause" in text
     assert "a consequence" not in text
 
