@@ -55,7 +55,6 @@ HOST_IMAGES = {
     "default": BOTH,
     "drifted": BOTH,
     "offline": ("host",),
-    "reboot": BOTH,
     # What each of the two image stores keeps.
     "pruned": BOTH,
     # What 1.0.0 was made on.

@@ -282,6 +282,11 @@ remove:
   returned: always
   type: list
   elements: str
+discard:
+  description: Containers that an interrupted run of Compose has made in place of others, and never started.
+  returned: always
+  type: list
+  elements: str
 reload:
   description: The gate's container, where it must read its files anew.
   returned: always

@@ -98,6 +98,7 @@ def lease_of(typed: Typed) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.more
 @pytest.mark.usefixtures("clean")
 def test_killed_deploy_keeps_the_next_one_waiting_for_a_minute_at_most(
     play: Play, typed: Typed, deploy: Deploy

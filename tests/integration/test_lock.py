@@ -87,6 +87,7 @@ DIGESTS = "docker image inspect --format '{{join .RepoDigests \"\\n\"}}' "
 BACKEND = "registry.lab/archiv/backend:1.0.0"
 
 
+@pytest.mark.more
 def test_image_that_is_not_the_locked_one_is_refused_and_the_sentence_brings_it(
     play: Play, typed: Typed, moved_image: Callable[[], str], tmp_path: Path
 ) -> None:

@@ -112,6 +112,7 @@ def rotated() -> Iterator[str]:
     set_password(passwords.ensure(passwords.REGISTRY_FILE))
 
 
+@pytest.mark.more
 def test_password_that_rotates_is_picked_up_and_an_input_that_goes_leaves_nothing(
     deploy: Deploy, host: Container, request: pytest.FixtureRequest
 ) -> None:
@@ -130,6 +131,7 @@ def test_password_that_rotates_is_picked_up_and_an_input_that_goes_leaves_nothin
     assert changed(deploy({})) == 0
 
 
+@pytest.mark.more
 def test_roots_own_login_counts_without_the_input(deploy: Deploy, host: Container) -> None:
     image = {"ollama_stack_backend_image": IMAGE}
     on_host(host, f"docker rmi --force {IMAGE}; docker logout private.lab")

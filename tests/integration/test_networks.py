@@ -61,6 +61,7 @@ def answer() -> int:
     return requests.post(url, json={"query": "Which letters came in 1913?"}, timeout=70).status_code
 
 
+@pytest.mark.more
 def test_network_that_cannot_be_made_anew_is_given_back(play: Play, typed: Typed, failing: None) -> None:
     before, names = typed(RUNNING), typed(NAMES)
     told = " ".join(play("deploy", code=2).split())

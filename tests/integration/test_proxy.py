@@ -97,6 +97,7 @@ def proxy(play: Play, typed: Typed) -> Iterator[Proxy]:
         yield server
 
 
+@pytest.mark.more
 def test_model_comes_through_the_proxy_where_the_authority_is_named(play: Play, typed: Typed, proxy: Proxy) -> None:
     def through(**more: Any) -> list[str]:
         variables = {

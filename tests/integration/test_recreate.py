@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.integration.conftest import Play, Typed
 
 # The Engine takes such a container apart only when it is to be created, and no look can tell before.
@@ -18,3 +20,39 @@ def test_old_container_serves_on_where_the_new_one_cannot_be_made(play: Play, ty
     play("deploy")
     assert typed(BACKEND) == before
     play("verify")
+
+
+# As Compose leaves it where an `up` ends in the midst: the old container stopped, the new one made beside it.
+HALF_WAY = """python3 -c 'if True:
+    import json, subprocess
+    def docker(*words):
+        return subprocess.run(["docker", *words], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    [old] = json.loads(docker("inspect", "archiv-backend-1"))
+    labels = [word for name, value in old["Config"]["Labels"].items() for word in ("--label", name + "=" + value)]
+    docker("create", "--name", old["Id"][:12] + "_archiv-backend-1", *labels, old["Config"]["Image"])
+    docker("stop", "archiv-backend-1")
+'"""
+NAMES = "docker ps --all --format '{{.Names}} {{.State}}' --filter label=com.docker.compose.service=backend"
+CHANGED = json.dumps({"ollama_stack_backend_environment": {"APP_HALF_WAY": "no"}})
+
+
+def test_what_an_interrupted_recreation_has_left_is_removed_and_the_next_deploy_passes(
+    play: Play, typed: Typed
+) -> None:
+    play("deploy")
+    typed(HALF_WAY)
+    assert len(typed(NAMES).splitlines()) == 2
+    assert "never started" in play("deploy", "-e", CHANGED)
+    assert typed(NAMES).split() == ["archiv-backend-1", "running"]
+    play("deploy")
+    assert "changed=0" in play("deploy")
+
+
+def test_switch_that_docker_refuses_half_way_leaves_no_backend_stopped(play: Play, typed: Typed) -> None:
+    """Compose makes several services anew at a time: one that Docker refuses stops it where another's is stopped."""
+    play("deploy")
+    refused = {"ollama_stack_init_extra_hosts": {"registry.ollama.ai": "not-an-address"}, **json.loads(CHANGED)}
+    told = play("deploy", "-e", json.dumps(refused), code=2)
+    assert "was put back and verified" in told
+    assert typed(NAMES).split() == ["archiv-backend-1", "running"]
+    assert "changed=0" in play("deploy")

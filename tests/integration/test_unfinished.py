@@ -41,6 +41,7 @@ def test_what_cannot_be_fetched_changes_nothing(
     assert "changed=0" in play("deploy")
 
 
+@pytest.mark.more
 def test_model_comes_by_ollama_itself_beside_what_runs(play: Play, typed: Typed, tmp_path: Path) -> None:
     play("deploy")
     variables = {

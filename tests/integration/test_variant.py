@@ -35,6 +35,7 @@ def dev(play: Play, typed: Typed) -> Iterator[list[str]]:
     typed("docker volume rm archiv-dev_ollama-models; rm -rf /opt/archiv-dev")
 
 
+@pytest.mark.more
 def test_dev_is_a_stack_of_its_own_beside_production(play: Play, typed: Typed, dev: list[str]) -> None:
     before = typed(PRODUCTION)
     same_folder = {**DEV, "ollama_stack_dir": "/opt/archiv"}

@@ -876,6 +876,21 @@ SABOTAGES = (
         "assert",
     ),
     Sabotage(
+        "leftover-kept",
+        "a container that an interrupted run has made is taken for one more of its service",
+        [Edit(f"{UTILS}/_stack/actions.py", 'container.state == "created" and ', "False and ")],
+        f"{UNIT}/module_utils/_stack/test_actions.py"
+        "::test_container_that_an_interrupted_run_has_made_is_removed_and_not_taken_for_one_more",
+        "container_leftover",
+    ),
+    Sabotage(
+        "never-started-feared",
+        "a backend that was made and never started counts as one that has changed its data",
+        [Edit(f"{UTILS}/_release/site.py", ' if item.state != "created"}', "}")],
+        f"{UNIT}/module_utils/_entry/test_release.py::test_backend_that_was_never_started_has_changed_nothing",
+        "AssertionError",
+    ),
+    Sabotage(
         "backend-taken-back",
         "a failed switch is taken back although it recreated the backend",
         [Edit(f"{UTILS}/_entry/release.py", "{*anew} - {*options.reversible}", "()")],

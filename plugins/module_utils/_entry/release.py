@@ -30,7 +30,7 @@ from .._release.records import (
     services_of,
     way_back,
 )
-from .._release.site import LOG_LINES, Site, images_of, open_site
+from .._release.site import LOG_LINES, Site, images_of, open_site, started_of
 from .._release.taken import read_deployed
 from .._stack.refused import ask_refused
 
@@ -102,7 +102,7 @@ def begin(site: Site, options: ReleaseOptions) -> Fact:
         by=options.by,
         secrets={name: _rotation(name, known, options.rotated) for name in options.secrets},
         versions={"collection": str(options.note.get("version", ""))},
-        before={item.service: item.id for item in site.containers()},
+        before=started_of(site.containers()),
     )
     records.write(_with_content(site, options, release))
     return {"number": number, "parent": release.parent}
@@ -150,7 +150,10 @@ def fail(site: Site, options: ReleaseOptions) -> Fact:
             with contextlib.suppress(EngineError):
                 records.keep_log(release.number, item.name, site.engine.log(item.name, LOG_LINES))
     failed = replace(_as_it_runs(site, release), state="failed", why=options.why)
-    anew = find_anew(release.before, {item.service: item.id for item in containers})
+    started = started_of(containers)
+    # One that was never started has changed nothing, whatever became of the one before it.
+    made = {item.service for item in containers} - {*started}
+    anew = find_anew({name: one for name, one in release.before.items() if name not in made}, started)
     returns = served is not None and is_taken_back(failed, served, {*anew} - {*options.reversible})
     if returns:
         failed = replace(failed, state="returning")

@@ -11,6 +11,7 @@ import typing as t
 from .._stack.actions import (
     find_detached,
     find_foreign,
+    find_leftovers,
     find_missing_images,
     find_orphans,
     find_rebuilds,
@@ -83,6 +84,7 @@ def _list_actions(seen: Seen, reasons: t.Sequence[Reason]) -> dict[str, t.Any]:
     return {
         "restart": [name for name in find_restarts(seen, reasons) if name not in gone],
         "remove": find_removals(reasons),
+        "discard": find_leftovers(seen),
         "reload": [name for name in find_reloads(seen, reasons) if name not in gone],
         "rebuild": find_rebuilds(seen, reasons),
         "connect": [lost for lost in find_detached(seen, reasons) if lost["container"] not in gone],

@@ -152,6 +152,11 @@ def names_of(release: Release) -> dict[ModelName, str]:
     return {parse_name(model["name"]): model["digest"] for model in release.models if model.get("digest")}
 
 
+def started_of(containers: t.Iterable[Container]) -> dict[str, str]:
+    """By service the id of its container that runs or has run."""
+    return {item.service: item.id for item in containers if item.state != "created"}
+
+
 def images_of(containers: t.Iterable[Container]) -> dict[str, dict[str, str]]:
     """By service what its container runs."""
     return {

@@ -52,6 +52,23 @@ def find_wrong_networks(seen: Seen) -> list[str]:
     return [name for name in wanted if name in seen.networks and seen.networks[name].internal != wanted[name].internal]
 
 
+# Compose names a container that replaces another after that one, until the other is gone.
+_HALF_MADE = re.compile(r"[0-9a-f]{12}_")
+
+
+def is_leftover(container: Container) -> bool:
+    """Whether an `up` that did not end has made it in place of another, and never started it.
+
+    Compose (5.6.0) takes it for a second one of its service, and fails when it makes both anew: the name is taken.
+    """
+    return container.state == "created" and _HALF_MADE.match(container.name) is not None
+
+
+def find_leftovers(seen: Seen) -> list[str]:
+    """Containers that were never started and that nothing will start."""
+    return [item.name for item in seen.containers if is_leftover(item)]
+
+
 def find_restarts(seen: Seen, reasons: t.Sequence[Reason]) -> list[str]:
     """Containers that must be restarted; a problem of a model is one of its server."""
     services = {

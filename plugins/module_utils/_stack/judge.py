@@ -16,7 +16,7 @@ from .._model.versions import is_too_old
 from .._serve.health import HealthKind
 from .._store.inspect import ModelState
 from .._store.receipts import CHANGED
-from .actions import find_wrong_networks, is_gate
+from .actions import find_leftovers, find_wrong_networks, is_gate, is_leftover
 from .locked import judge_images
 from .releases import judge_releases
 from .types import GATE, KEEPER, SERVER, STATELESS, Action, Reason, ReasonKind, Seen
@@ -43,6 +43,10 @@ def judge_stack(seen: Seen) -> list[Reason]:
         Reason("container_unwanted", item.name, "the gate is no longer wanted", "remove")
         for item in seen.containers
         if is_gate(item) and seen.wanted.services and GATE not in seen.wanted.services
+    ]
+    reasons += [
+        Reason("container_leftover", name, "made by a run that was interrupted, and never started", "remove")
+        for name in find_leftovers(seen)
     ]
     reasons += _judge_gate(seen, [reason.action for reason in reasons if reason.subject == GATE])
     for problem in filter(None, (seen.store_problem, seen.models_problem)):
@@ -128,7 +132,7 @@ def _judge_networks(seen: Seen) -> list[Reason]:
 
 
 def _judge_service(service: Service, seen: Seen) -> list[Reason]:
-    containers = [item for item in seen.containers if item.service == service.name]
+    containers = [item for item in seen.containers if item.service == service.name and not is_leftover(item)]
     if not containers:
         return [Reason("container_missing", service.name, "container does not exist", "create")]
     reasons = []

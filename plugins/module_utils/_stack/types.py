@@ -58,6 +58,7 @@ ReasonKind = t.Union[
         "container_starting",
         "container_stopped",
         "container_unhealthy",
+        "container_leftover",
         "container_unwanted",
         "engine_missing",
         "file_differs",

@@ -29,13 +29,17 @@ class GivenSite:
         self.engine: Any = self
         self.warnings: list[str] = []
         self.ids = {"backend": "b1", "ollama": "o1"}
+        # Made by a switch that ended before it started them.
+        self.half_made: dict[str, str] = {}
         self.image, self.digest = "sha256:1", "sha256:a"
         self.missing: list[str] = []
         self.done: list[str] = []
 
     def containers(self) -> list[Container]:
         raw = {"Config": {"Image": "ollama/ollama:0.34.2"}, "Image": self.image}
-        return [Container(f"archiv-{name}-1", name, "running", id=one, raw=raw) for name, one in self.ids.items()]
+        there = [(name, "running", one) for name, one in self.ids.items()]
+        there += [(name, "created", one) for name, one in self.half_made.items()]
+        return [Container(f"archiv-{name}-1", name, state, id=one, raw=raw) for name, state, one in there]
 
     def info(self) -> dict[str, str]:
         return {"ServerVersion": "29.8.0"}
@@ -192,6 +196,24 @@ def test_failed_switch_of_the_backend_stays_unless_it_is_reversible(site: Any) -
     release.begin(site, options())
     site.ids["backend"] = "b3"
     assert release.fail(site, options(reversible=["backend"]))["returns"]
+
+
+@pytest.mark.parametrize("old_is_there", [True, False])
+def test_backend_that_was_never_started_has_changed_nothing(site: Any, old_is_there: bool) -> None:
+    switch(site)
+    release.begin(site, options())
+    site.half_made, site.image = {"backend": "b2"}, "sha256:2"
+    if not old_is_there:
+        del site.ids["backend"]
+    failed = release.fail(site, options())
+    assert (failed["returns"], failed["anew"]) == (True, [])
+
+
+def test_backend_that_is_gone_may_have_changed_anything(site: Any) -> None:
+    switch(site)
+    release.begin(site, options())
+    del site.ids["backend"]
+    assert release.fail(site, options())["anew"] == ["backend"]
 
 
 def test_first_switch_that_fails_has_nothing_to_go_back_to(site: Any) -> None:

@@ -150,6 +150,31 @@ def test_backend_that_is_made_anew_is_not_restarted_for_its_secret() -> None:
     assert [action for _, _, action in told(seen)] == ["recreate"]
 
 
+def test_container_that_an_interrupted_run_has_made_is_removed_and_not_taken_for_one_more() -> None:
+    seen = clean()
+    [backend] = [item for item in seen.containers if item.service == "backend"]
+    half = replace(
+        backend, name=f"ca8eda062870_{backend.name}", state="created", config_hash="another", image="sha256:b"
+    )
+    seen = replace(seen, containers=(*seen.containers, half))
+    assert told(seen) == [("container_leftover", half.name, "remove")]
+    verdict = write_verdict("archiv", seen, judge_stack(seen), {}, [])
+    assert (verdict["discard"], verdict["recreate"], verdict["start"]) == ([half.name], [], True)
+
+
+def test_service_whose_container_was_only_half_made_has_none() -> None:
+    seen = change("backend", name="ca8eda062870_archiv-backend-1", state="created")
+    assert ("container_missing", "backend", "create") in told(seen)
+
+
+@pytest.mark.parametrize(
+    "values", [{"state": "created"}, {"name": "ca8eda062870_archiv-backend-1"}, {"name": "abc_archiv-backend-1"}]
+)
+def test_container_that_only_looks_like_a_leftover_is_kept(values: dict[str, Any]) -> None:
+    seen = change("backend", **values)
+    assert write_verdict("archiv", seen, judge_stack(seen), {}, [])["discard"] == []
+
+
 def test_image_that_is_not_there_is_to_be_pulled() -> None:
     seen = clean()
     image = seen.wanted.services["backend"].image
