@@ -14,9 +14,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -32,7 +35,9 @@ LOGS = HOME / "logs"
 TOOLS = ".venv/bin"
 LIMIT_SECONDS = 1200
 GRACE_SECONDS = 20
-TIMED_OUT = 124
+TIMED_OUT, INTERRUPTED = 124, 130
+# Tests at a time, each in a copy with a lab of its own; a scenario waits for its host most of its time.
+LANES = 2
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,13 @@ def main() -> int:
     LOGS.mkdir()
     results: list[Result] = []
     try:
-        with copied(HOME / "checkout", end_lab) as checkout:
-            for result in judge_all(checkout, chosen):
-                results.append(result)
+        judge_in_lanes(chosen, results)
     except KeyboardInterrupt:
         report(results)
-        print("mutate: interrupted; the copy and its lab are gone.", file=sys.stderr)
-        return 130
+        print("mutate: interrupted; the copies and their labs are gone.", file=sys.stderr)
+        return INTERRUPTED
+    names = [one.name for one in chosen]
+    results.sort(key=lambda one: names.index(one.name))
     return report(results)
 
 
@@ -121,17 +126,62 @@ def end_lab(checkout: Path) -> None:
         call(checkout, ["python", "-m", "tests.lab", "down"], HOME / "lab-down.log")
 
 
-def judge_all(checkout: Path, chosen: Sequence[Sabotage]) -> Iterator[Result]:
-    """Test by test, each first as it is: a red is worth nothing where there was no green."""
-    tests = dict.fromkeys(one.test for one in chosen)
-    # What takes a second comes first.
-    for test in sorted(tests, key=lambda test: not test.startswith("tests/")):
-        control = run(checkout, test, f"control-{Path(test).name.rpartition('::')[2]}", control=True)
-        problem = "the test is red without it" if control.code else ""
-        say(test, problem or "green", control.seconds)
-        for one in chosen:
-            if one.test == test:
-                yield judge(checkout, one, problem)
+@dataclass
+class Children:
+    """What runs in all lanes. Once ended none is started any more."""
+
+    running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    ended: bool = False
+
+    def end(self) -> None:
+        self.ended = True
+        for child in tuple(self.running):
+            end(child)
+
+
+CHILDREN = Children()
+
+
+def judge_in_lanes(chosen: Sequence[Sabotage], results: list[Result]) -> None:
+    """Some tests at a time, each lane in a copy of its own; results are added as they come."""
+    # Those with most to do come first, so that no lane ends long before the other.
+    counts = Counter(one.test for one in chosen)
+    tests = iter(sorted(counts, key=lambda test: (test.startswith("tests/"), -counts[test])))
+    lock = threading.Lock()
+
+    def take() -> str | None:
+        with lock:
+            return None if CHILDREN.ended else next(tests, None)
+
+    def lane(checkout: Path) -> None:
+        while test := take():
+            results.extend(judge_test(checkout, test, [one for one in chosen if one.test == test]))
+
+    with contextlib.ExitStack() as stack:
+        checkouts = [
+            stack.enter_context(copied(HOME / f"checkout-{number}", end_lab))
+            for number in range(min(LANES, len(counts)))
+        ]
+        with ThreadPoolExecutor(len(checkouts)) as pool:
+            try:
+                for done in [pool.submit(lane, checkout) for checkout in checkouts]:
+                    done.result()
+            except BaseException:
+                # Else the pool would wait for what still runs.
+                CHILDREN.end()
+                raise
+            finally:
+                pool.shutdown()
+                CHILDREN.ended = False
+
+
+def judge_test(checkout: Path, test: str, chosen: Sequence[Sabotage]) -> Iterator[Result]:
+    """First as it is: a red is worth nothing where there was no green."""
+    control = run(checkout, test, f"control-{Path(test).name.rpartition('::')[2]}", control=True)
+    problem = "the test is red without it" if control.code else ""
+    say(test, problem or "green", control.seconds)
+    for one in chosen:
+        yield judge(checkout, one, problem)
 
 
 def judge(checkout: Path, sabotage: Sabotage, problem: str) -> Result:
@@ -201,6 +251,8 @@ def call(checkout: Path, command: Sequence[str], log: Path, more: Mapping[str, s
         **(more or {}),
     }
     tool = str(checkout / TOOLS / command[0])
+    if CHILDREN.ended and "down" not in command:
+        return INTERRUPTED
     with log.open("ab") as output:
         child = subprocess.Popen(
             [tool, *command[1:]],
@@ -211,11 +263,13 @@ def call(checkout: Path, command: Sequence[str], log: Path, more: Mapping[str, s
             stderr=output,
             start_new_session=True,
         )
+        CHILDREN.running.add(child)
         try:
             return child.wait(LIMIT_SECONDS)
         except subprocess.TimeoutExpired:
             return TIMED_OUT
         finally:
+            CHILDREN.running.discard(child)
             end(child)
 
 

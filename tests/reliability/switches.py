@@ -8,10 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import random
-import re
-import signal
 import subprocess
 import sys
 import time
@@ -25,9 +22,9 @@ import docker
 import requests
 import yaml
 
-from tests.gates import environment
 from tests.lab import containers, engine, hosts, index, registry
 from tests.lab.settings import HOST_IMAGES, OLLAMA_VERSION, ROOT, STATE_DIR, container_name
+from tests.plays import Played, Started
 from tests.reliability.sweep import commit
 from tests.reliability.switching import (
     DEPLOYED,
@@ -164,7 +161,7 @@ class Sweep:
             wanted = old if cut.target == ROLLBACK else new
             kind = ROLLED_BACK if cut.target == ROLLBACK else DEPLOYED
             started = self.host.start(kind, wanted, *arguments, broken=cut.target == RETURN)
-            begun = started.wait_for(BEGINS[cut.target])
+            begun = started.wait_for(BEGINS[cut.target], PLAY_SECONDS)
             time.sleep(cut.share * self.lasts[cut.target])
             midst = begun and started.runs()
             self.host.run(["lab-disk", "fail"])
@@ -193,19 +190,19 @@ class Sweep:
             else:
                 done = self.host.play(ROLLED_BACK, wanted, *arguments)
                 self.wanted = self.made[to] if cut.target == ROLLBACK else old
-        complaints += done.complaints()
+        complaints += problems(done)
         with timed(seconds, "again"):
             again = self.host.play(DEPLOYED, self.wanted)
-        complaints += again.complaints() or (
-            [] if again.changed == 0 else [f"a deploy after it changed {again.changed}"]
-        )
+        complaints += problems(again)
+        if again.recap.get("changed"):
+            complaints.append(f"a deploy after it changed {again.recap['changed']}")
         after = self.settle()
         complaints += strays(after) + [f"release {number} is still open" for number in after.open]
         releases = 0
         with timed(seconds, "releases"):
             for number in after.good[:-1]:
                 was = self.made[number]
-                told = self.host.play(ROLLED_BACK, self.wanted, f"-erelease={number}").complaints()
+                told = problems(self.host.play(ROLLED_BACK, self.wanted, f"-erelease={number}"))
                 self.wanted = was
                 self.settle()
                 told += strays(self.host.look()) + self.host.ask(200)
@@ -222,6 +219,10 @@ class Sweep:
             releases_started=releases,
             seconds=seconds,
         )
+
+
+def problems(played: Played) -> list[str]:
+    return [played.problem] if played.problem else []
 
 
 def plan_with(cut: Cut, next_run: str) -> Cut:
@@ -331,7 +332,7 @@ class Host:
         )
 
     def play(self, playbook: str, wanted: Wanted, *arguments: str, broken: bool = False) -> Played:
-        return self.start(playbook, wanted, *arguments, broken=broken).finish()
+        return self.start(playbook, wanted, *arguments, broken=broken).finish(PLAY_SECONDS)
 
 
 def variables(wanted: Wanted) -> dict[str, Any]:
@@ -342,92 +343,6 @@ def variables(wanted: Wanted) -> dict[str, Any]:
         "ollama_stack_backend_environment": {"APP_SWEEP": "other" if wanted.other_backend else "first"},
         "ollama_stack_models": [{"name": name} for name in MODELS[: 1 + wanted.more_models]],
     }
-
-
-class Played:
-    """A run of ansible-playbook that has ended."""
-
-    def __init__(self, code: int, log: Path, times: list[tuple[float, str]], seconds: float) -> None:
-        self.code, self.log, self.times, self.seconds = code, log, times, seconds
-
-    @property
-    def said(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    @property
-    def changed(self) -> int:
-        return sum(map(int, re.findall(r"changed=(\d+)", self.said)))
-
-    @property
-    def last_task(self) -> str:
-        return self.times[-1][1] if self.times else ""
-
-    def must_pass(self) -> Played:
-        if self.complaints():
-            raise RuntimeError(f"{self.log} ended with {self.code} at {self.last_task!r}")
-        return self
-
-    def complaints(self) -> list[str]:
-        if self.code == 0 and re.search(r"ok=[1-9]", self.said):
-            return []
-        return [f"{self.log.name} ended with {self.code} at {self.last_task!r}"]
-
-    def seconds_from(self, task: str) -> float:
-        return round(self.seconds - next(at for at, name in self.times if name == task), 1)
-
-
-class Started:
-    """One that something will happen to; it reads what is said, and when."""
-
-    def __init__(self, command: list[str], log: Path) -> None:
-        self.log, self.begun, self.times = log, time.monotonic(), list[tuple[float, str]]()
-        with log.open("wb") as kept:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=environment({}),
-                stdin=subprocess.DEVNULL,
-                stdout=kept,
-                stderr=kept,
-                start_new_session=True,
-            )
-
-    def look(self) -> None:
-        said = self.log.read_text(errors="replace")
-        found = re.findall(r"^TASK \[(?:[^\]]* : )?([^\]]*)\]", said, re.MULTILINE)
-        self.times += [(time.monotonic() - self.begun, task) for task in found[len(self.times) :]]
-
-    def runs(self) -> bool:
-        self.look()
-        return self.process.poll() is None
-
-    def wait_for(self, task: str) -> bool:
-        """Until it is at this task; False where it ended before."""
-        while self.runs() and time.monotonic() - self.begun < PLAY_SECONDS:
-            if any(name == task for _, name in self.times):
-                return True
-            time.sleep(0.05)
-        return any(name == task for _, name in self.times)
-
-    def finish(self) -> Played:
-        while self.runs() and time.monotonic() - self.begun < PLAY_SECONDS:
-            time.sleep(0.05)
-        return self.end()
-
-    def end(self) -> Played:
-        """End it if it still runs: Ansible goes on asking a dead host for a job as long as the job may take."""
-        self.look()
-        if self.process.poll() is None:
-            # ansible-core 2.20 and later give each worker a session of its own.
-            pgrep = ["pgrep", "--parent", str(self.process.pid)]
-            workers = subprocess.run(pgrep, capture_output=True, text=True, check=False).stdout.split()
-            os.killpg(self.process.pid, signal.SIGKILL)
-            for worker in workers:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(worker), signal.SIGKILL)
-        code = self.process.wait()
-        self.look()
-        return Played(code, self.log, self.times, time.monotonic() - self.begun)
 
 
 def lab(action: str, name: str, image: str = "") -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,4 +148,42 @@ def test_copy_is_mended_even_when_the_run_is_interrupted(tmp_path: Path) -> None
 def test_red_counts_only_after_a_green(monkeypatch: pytest.MonkeyPatch, codes: list[int], problem: str) -> None:
     runs = iter(codes)
     monkeypatch.setattr(mutate, "run", lambda *_, **__: mutate.Run(next(runs), 1.0, [ENDED]))
-    assert [result.problem for result in mutate.judge_all(ROOT, [ON_A_HOST])] == [problem]
+    assert [result.problem for result in mutate.judge_test(ROOT, "warm", [ON_A_HOST])] == [problem]
+
+
+@contextlib.contextmanager
+def no_copy(checkout: Path, _clean: object) -> Iterator[Path]:
+    yield checkout
+
+
+def test_lanes_take_every_test_once_and_each_in_one_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def judge(checkout: Path, test: str, chosen: list[Sabotage]) -> list[str]:
+        time.sleep(0.02)
+        seen.append((test, checkout.name))
+        return [one.name for one in chosen]
+
+    monkeypatch.setattr(mutate, "copied", no_copy)
+    monkeypatch.setattr(mutate, "judge_test", judge)
+    results: list[Any] = []
+    mutate.judge_in_lanes(SABOTAGES, results)
+    assert sorted(results) == sorted(one.name for one in SABOTAGES)
+    assert sorted(test for test, _ in seen) == sorted({one.test for one in SABOTAGES})
+    assert {place for _, place in seen} == {f"checkout-{number}" for number in range(mutate.LANES)}
+
+
+def test_lane_that_is_interrupted_ends_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def judge(_checkout: Path, test: str, _chosen: list[Sabotage]) -> list[str]:
+        if test == SABOTAGES[0].test:
+            raise KeyboardInterrupt
+        mutate.call(Path("/"), ["sleep", "60"], tmp_path / "log")
+        return []
+
+    monkeypatch.setattr(mutate, "copied", no_copy)
+    monkeypatch.setattr(mutate, "judge_test", judge)
+    monkeypatch.setattr(mutate, "TOOLS", "bin")
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        mutate.judge_in_lanes(SABOTAGES, [])
+    assert time.monotonic() - began < 30 and not mutate.CHILDREN.running

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import signal
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.gates import environment
-from tests.lab.settings import ROOT, LabError
+from tests.plays import Played, Started
 from tests.vm.settings import HOST, INVENTORY, MEMORY_LIMIT, MODEL, VM_DIR
 
 # A translated processor is ten to twenty times slower, and other work makes it slower still.
@@ -27,42 +20,6 @@ VERIFY = "playbooks/verify.yml"
 INVARIANT = "molecule/shared/verify.yml"
 PUBLISH = "molecule/memory/prepare.yml"
 MEMORY = "molecule/memory/side_effect.yml"
-
-
-@dataclass(frozen=True)
-class Played:
-    """What a run of ansible-playbook came to."""
-
-    code: int
-    output: str
-    log: Path
-
-    @property
-    def recap(self) -> dict[str, int]:
-        return recap_of(self.output)
-
-    @property
-    def last_task(self) -> str:
-        tasks = re.findall(r"^TASK \[(.*)\] \*", self.output, re.MULTILINE)
-        return tasks[-1].rpartition(" : ")[2] if tasks else ""
-
-    def must_pass(self) -> Played:
-        # A play that matched no host ends with 0 too.
-        if self.code or not self.recap.get("ok"):
-            raise LabError(f"It ended with {self.code} at «{self.last_task}»; {self.log} shows why.")
-        return self
-
-    def must_change_nothing(self) -> Played:
-        self.must_pass()
-        if changed := self.recap["changed"]:
-            raise LabError(f"It changed {changed} things where nothing was to be done (see {self.log}).")
-        return self
-
-
-def recap_of(output: str) -> dict[str, int]:
-    """The last line of counts that Ansible prints for our host; empty where it printed none."""
-    lines = re.findall(rf"^{re.escape(HOST)} +: (ok=.*)$", output, re.MULTILINE)
-    return {key: int(count) for key, count in re.findall(r"(\w+)=(\d+)", lines[-1])} if lines else {}
 
 
 def write_inventory(ssh_port: int, web_port: int) -> None:
@@ -106,56 +63,11 @@ def command(playbook: str) -> list[str]:
     return [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(INVENTORY), playbook]
 
 
+def start(playbook: str, name: str) -> Started:
+    """Its whole output is kept under the name."""
+    return Started(command(playbook), VM_DIR / f"{name}.log")
+
+
 def play(playbook: str, name: str) -> Played:
-    """Run it to its end; its whole output is kept under the name."""
-    log = VM_DIR / f"{name}.log"
-    with log.open("wb") as kept:
-        try:
-            done = subprocess.run(
-                command(playbook),
-                cwd=ROOT,
-                env=environment({}),
-                stdin=subprocess.DEVNULL,
-                stdout=kept,
-                stderr=kept,
-                timeout=PLAY_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(f"{playbook} did not end within {PLAY_SECONDS} s (see {log}).") from None
-    return Played(done.returncode, log.read_text(errors="replace"), log)
-
-
-class Started:
-    """A run of ansible-playbook that something will happen to."""
-
-    def __init__(self, playbook: str, name: str) -> None:
-        self.log = VM_DIR / f"{name}.log"
-        with self.log.open("wb") as kept:
-            self.process = subprocess.Popen(
-                command(playbook),
-                cwd=ROOT,
-                env=environment({}),
-                stdin=subprocess.DEVNULL,
-                stdout=kept,
-                stderr=kept,
-                start_new_session=True,
-            )
-
-    def runs(self) -> bool:
-        return self.process.poll() is None
-
-    def said(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def end(self) -> Played:
-        """End it if it still runs: Ansible goes on asking a dead host for a job as long as the job may take."""
-        if self.runs():
-            # ansible-core 2.20 and later give each worker a session of its own.
-            pgrep = ["pgrep", "--parent", str(self.process.pid)]
-            workers = subprocess.run(pgrep, capture_output=True, text=True, check=False).stdout.split()
-            os.killpg(self.process.pid, signal.SIGKILL)
-            for worker in workers:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(worker), signal.SIGKILL)
-        return Played(self.process.wait(), self.said(), self.log)
+    """Run it to its end."""
+    return start(playbook, name).finish(PLAY_SECONDS)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.lab.settings import LabError
+from tests.plays import Started
 from tests.vm import playbooks
 from tests.vm.machine import BOOT_ID, Machine
 from tests.vm.settings import MEMORY_LIMIT
@@ -149,7 +150,7 @@ def power_cut(machine: Machine, name: str, sign: str) -> str:
     """Kill QEMU while a deploy has much to do, at the moment that a look from inside shows the sign."""
     before = machine.ssh(BOOT_ID)
     machine.ssh(SPOIL)
-    deploy = playbooks.Started(playbooks.DEPLOY, name)
+    deploy = playbooks.start(playbooks.DEPLOY, name)
     try:
         wait_inside(machine, deploy, sign)
         machine.kill()
@@ -165,7 +166,7 @@ def power_cut(machine: Machine, name: str, sign: str) -> str:
     return f"cut at «{cut.last_task}»; the next deploy: changed={after['changed']}"
 
 
-def wait_inside(machine: Machine, deploy: playbooks.Started, sign: str) -> None:
+def wait_inside(machine: Machine, deploy: Started, sign: str) -> None:
     """Until the sign is there; a deploy that ends before shows nothing."""
     watcher = subprocess.Popen(
         machine.ssh_command(f"until {sign}; do sleep 0.2; done"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -15,6 +15,7 @@ import yaml
 
 from tests.lab import hosts, tls
 from tests.lab.settings import REGISTRY_NAMES, ROOT, LabError
+from tests.plays import Played, Started, recap_of
 from tests.vm import __main__ as vm
 from tests.vm import image, machine, playbooks, steps
 from tests.vm.settings import HOST, INVENTORY, MEMORY_LIMIT, MODEL
@@ -27,17 +28,17 @@ localhost                  : ok=9    changed=9    unreachable=0    failed=0    s
 NOBODY = f"[WARNING]: Could not match supplied host pattern, ignoring: {HOST}\nskipping: no hosts matched\n"
 
 
-def played(output: str, code: int = 0) -> playbooks.Played:
-    return playbooks.Played(code, output, Path("deploy.log"))
+def played(output: str, code: int = 0) -> Played:
+    return Played(code, output, Path("deploy.log"))
 
 
 def test_recap_is_that_of_our_host() -> None:
-    assert {key: playbooks.recap_of(RECAP)[key] for key in ("ok", "changed", "unreachable")} == {
+    assert {key: recap_of(RECAP)[key] for key in ("ok", "changed", "unreachable")} == {
         "ok": 23,
         "changed": 6,
         "unreachable": 0,
     }
-    assert playbooks.recap_of(NOBODY) == {}
+    assert recap_of(NOBODY) == {}
 
 
 def test_play_over_no_host_has_not_passed() -> None:
@@ -233,7 +234,7 @@ class Deploy:
 
 
 def wait_inside(sign: str, ends: bool) -> None:
-    steps.wait_inside(cast(machine.Machine, Inside()), cast(playbooks.Started, Deploy(ends)), sign)
+    steps.wait_inside(cast(machine.Machine, Inside()), cast(Started, Deploy(ends)), sign)
 
 
 def test_power_is_cut_once_the_sign_is_there(tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ def test_deploy_that_was_over_before_the_cut_shows_nothing(tmp_path: Path) -> No
 def test_deploy_of_a_dead_host_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playbooks, "VM_DIR", tmp_path)
     monkeypatch.setattr(playbooks, "command", lambda playbook: ["sh", "-c", "echo TASK; sleep 300 & echo $!; wait"])
-    deploy = playbooks.Started(playbooks.DEPLOY, "cut")
+    deploy = playbooks.start(playbooks.DEPLOY, "cut")
     while len(deploy.said().split()) < 2:
         time.sleep(0.05)
     ended = deploy.end()
