@@ -174,6 +174,9 @@ class Sweep:
         with timed(seconds, "back"):
             look, lacks = self.host.wait_until_back()
         complaints += [f"after the boot {one}" for one in lacks] + strays(look)
+        # Of a run that was cut after its end, and that nobody has seen yet.
+        came = {SWITCH: new, ROLLBACK: self.made[to], RETURN: old}[cut.target]
+        self.made.update({number: came for number in look.good if number not in self.made})
         there = [name for name, one in look.containers.items() if one["started"]]
         gone = [name for name in before.containers if name not in there and name not in ONCE]
         if "backend" in there:
