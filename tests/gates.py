@@ -40,8 +40,8 @@ FAST = ("lint", "types", "sanity", "unit", "build")
 # The plain scenario, because when it fails the others tell nothing new; then the longest, so that none ends alone.
 BEFORE_OTHERS = ("default", "memory", "offline", "interrupted", "damaged", "power", "drifted")
 
-# What `make test` leaves to `make more`, so that it ends within the hour: three hosts and half a dozen faults under
-# load; an older Ollama, which is built for it; a host that is broken on purpose; images pruned in both image stores.
+# What `make test` leaves to `make more`, as that must end in time: three hosts and half a dozen faults under load;
+# an older Ollama, which is built for it; a host that is broken on purpose; images pruned in both image stores.
 MORE = "more"
 APART = ("gameday", "peers", "pruned", "upgrade")
 

@@ -295,10 +295,7 @@ class Host:
         while True:
             try:
                 url = f"http://{self.address}:8080/api/search/nl"
-                answer = requests.post(
-                    url, json={"query": "Which letters did the archive receive in 1913?"}, timeout=60
-                )
-                got = str(answer.status_code)
+                got = str(requests.post(url, json={"query": QUESTION}, timeout=60).status_code)
             except requests.RequestException as error:
                 got = type(error).__name__
             if got == str(expected):
