@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 import typing as t
 
@@ -18,9 +19,9 @@ from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import
 
 display = Display()
 
-# Short at first, so that a module that is already done costs no waiting.
-_FIRST_POLLS = (0.2, 0.3, 0.5, 1.0, 1.0)
+# How long one look waits on the host for the end; also until the next one, where nothing waited there.
 _POLL_SECONDS = 2.0
+_LOOKS_A_POLL = 10
 # After this time without a connection we give up on the host; Ansible's own polling waits until the task times out.
 _LOST_SECONDS = 180.0
 # Well below the time after which a lease ends, so that one renewal may fail.
@@ -94,16 +95,17 @@ class Background(ActionBase):
     def _follow(self, status: dict[str, t.Any], task_vars: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
         """Poll until the module has ended; a connection that is lost for a while does not count."""
         begun = heard = renewed = time.monotonic()
-        first_polls, gone, parent = iter(_FIRST_POLLS), 0, os.getppid()
+        gone, parent = 0, os.getppid()
         while True:
-            time.sleep(next(first_polls, _POLL_SECONDS))
             if os.getppid() != parent:
                 # This process is a worker: it must not keep a lease for a play that was killed.
                 raise AnsibleError("the play that waited for this has ended")
             try:
-                result = self._execute_module("ansible.legacy.async_status", dict(status), task_vars=task_vars)
-                if result.get("finished") or result.get("failed"):
-                    return dict(result)
+                if self._wait_for_result(status):
+                    result = self._execute_module("ansible.legacy.async_status", dict(status), task_vars=task_vars)
+                    if result.get("finished") or result.get("failed"):
+                        return dict(result)
+                    time.sleep(_POLL_SECONDS)
                 alive = self._look(task_vars, str(status["jid"]))
                 if time.monotonic() - renewed >= _RENEW_SECONDS:
                     # The module goes on in any case; who has lost the lease learns it before the next step.
@@ -112,11 +114,26 @@ class Background(ActionBase):
             except AnsibleConnectionFailure:
                 if time.monotonic() - heard > _LOST_SECONDS:
                     raise
+                time.sleep(_POLL_SECONDS)
                 continue
             heard, gone = time.monotonic(), 0 if alive else gone + 1
             # After a reboot the PID may belong to another process, or it was never known.
             if gone > 2 or heard - begun > seconds:
                 return dict(self._gone)
+
+    def _wait_for_result(self, status: dict[str, t.Any]) -> bool:
+        """Wait on the host for a while; whether the module has left a result.
+
+        By the shell: `async_status` is a module, and so a Python on a host that starts the services meanwhile.
+        """
+        untyped: t.Any = self
+        # Until the result takes its place the file says that the job has started, and says that first.
+        file = shlex.quote(f"{status['_async_dir']}/{status['jid']}")
+        looks = " ".join("." * _LOOKS_A_POLL)
+        # Not every `sleep` takes fractions.
+        pause = f"sleep {_POLL_SECONDS / _LOOKS_A_POLL:.1f} || sleep 1"
+        command = f"for _ in {looks}; do grep -qs '^{{\"started\"' {file} || {{ echo ended; break; }}; {pause}; done"
+        return "ended" in str(untyped._low_level_execute_command(command).get("stdout", ""))
 
     def _renew(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Renew the host's lease, if this run holds one.

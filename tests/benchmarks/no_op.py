@@ -111,7 +111,7 @@ def write_play(path: Path, play: object, host: str) -> list[str]:
 def ssh_to(host: str, folder: str) -> list[str]:
     """The command line of ssh to a lab host."""
     known = yaml.safe_load((CHECKOUT / f"inventory/lab/host_vars/{host}.yml").read_text())
-    options = {**SSH_OPTIONS, "ControlPath": f"{folder}/ssh"}
+    options = {**SSH_OPTIONS, "ControlPath": f"{folder}/ssh-{host}"}
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     return ["ssh", "-i", str(KEY), *words, f"{USER}@{known['ansible_host']}"]
 

@@ -22,6 +22,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "killed": {"argv": ["pkill", "-KILL", "--session", "0"]},
 }
 Results = dict[str, dict[str, Any]]
+JOB = {"jid": "j1.2", "_async_dir": "/root/.ansible_async"}
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +70,9 @@ def test_dead_host_is_given_up_long_before_the_task_would_be(monkeypatch: pytest
 
     monkeypatch.setattr(_background, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
     plugin: Any = action.ActionModule.__new__(action.ActionModule)
-    plugin._execute_module = unreachable
+    plugin._low_level_execute_command = unreachable
     with pytest.raises(AnsibleConnectionFailure):
-        plugin._follow({"jid": "j1.2"}, {}, 3600)
+        plugin._follow(JOB, {}, 3600)
     assert 180 < now[0] < 220
 
 
@@ -84,13 +85,31 @@ def test_host_that_comes_back_in_time_is_followed_on(monkeypatch: pytest.MonkeyP
     )
     plugin: Any = action.ActionModule.__new__(action.ActionModule)
 
-    def answer(*_args: object, **_named: object) -> dict[str, Any]:
+    def look(_command: str) -> dict[str, str]:
         if now[0] < 60:
             raise AnsibleConnectionFailure("no route to host")
-        return {"finished": True, "stdout": "done"}
+        return {"stdout": "ended\n"}
 
-    plugin._execute_module = answer
-    assert plugin._follow({"jid": "j1.2"}, {}, 3600)["stdout"] == "done"
+    plugin._low_level_execute_command = look
+    plugin._execute_module = lambda *_args, **_named: {"finished": True, "stdout": "done"}
+    assert plugin._follow(JOB, {}, 3600)["stdout"] == "done"
+
+
+def test_result_is_asked_for_once_it_is_there() -> None:
+    """Each question is a module's run, on a host that starts the services meanwhile."""
+    said = iter(["", "alive", "", "alive", "ended\n"])
+    asked: list[str] = []
+
+    def ask(module: str, *_args: object, **_named: object) -> dict[str, Any]:
+        asked.append(module)
+        return {"finished": True}
+
+    plugin: Any = action.ActionModule.__new__(action.ActionModule)
+    plugin._next_line = float("inf")
+    plugin._low_level_execute_command = lambda _command: {"stdout": next(said)}
+    plugin._execute_module = ask
+    assert plugin._follow(JOB, {}, 3600) == {"finished": True}
+    assert asked == ["ansible.legacy.async_status"] and next(said, None) is None
 
 
 def test_what_nobody_expected_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,13 @@ class Host:
         plugin._execute_module = self._execute
         plugin._async_dir = lambda: "/root/.ansible_async"
         plugin._look = lambda *_: True
+        plugin._low_level_execute_command = self._wait
         return plugin
+
+    def _wait(self, _command: str) -> dict[str, str]:
+        ends = min(self.now + 2, max(self.now, self.seconds))
+        self.now = ends
+        return {"stdout": "ended" if ends >= self.seconds else ""}
 
     def _execute(self, name: str | None = None, args: Any = None, wrap_async: bool = False, **_: Any) -> dict[str, Any]:
         if name == MODULE:

@@ -102,9 +102,15 @@ def test_module_that_a_reboot_took_is_not_followed_for_ever(monkeypatch: pytest.
     for module in (action, _background):
         monkeypatch.setattr(module, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
     plugin: Any = action.ActionModule.__new__(action.ActionModule)
-    plugin._execute_module = lambda *_args, **_named: {"started": 1, "finished": 0}
-    plugin._low_level_execute_command = lambda _command: {"stdout": f"{record}\n"}
-    assert plugin._follow({"jid": "j1.2"}, {}, 1000)["kind"] == "gone"
+
+    def execute(command: str) -> dict[str, str]:
+        if "sleep" in command:
+            sleep(2)
+            return {"stdout": ""}
+        return {"stdout": f"{record}\n"}
+
+    plugin._low_level_execute_command = execute
+    assert plugin._follow({"jid": "j1.2", "_async_dir": "/root/.ansible_async"}, {}, 1000)["kind"] == "gone"
     assert 1000 < now[0] < 1010
 
 
