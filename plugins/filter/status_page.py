@@ -49,22 +49,23 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archiv.ollama.plugins.plugin_utils._page.facts import read_host
-from ansible_collections.archiv.ollama.plugins.plugin_utils._page.markdown import line, markdown
-from ansible_collections.archiv.ollama.plugins.plugin_utils._page.page import page
-
-_FORMATS: dict[str, t.Callable[..., str]] = {"html": page, "markdown": markdown, "line": line}
+_FORMATS = ("html", "markdown", "line")
 
 
 def status_page(answers: t.Mapping[str, t.Any], format: str = "html", began: float | None = None) -> str:  # noqa: A002 - the name people type
     """The fleet as a page, or as text."""
+    # Here, because Ansible loads all filters of a collection with the first that is used: each look would pay for it.
+    from ansible_collections.archiv.ollama.plugins.plugin_utils._page.facts import read_host
+    from ansible_collections.archiv.ollama.plugins.plugin_utils._page.markdown import line, markdown
+    from ansible_collections.archiv.ollama.plugins.plugin_utils._page.page import page
+
     if format not in _FORMATS:
         raise AnsibleFilterError(f'format is "{format}", and must be {" or ".join(_FORMATS)}')
     now = time.time()
     # A host that the play lost on its way has no result.
     known = {str(name): answer if isinstance(answer, t.Mapping) else {} for name, answer in answers.items()}
     hosts = [read_host(name, answer, now, began) for name, answer in known.items()]
-    return _FORMATS[format](hosts, now)
+    return {"html": page, "markdown": markdown, "line": line}[format](hosts, now)
 
 
 class FilterModule:

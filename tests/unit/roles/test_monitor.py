@@ -17,9 +17,7 @@ from tests.unit.support.evaluate import ROOT, Answers, evaluate, run
 TASKS = ROOT / "roles/ollama_stack/tasks"
 MONITOR = ROOT / "roles/ollama_monitor"
 VARS: dict[str, Any] = yaml.safe_load((MONITOR / "vars/main.yml").read_text())
-TEMPLATES = [
-    line.split("/")[-1].split("'")[0] for line in str(VARS["__ollama_monitor_files"]).split("templates ~ ")[1:]
-]
+TEMPLATES = [source["template"] for source in VARS["__ollama_monitor_sources"]]
 NEEDED = {"ollama_stack_backend_image": "archiv/backend:1.0.0"}
 SECRET = "not to be seen"
 MODELS: list[dict[str, Any]] = [{"name": "a:1b", "digest": "sha256:" + "a" * 64}, {"name": "b:1b", "warm": False}]
