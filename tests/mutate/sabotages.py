@@ -568,7 +568,7 @@ SABOTAGES = (
     Sabotage(
         "gate-remade",
         "a token's change restarts the gate",
-        [Edit("roles/ollama_stack/tasks/start.yml", "'kill', '--signal=USR2'", "'restart'")],
+        [Edit("roles/ollama_stack/tasks/gate_after.yml", "'kill', '--signal=USR2'", "'restart'")],
         "gate",
         "started_at",
         "load | Judge the change of tokens",
