@@ -40,10 +40,10 @@ FAST = ("lint", "types", "sanity", "unit", "build")
 # The plain scenario, because when it fails the others tell nothing new; then the longest, so that none ends alone.
 BEFORE_OTHERS = ("default", "memory", "offline", "interrupted", "damaged", "power", "drifted")
 
-# What `make test` leaves to `make more`, as that must end in time: three hosts and half a dozen faults under load;
-# an older Ollama, which is built for it; a host that is broken on purpose; images pruned in both image stores.
+# What `make test` leaves to `make more`, as that must end in time: several hosts, many switches one after the other, an
+# older Ollama that is built for it, both image stores, all that can be switched on at once.
 MORE = "more"
-APART = ("gameday", "peers", "pruned", "upgrade")
+APART = ("gameday", "hardened", "peers", "pruned", "release", "rolling", "upgrade")
 
 # What a scenario's host is made of here, where it is not today's Docker: `python -m tests.matrix.scenarios` runs all
 # on both. On both here too, where it is the answers of Engine and Compose that are judged.
