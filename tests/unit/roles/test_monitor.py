@@ -240,6 +240,14 @@ def test_prometheus_is_asked_only_where_there_is_to_be_an_alert(tmp_path: Path) 
     }
 
 
+def test_file_ends_as_its_template_does(folder: Path) -> None:
+    """Jinja drops the last line break of what it includes."""
+    told = evaluate(folder, hosts(one={"ollama_stack_monitor": True}), "__ollama_monitor_files")
+    files = told["one"]["__ollama_monitor_files"]
+    assert len(files) == len(TEMPLATES)
+    assert [file["path"] for file in files if file["content"][-2:].count("\n") != 1] == []
+
+
 def test_man_page_has_every_command_and_option_and_code(folder: Path) -> None:
     lookup = "lookup('ansible.builtin.template', __ollama_monitor_templates ~ '/ollama-stack.8.j2')"
     [told] = run(folder, {"one": NEEDED}, {"ansible.builtin.debug": {"msg": f"{{{{ {lookup} }}}}"}}).values()
