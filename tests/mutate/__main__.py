@@ -26,6 +26,7 @@ from pathlib import Path
 
 from tests import gates
 from tests.checkout import copied
+from tests.lab import engine
 from tests.lab.settings import OLLAMA_VERSION, ROOT, STATE_DIR
 from tests.mutate.judge import Red, reds_of_pytest, reds_of_scenario, why_not_caught
 from tests.mutate.sabotages import SABOTAGES, STANDING, Sabotage, Stale, sabotaged
@@ -88,6 +89,9 @@ def main() -> int:
     LOGS.mkdir()
     results: list[Result] = []
     try:
+        if any(one.on_a_host for one in chosen):
+            # A scenario makes its own host, and wants an Engine that answers.
+            engine.ensure()
         judge_in_lanes(chosen, results)
     except KeyboardInterrupt:
         report(results)
