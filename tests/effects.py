@@ -1,13 +1,17 @@
-"""Which services an input restarts: the compose file rendered with each input alone another, compared by service."""
+"""Which services an input restarts: the compose file rendered with each input alone another, compared by service.
+
+`make pages` writes the table of it into docs/operations.md, and a test asks Compose on a host whether it is true.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.matrix.table import markdown
 from tests.operations.page import SERVING
 from tests.unit.support.evaluate import ROOT, evaluate
 
@@ -90,7 +94,23 @@ OTHER: dict[str, Any] = {
     "remove_models": True,
 }
 # What they change is which stack is meant.
-ANOTHER_STACK = {"project", "dir", "variant"}
+ANOTHER_STACK = ("project", "dir", "variant")
+# What the compose file does not show. An input that does not reach it has a row for its note alone.
+NOTES = {
+    "models": "`backend` too where the first model changes. A digest alone is no change of the file: where it means "
+    "other bytes, `ollama` is restarted for them",
+    "gate": "Ollama moves to another network",
+    **dict.fromkeys(("gate_tokens", "gate_clients", "gate_rate"), "the gate reads its files anew"),
+    **dict.fromkeys(
+        ("peers", "peers_address", "peers_port"),
+        "nothing where one peer more or less is named, or a certificate replaced: it reads its files anew",
+    ),
+    "backend": "it is made; where it is no longer wanted it is reported and runs on, until you remove it",
+    **dict.fromkeys(("registries", "backend_uid"), "files beside the compose file are written"),
+    **dict.fromkeys(("extra_services", "extra_networks", "extra_volumes"), "but the services that they describe"),
+    **dict.fromkeys(("https_proxy", "no_proxy", "ca_file", "init_extra_hosts"), "the init service is made anew"),
+    **dict.fromkeys(ANOTHER_STACK, "they name another stack: remove the old one first"),
+}
 
 
 def rendered(folder: Path) -> dict[str, str]:
@@ -115,3 +135,22 @@ def restarted(new: Mapping[str, Any], old: Mapping[str, Any]) -> set[str]:
     """Of what serves, what is not the same, and with the server the keeper, which `restart: true` ties to it."""
     changed = {name for name in SERVING if new.get(name) != old[name]}
     return changed | ({"ollama-warm"} if "ollama" in changed else set())
+
+
+def all_restarted(of: Mapping[str, Mapping[str, Any]]) -> dict[str, set[str]]:
+    """By each input, from the services of each file of `rendered`."""
+    return {name: set() if name in ANOTHER_STACK else restarted(of[name], of["base"]) for name in OTHER}
+
+
+def table(files: Mapping[str, str]) -> str:
+    """What the page shows: inputs with the same effect and note share a row."""
+    rows: dict[str, list[str]] = {}
+    for name, told in all_restarted({name: services(text) for name, text in files.items()}).items():
+        if name in NOTES or files[name] != files["base"]:
+            note = f"; {NOTES[name]}" if name in NOTES else ""
+            rows.setdefault(_listed(sorted(told)) + note, []).append(f"ollama_stack_{name}")
+    return markdown(["input", "restarts"], [[_listed(names), effect] for effect, names in rows.items()])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "nothing"

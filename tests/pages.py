@@ -2,7 +2,8 @@
 
 The table of inputs in each role's README is its argument spec; docs/compose.md ends with the compose file of the
 example inventory; docs/architecture.md repeats the first sentence of each file below some folders;
-docs/monitoring.md lists the alerts of the rules and the metrics that a host writes.
+docs/monitoring.md lists the alerts of the rules and the metrics that a host writes; docs/operations.md has the table of
+what restarts when an input changes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import yaml
 
 from ansible_collections.archiv.ollama.plugins.module_utils._monitor.names import METRICS
+from tests import effects
 from tests.matrix.table import markdown, write_section
 from tests.monitor.alerts import alerts
 from tests.render import render
@@ -30,6 +32,7 @@ SETTINGS = ROOT / ".config/ansible-docsmith.toml"
 SPEC = "meta/argument_specs.yml"
 COMPOSE = ROOT / "docs/compose.md"
 MONITORING = ROOT / "docs/monitoring.md"
+OPERATIONS = ROOT / "docs/operations.md"
 # Without the gate, which is one service more than the page explains.
 EXAMPLE = "archive-staging.example.org"
 ARCHITECTURE = ROOT / "docs/architecture.md"
@@ -147,6 +150,17 @@ def monitoring(folder: Path, check: bool) -> bool:
     return True
 
 
+def operations(folder: Path, check: bool) -> bool:
+    copy = folder / OPERATIONS.name
+    shutil.copyfile(OPERATIONS, copy)
+    write_section(copy, "effects", effects.table(effects.rendered(folder)))
+    if check and copy.read_bytes() != OPERATIONS.read_bytes():
+        print(f"The table in {OPERATIONS.relative_to(ROOT)} of what restarts is old; `make pages` writes it anew.")
+        return False
+    shutil.copyfile(copy, OPERATIONS)
+    return True
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make pages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
@@ -154,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     roles = sorted(path.parents[1] for path in ROOT.glob(f"roles/*/{SPEC}"))
     with tempfile.TemporaryDirectory() as folder:
         good = [inputs(role, Path(folder), options.check) for role in roles]
-        good += [page(Path(folder), options.check) for page in (compose, files, monitoring)]
+        good += [page(Path(folder), options.check) for page in (compose, files, monitoring, operations)]
     return not all(good)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests import effects
-from tests.effects import ANOTHER_STACK, OTHER, restarted
 from tests.integration.conftest import Typed
 from tests.lab import containers, engine
 from tests.lab.settings import ROOT, container_name
@@ -35,9 +34,6 @@ def test_every_row_is_what_compose_makes_anew(typed: Typed, tmp_path: Path) -> N
         hashes[name][service] = told
     assert set(SERVING) < hashes["base"].keys() and all(hashes.values())
     rows = read_rows(PAGE.read_text())
-    true = {
-        f"ollama_stack_{name}": set() if name in ANOTHER_STACK else restarted(hashes[name], hashes["base"])
-        for name in OTHER
-    }
+    true = {f"ollama_stack_{name}": told for name, told in effects.all_restarted(hashes).items()}
     assert {name: set(told) for name, told in rows.items()} == {name: true[name] for name in rows}
     assert {name for name, told in true.items() if told} <= rows.keys()
