@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 """What ADR-034 promises about the running containers, read from the Engine and from /proc, never from the YAML.
 
+Only what waits for what is Compose's reading of the file: it is what the next start goes by, and a container keeps the
+label of the day it was made, which 5.6.0 leaves empty where it makes one service alone.
+
 Usage: contract.py PROJECT REGISTRY_ADDRESS   Prints a JSON list of everything that is not as promised.
 """
 
@@ -62,11 +65,12 @@ def reachability(containers):
 def survival(containers):
     policies = {name: each["HostConfig"]["RestartPolicy"]["Name"] for name, each in containers.items()}
     running = {"backend": "always", "ollama": "always", "ollama-warm": "always"}
+    waits = {name: each.get("depends_on", {}) for name, each in composed(containers["ollama"])["services"].items()}
     return {
         "services come back after a reboot, the init does not": policies == {**running, "ollama-model-init": "no"},
-        "the backend does not wait for ollama": "ollama" not in label(containers["backend"], "depends_on"),
-        "ollama waits for the init": "ollama-model-init:service_completed_successfully"
-        in label(containers["ollama"], "depends_on"),
+        "the backend does not wait for ollama": "ollama" not in waits["backend"],
+        "ollama waits for the init": waits["ollama"].get("ollama-model-init", {}).get("condition")
+        == "service_completed_successfully",
     }
 
 
@@ -88,8 +92,10 @@ def networks(container):
     return sorted(container["NetworkSettings"]["Networks"])
 
 
-def label(container, name):
-    return container["Config"]["Labels"].get(f"com.docker.compose.{name}", "")
+def composed(container):
+    """The file that it was made of, as Compose reads it now."""
+    file = container["Config"]["Labels"]["com.docker.compose.project.config_files"]
+    return json.loads(docker("compose", "--project-name", PROJECT, "--file", file, "config", "--format", "json"))
 
 
 def connects(container):

@@ -126,6 +126,20 @@ options:
     description: Why the switch failed.
     type: str
     default: ""
+  lease:
+    description:
+      - The RV(archiv.ollama.ollama_lease#module:id) of the lease that this run holds. It is renewed first. Where it is
+        lost nothing is done, as another run works on the host.
+    type: str
+    default: ""
+  lease_folder:
+    description: Where the lease is.
+    type: path
+    default: /run/archiv-ollama
+  host:
+    description: How messages call the host.
+    type: str
+    default: this host
 """
 
 EXAMPLES = r"""
@@ -194,7 +208,8 @@ releases:
   elements: dict
 kind:
   description:
-    - "What ended it, in one word: V(release), V(engine), V(store), V(deadline), V(disk), V(memory), V(defect)."
+    - "What ended it, in one word: V(release), V(lease), V(engine), V(store), V(deadline), V(disk), V(memory) or
+      V(defect)."
   returned: failure
   type: str
   sample: release
@@ -211,6 +226,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._engine.client impor
 )
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.bounds import bounded
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.release import ReleaseError, ReleaseOptions, run
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.lease_file import FOLDER, LeaseError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.disk import Unsafe
 from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import LockError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.paths import StoreError
@@ -242,10 +258,14 @@ ARGUMENTS: dict[str, t.Any] = {
     "reversible": {"type": "list", "elements": "str", "default": []},
     "by": {"type": "dict", "default": {}},
     "why": {"type": "str", "default": ""},
+    "lease": {"type": "str", "default": ""},
+    "lease_folder": {"type": "path", "default": FOLDER},
+    "host": {"type": "str", "default": "this host"},
 }
 MOST_SECONDS = 1800.0
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (ReleaseError, "release"),
+    (LeaseError, "lease"),
     (EngineError, "engine"),
     (Unsafe, "store"),
 )
@@ -267,7 +287,7 @@ def main() -> None:
     with bounded(MOST_SECONDS, lambda kind, sentence: module.fail_json(msg=sentence, kind=kind)):
         try:
             result = run(options)
-        except (ReleaseError, EngineError, LockError, StoreError, ReceiptsUnsafe, Unsafe) as error:
+        except (ReleaseError, LeaseError, EngineError, LockError, StoreError, ReceiptsUnsafe, Unsafe) as error:
             kind = next((word for one, word in _KINDS if isinstance(error, one)), "store")
             module.fail_json(msg=str(error), kind=kind)
     for note in result.pop("warnings"):

@@ -21,6 +21,7 @@ from tests.lab.settings import ROOT
 
 LEASE = "/run/archiv-ollama/archiv.lease"
 STACK = "sha256sum /opt/archiv/docker-compose.prod.yml; docker ps --all --format '{{.ID}} {{.Names}}' | sort"
+RECORDS = "sha256sum /opt/archiv/.archiv/releases/*/release.json"
 # A deploy is in its middle for as long as this one is not healthy.
 SLOW = {
     "ollama_stack_extra_services": {
@@ -176,6 +177,10 @@ def test_interrupted_switch_is_told_on_the_host_until_a_deploy_ends_it(
     told = typed("code=0; ollama-stack status || code=$?; echo code $code")
     assert " by anna from " in told and told.endswith("code 1\n") and "being deployed" not in told
     assert "archiv_ollama_switch_interrupted 1\n" in typed("ollama-stack metrics")
+    records = typed(RECORDS)
+    for number, why in (("v3", "must be one of the numbers"), ("99", "there is no release 99")):
+        assert why in " ".join(play("rollback", "-e", f"release={number}", code=2).split())
+    assert typed(RECORDS) == records
     play("deploy", "-e", json.dumps(watched))
     assert "switch interrupted" not in typed("ollama-stack status || true")
     assert "archiv_ollama_switch_interrupted 0\n" in typed("ollama-stack metrics")

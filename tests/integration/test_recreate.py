@@ -56,3 +56,18 @@ def test_switch_that_docker_refuses_half_way_leaves_no_backend_stopped(play: Pla
     assert "was put back and verified" in told
     assert typed(NAMES).split() == ["archiv-backend-1", "running"]
     assert "changed=0" in play("deploy")
+
+
+def test_secret_that_a_switch_drops_is_there_until_the_switch_is_verified(play: Play, typed: Typed) -> None:
+    """What served before has it mounted, and is put back with it."""
+    listed = "ls /opt/archiv/.archiv/secrets 2>/dev/null || true"
+    play("deploy", "-e", json.dumps({"ollama_stack_backend_secrets": {"letter": "not for everybody"}}))
+    refused = {
+        "ollama_stack_init_extra_hosts": {"registry.ollama.ai": "not-an-address"},
+        "ollama_stack_backend_secrets": {},
+    }
+    assert "was put back and verified" in play("deploy", "-e", json.dumps(refused), code=2)
+    assert typed(listed).split() == ["letter"]
+    play("deploy", "-e", json.dumps({"ollama_stack_backend_secrets": {}}))
+    assert typed(listed) == ""
+    play("deploy")

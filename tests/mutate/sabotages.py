@@ -554,15 +554,16 @@ SABOTAGES = (
             )
         ],
         "gate",
-        r":11434",
-        "closed | Judge both",
+        # Half of the questions to its name meet Ollama itself there.
+        r"DELETE /",
+        "routes | Judge the answers, and what Ollama saw",
     ),
     Sabotage(
         "gate-open",
         "the gate lets through every method and path",
         [Edit(f"{GATE}/haproxy.cfg.j2", "'unless asks question or reads light'", "'unless TRUE'")],
         "gate",
-        r"wrong.*(DELETE|POST) /",
+        r"DELETE /",
         "routes | Judge the answers, and what Ollama saw",
     ),
     Sabotage(
@@ -888,6 +889,27 @@ SABOTAGES = (
         "a backend that was made and never started counts as one that has changed its data",
         [Edit(f"{UTILS}/_release/site.py", ' if item.state != "created"}', "}")],
         f"{UNIT}/module_utils/_entry/test_release.py::test_backend_that_was_never_started_has_changed_nothing",
+        "AssertionError",
+    ),
+    Sabotage(
+        "last-failure-forgotten",
+        "a switch goes back past a backend that the failed switch before it has made anew",
+        [Edit(f"{UTILS}/_entry/release.py", 'here is not None and here.state != "good" else', "False else")],
+        f"{RELEASES}::test_backend_that_an_earlier_switch_made_anew_may_have_changed_data_as_well",
+        "AssertionError",
+    ),
+    Sabotage(
+        "lease-unasked",
+        "a run that has lost its lease writes into the release of who has it now",
+        [Edit(f"{UTILS}/_entry/release.py", "    if options.lease:\n", "    if False:\n")],
+        f"{RELEASES}::test_run_that_has_lost_its_lease_writes_into_no_release",
+        "DID NOT RAISE",
+    ),
+    Sabotage(
+        "unreadable-forgotten",
+        "what a release keeps goes when its record cannot be read",
+        [Edit(f"{UTILS}/_release/site.py", ".union(self.records.unreadable())", "")],
+        f"{UNIT}/module_utils/_release/test_site.py::test_models_of_a_release_whose_record_cannot_be_read_are_kept",
         "AssertionError",
     ),
     Sabotage(

@@ -28,13 +28,13 @@ class LeaseOptions:
     # How the inventory calls the host.
     host: str
     id: str
-    user: str
-    controller: str
-    doing: str
-    docker_host: str
+    user: str = ""
+    controller: str = ""
+    doing: str = ""
+    docker_host: str = ""
     # The services of which is told how long they did not serve, and within how many seconds before now.
-    services: t.Sequence[str]
-    ago: float
+    services: t.Sequence[str] = ()
+    ago: float = 0
 
 
 @dataclass(frozen=True)

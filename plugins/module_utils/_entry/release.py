@@ -32,7 +32,9 @@ from .._release.records import (
 )
 from .._release.site import LOG_LINES, Site, images_of, open_site, started_of
 from .._release.taken import read_deployed
+from .._stack.files import SECRETS
 from .._stack.refused import ask_refused
+from .lease import LeaseOptions, hold
 
 Fact = dict[str, t.Any]
 
@@ -63,10 +65,17 @@ class ReleaseOptions:
     # Services with data whose switch can be taken back all the same.
     reversible: t.Sequence[str] = ()
     why: str = ""
+    # The lease of the host that this run holds, and how messages call the host.
+    lease: str = ""
+    lease_folder: str = ""
+    host: str = ""
 
 
 def run(options: ReleaseOptions) -> Fact:
     """The module's result."""
+    if options.lease:
+        # Who has lost it must not write into the release of who has it now.
+        hold(LeaseOptions(options.project, options.lease_folder, options.host, options.lease))
     site = open_site(options.project, options.directory, options.docker_host, options.store, options.receipts_dir)
     steps: dict[str, t.Callable[[Site, ReleaseOptions], Fact]] = {
         "begun": begin,
@@ -77,6 +86,11 @@ def run(options: ReleaseOptions) -> Fact:
         "listed": show,
         "absent": remove,
     }
+    site.warnings.extend(
+        f"the record of release {number} in {site.records.path(number)} cannot be read: it cannot be put back, and its"
+        " images and models are kept until you remove that folder"
+        for number in site.records.unreadable()
+    )
     done = steps[options.state](site, options)
     return {"changed": False, "warnings": site.warnings, "releases": _numbers(site), **done}
 
@@ -86,13 +100,13 @@ def begin(site: Site, options: ReleaseOptions) -> Fact:
     records = site.records
     site.sync()
     releases = records.read()
-    if last_good(releases) is None and options.served:
+    # Any record, whatever it says, is of this version: what serves is then no earlier one's.
+    if not releases and not records.unreadable() and options.served:
         releases = [*releases, *_take_over(site, options)]
     before, served = open_release(releases), last_good(releases)
     known = (before or served or Release(0, "good")).secrets
+    # The record of a switch that was interrupted is replaced and never away: until then it says what is there.
     number = before.number if before is not None else records.next_number()
-    if before is not None:
-        records.remove(number)
     release = Release(
         number=number,
         state="begun",
@@ -102,7 +116,7 @@ def begin(site: Site, options: ReleaseOptions) -> Fact:
         by=options.by,
         secrets={name: _rotation(name, known, options.rotated) for name in options.secrets},
         versions={"collection": str(options.note.get("version", ""))},
-        before=started_of(site.containers()),
+        before=_containers_before(site, releases),
     )
     records.write(_with_content(site, options, release))
     return {"number": number, "parent": release.parent}
@@ -181,7 +195,10 @@ def make_ready(site: Site, options: ReleaseOptions) -> Fact:
     releases = site.records.read()
     release = _choose(site, releases, options.number)
     lacking = site.lacks(release)
-    unknown = sorted({*release.note.get("secrets", ())} - {*options.secrets})
+    # One that a failed switch no longer wanted is still on the disk.
+    folder = os.path.join(options.directory, SECRETS)
+    unnamed = sorted({*release.note.get("secrets", ())} - {*options.secrets})
+    unknown = [name for name in unnamed if not os.path.lexists(os.path.join(folder, name))]
     if unknown:
         lacking.append(f"secret {', '.join(unknown)}, which ollama_stack_backend_secrets no longer names")
     if lacking:
@@ -220,9 +237,9 @@ def show(site: Site, options: ReleaseOptions) -> Fact:
 def remove(site: Site, options: ReleaseOptions) -> Fact:
     """Let go of all releases: the images, the records and the models."""
     releases = site.records.read()
-    changed = site.hold([])
     for one in releases:
         site.forget(one)
+    changed = site.hold([], exactly=True)
     return {"changed": changed or bool(releases), "releases": []}
 
 
@@ -295,13 +312,21 @@ def _as_it_runs(site: Site, release: Release) -> Release:
     return replace(
         release,
         images=images_of(containers),
-        models=[{**model, "digest": site.digest_of(model["name"])} for model in release.note.get("models", ())],
+        models=[
+            {**model, "digest": site.digest_of(model["name"], release)} for model in release.note.get("models", ())
+        ],
         versions={
             **release.versions,
             "engine": str(site.engine.info().get("ServerVersion", "")),
             "compose": next((item.compose_version for item in containers if item.compose_version), ""),
         },
     )
+
+
+def _containers_before(site: Site, releases: t.Sequence[Release]) -> dict[str, str]:
+    """Those of the last good release: a switch that failed and stayed, or was interrupted, may have changed data."""
+    here = in_place(releases)
+    return dict(here.before) if here is not None and here.state != "good" else started_of(site.containers())
 
 
 def _lasted(site: Site, options: ReleaseOptions, begun: Release, served: Release | None) -> dict[str, float]:

@@ -127,11 +127,12 @@ def refuse_full_disk(store: Store, plans: t.Iterable[Plan]) -> None:
     check_space(store.disk, store.partials_dir, bytes_to_fetch(store, plans))
 
 
-def make_room(shop: Workshop, plans: t.Iterable[Plan]) -> None:
+def make_room(shop: Workshop, plans: t.Collection[Plan]) -> None:
     """Let go of the models of older releases, the oldest first, until the download fits."""
     todo = bytes_to_fetch(shop.store, plans)
+    wanted = {blob.digest for one in plans for blob in one.manifest.blobs}
     while todo and not has_space(shop.store.disk, shop.store.partials_dir, todo):
-        if not drop_oldest(shop.store, shop.receipts):
+        if not drop_oldest(shop.store, shop.receipts, wanted):
             return
 
 

@@ -49,8 +49,11 @@ def our_name(project: str, image_id: str) -> str:
     return f"{_REPOSITORY.format(project=project)}:{image_id.rpartition(':')[2][:24]}"
 
 
-def plan(project: str, wanted: t.Collection[str], held: Held) -> Holds:
-    """What holds all of the wanted images that are there, each by one container, and nothing else."""
+def plan(project: str, wanted: t.Collection[str], held: Held, adding: bool = False) -> Holds:
+    """What holds all of the wanted images that are there, each by one container, and nothing else.
+
+    adding only holds more: nobody can say whether what is held beside them is still wanted.
+    """
     there = {image: names for image, names in held.images.items() if image in wanted}
     ours = our_name(project, "")
     by_image: dict[str, str] = {}
@@ -61,18 +64,12 @@ def plan(project: str, wanted: t.Collection[str], held: Held) -> Holds:
         else:
             surplus.append(container)
     nameless = {image for image, names in there.items() if all(name.startswith(ours) for name in names)}
+    named = [name for image, names in held.images.items() if image not in nameless for name in names]
     return Holds(
         create=tuple(sorted(set(there) - set(by_image))),
-        remove=tuple(surplus),
+        remove=() if adding else tuple(surplus),
         name=tuple((image, our_name(project, image)) for image in sorted(nameless) if not there[image]),
-        unname=tuple(
-            sorted(
-                name
-                for image, names in held.images.items()
-                for name in names
-                if name.startswith(ours) and image not in nameless
-            )
-        ),
+        unname=() if adding else tuple(sorted(name for name in named if name.startswith(ours))),
     )
 
 

@@ -94,6 +94,10 @@ class Records:
         found = [self._read(number) for number in self._numbers()]
         return [release for release in found if release is not None]
 
+    def unreadable(self) -> list[int]:
+        """Those whose record cannot be read: what they need is kept, as nobody can say what it is."""
+        return [number for number in self._numbers() if self._has_record(number) and self._read(number) is None]
+
     def next_number(self) -> int:
         """One that no release had, also none whose record is damaged."""
         return max(self._numbers(), default=0) + 1
@@ -101,7 +105,7 @@ class Records:
     def remove_leftovers(self) -> None:
         """Folders without a record, which a cut of power leaves of a release that was being removed."""
         for number in self._numbers():
-            if self._disk.find(os.path.join(self.path(number), _RECORD)) is None:
+            if not self._has_record(number):
                 self._disk.delete(self.path(number))
 
     def write(self, release: Release) -> None:
@@ -137,6 +141,13 @@ class Records:
     def path(self, number: int) -> str:
         """Its folder."""
         return os.path.join(self.root, str(number))
+
+    def _has_record(self, number: int) -> bool:
+        try:
+            return self._disk.find(os.path.join(self.path(number), _RECORD)) is not None
+        except OSError:
+            # Not to be reached is not the same as not there.
+            return True
 
     def _numbers(self) -> list[int]:
         try:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing as t
 from dataclasses import dataclass, field
 
@@ -32,18 +33,30 @@ _LOCK_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Site:
-    """A host with its releases. store is None where there is no model store yet."""
+    """A host with its releases.
+
+    models_dir is the store of the inventory; a release has the one that it was made with.
+    """
 
     project: str
     records: Records
     engine: Engine
-    store: Store | None
-    receipts: Receipts | None
+    models_dir: str
+    receipts_dir: str
     warnings: list[str] = field(default_factory=list)
 
     def containers(self) -> list[Container]:
         """Those of the project."""
         return self.engine.containers(self.project)
+
+    def store_of(self, release: Release | None = None) -> Store | None:
+        """The models of a release, else those of the inventory; None where there is no such folder, or none yet."""
+        models_dir = self.models_dir if release is None else str(release.note.get("models_dir", self.models_dir))
+        try:
+            found = find_models_dir(self.engine, models_dir, self.project, VOLUME, "")
+        except NoStore:
+            return None
+        return Store(found) if os.path.isdir(found) else None
 
     def sync(self) -> None:
         """Flush what a switch relies on.
@@ -51,16 +64,20 @@ class Site:
         Docker commits an image without flushing its files (containerd/containerd#9401): after a cut of power it would
         be there by its name, with empty files.
         """
-        info = self.engine.info()
-        folders = [info["DockerRootDir"], images_root(info), *([self.store.root] if self.store is not None else ())]
+        info, store = self.engine.info(), self.store_of()
+        folders = [info["DockerRootDir"], images_root(info), *([store.root] if store is not None else ())]
         for folder in dict.fromkeys(folders):
             with contextlib.suppress(FileNotFoundError):
                 sync_file_system(folder)
 
-    def hold(self, releases: t.Iterable[Release]) -> bool:
-        """Hold the images of the good ones, and let go of all others that were held; whether that changed anything."""
+    def hold(self, releases: t.Iterable[Release], exactly: bool = False) -> bool:
+        """Hold the images of the good ones, and let go of all others that were held; whether that changed anything.
+
+        While a record cannot be read nothing is let go, unless that is asked for.
+        """
         wanted = {image for release in releases if release.state == "good" for image in release.ids}
-        todo = images.plan(self.project, wanted, images.look(self.engine, self.project, wanted))
+        held = images.look(self.engine, self.project, wanted)
+        todo = images.plan(self.project, wanted, held, adding=not exactly and bool(self.records.unreadable()))
         images.carry_out(self.engine, self.project, todo)
         return bool(todo)
 
@@ -71,46 +88,48 @@ class Site:
             if found is None or found["Id"] != image:
                 images.give_name(self.engine, image, name)
 
-    def digest_of(self, name: str) -> str:
+    def digest_of(self, name: str, release: Release | None = None) -> str:
         """What the store serves under a model's name; "" if it has none that can be read."""
-        if self.store is None:
+        store = self.store_of(release)
+        if store is None:
             return ""
-        path = self.store.find_manifest(parse_name(name))
+        path = store.find_manifest(parse_name(name))
         try:
-            return self.store.read_manifest(path).digest if path is not None else ""
+            return store.read_manifest(path).digest if path is not None else ""
         except (ManifestInvalid, OSError):
             return ""
 
     def keep_models(self, release: Release) -> None:
         """Keep its models for as long as it is kept."""
-        with self._locked(f"release {release.number}") as (store, receipts):
-            if store is not None and receipts is not None:
-                lacking = kept.keep(store, receipts, release.number, names_of(release))
+        with self._locked(release) as place:
+            if place is not None:
+                lacking = kept.keep(*place, release.number, names_of(release))
                 self.warnings.extend(f"release {release.number}: {one}" for one in lacking)
 
     def put_models_back(self, release: Release) -> None:
         """Bring them to where an install finds them."""
-        with self._locked(f"release {release.number}") as (store, receipts):
-            if store is not None and receipts is not None:
-                kept.put_back(store, receipts, release.number, names_of(release))
+        with self._locked(release) as place:
+            if place is not None:
+                kept.put_back(*place, release.number, names_of(release))
 
     def forget(self, release: Release) -> None:
         """Remove a release: first its record, as what is left of one without a record is nothing's."""
         self.records.remove(release.number)
-        with self._locked(f"release {release.number}") as (store, receipts):
-            if store is not None and receipts is not None:
-                kept.forget_release(store, receipts, release.number)
+        with self._locked(release) as place:
+            if place is not None:
+                kept.forget_release(*place, release.number)
 
     def remove_leftovers(self) -> None:
         """What a cut of power has left of releases that were being removed."""
         self.records.remove_leftovers()
-        known = {release.number for release in self.records.read()}
-        if self.store is None or self.receipts is None or known.issuperset(kept.numbers(self.store)):
+        known = {release.number for release in self.records.read()}.union(self.records.unreadable())
+        store = self.store_of()
+        if store is None or known.issuperset(kept.numbers(store)):
             return
-        with self._locked("releases"):
-            for number in kept.numbers(self.store):
-                if number not in known:
-                    kept.forget_release(self.store, self.receipts, number)
+        with self._locked() as place:
+            for number in kept.numbers(store):
+                if number not in known and place is not None:
+                    kept.forget_release(*place, number)
 
     def lacks(self, release: Release) -> list[str]:
         """What a return to it would have to download, in words."""
@@ -119,32 +138,27 @@ class Site:
             for service, image in sorted(release.images.items())
             if images.names_of(self.engine, image["id"]) is None or not _can_be_named(self.engine, image)
         ]
-        if self.store is not None:
-            lacking += kept.lacks(self.store, release.number, names_of(release))
-        return lacking
+        store, models = self.store_of(release), names_of(release)
+        if store is not None:
+            return lacking + kept.lacks(store, release.number, models)
+        return lacking + [f"model {name.display}: its store is not there" for name in models]
 
     @contextlib.contextmanager
-    def _locked(self, purpose: str) -> t.Iterator[tuple[Store | None, Receipts | None]]:
-        if self.store is None or self.receipts is None:
-            yield None, None
+    def _locked(self, release: Release | None = None) -> t.Iterator[tuple[Store, Receipts] | None]:
+        store = self.store_of(release)
+        if store is None:
+            yield None
             return
-        with hold_lock(self.store.disk, self.store.lock_path, _LOCK_SECONDS, purpose):
-            self.receipts.read()
-            yield self.store, self.receipts
+        receipts = Receipts(store.models_dir, self.receipts_dir)
+        purpose = f"release {release.number}" if release is not None else "releases"
+        with hold_lock(store.disk, store.lock_path, _LOCK_SECONDS, purpose):
+            receipts.read()
+            yield store, receipts
 
 
 def open_site(project: str, directory: str, docker_host: str, models_dir: str, receipts_dir: str) -> Site:
-    """Connect to the Engine and find the store."""
-    engine = Engine(docker_host)
-    with contextlib.suppress(NoStore):
-        models_dir = find_models_dir(engine, models_dir, project, VOLUME, "")
-    return Site(
-        project=project,
-        records=Records(directory),
-        engine=engine,
-        store=Store(models_dir) if models_dir else None,
-        receipts=Receipts(models_dir, receipts_dir) if models_dir else None,
-    )
+    """The site of a stack's folder."""
+    return Site(project, Records(directory), Engine(docker_host), models_dir, receipts_dir)
 
 
 def names_of(release: Release) -> dict[ModelName, str]:

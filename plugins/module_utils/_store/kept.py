@@ -144,10 +144,11 @@ def spare_blobs(store: Store) -> dict[str, int]:
     return {blob.digest: blob.size for blob in blobs if blob.digest not in needed}
 
 
-def drop_oldest(store: Store, receipts: Receipts) -> bool:
+def drop_oldest(store: Store, receipts: Receipts, wanted: t.Collection[str] = ()) -> bool:
     """Let go of the models of the oldest release, but never of the last; whether there was one.
 
-    Under the lock of the store. Its record stays, and tells what a return to it lacks.
+    Under the lock of the store. Its record stays, and tells what a return to it lacks. The blobs of wanted stay as
+    well: what room is made for needs them, and no manifest says so yet.
     """
     older = numbers(store)[:-1]
     if not older:
@@ -159,7 +160,7 @@ def drop_oldest(store: Store, receipts: Receipts) -> bool:
         # Nobody can say what is still used.
         return True
     for blob in blobs:
-        if blob.digest not in needed:
+        if blob.digest not in needed and blob.digest not in wanted:
             store.disk.delete(store.blob_path(blob.digest))
             receipts.forget([blob.digest])
     return True

@@ -30,8 +30,9 @@ case "$*" in
 esac""",
     "systemctl": """
 case "$1" in
-is-active) [ -e "$LOG.other" ] || exit 3 ;;
+is-active) [ -e "$LOG.other" ] || [ -e "$LOG.armed" ] || exit 3 ;;
 start) [ -e "$LOG.armed" ] || exit 5 ;;
+stop) case "$2" in *undo.timer) rm -f "$LOG.armed" ;; esac ;;
 esac""",
     "docker": '[ "$1" != inspect ] || echo false',
     # A way that nothing closes.
@@ -199,10 +200,24 @@ def test_host_that_does_not_recover_fails_after_the_undo_and_is_not_broken_furth
 
 
 def test_undo_that_came_by_its_own_timer_is_told(staging: Staging) -> None:
-    tool = staging.folder / "bin/systemd-run"
-    tool.write_text(tool.read_text().replace('touch "$LOG.armed"', ":"))
+    tool = staging.folder / "stack/.archiv/docker"
+    tool.write_text(tool.read_text() + '\n[ "$1" != stop ] || rm "$LOG.armed"\n')
     staging.hold(code=2)
     assert "undone by its own timer" in staging.report
+
+
+@pytest.mark.parametrize("exercise", ["stop", "cut"])
+def test_nothing_is_broken_without_the_timer_of_the_undo(staging: Staging, exercise: str) -> None:
+    """Where the connection was lost while it was set, the play goes on: a host that is gone is what a report tells."""
+    tool = staging.folder / "bin/systemd-run"
+    tool.write_text(tool.read_text().replace('touch "$LOG.armed"', ":"))
+    given = {"gameday_exercises": [exercise], "gameday_registries": ["127.0.0.1:9"]}
+    with socket.create_server(("127.0.0.1", 0)) as registry:
+        given["gameday_registries"] = [f"127.0.0.1:{registry.getsockname()[1]}"]
+        done = staging.hold("-e", json.dumps(given), code=2)
+    assert [line for line in done if line.startswith(("docker stop", "ip route add", "docker compose"))] == []
+    assert "the timer of its undo is not set, so nothing was broken" in staging.report
+    assert "undone by its own timer" not in staging.report
 
 
 def test_fault_that_cannot_be_made_is_undone_and_told(staging: Staging) -> None:

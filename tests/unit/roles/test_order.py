@@ -54,7 +54,16 @@ def test_everything_is_judged_and_fetched_before_the_switch() -> None:
     assert "ansible.builtin.set_fact" in remember and refuse["when"] == "__ollama_stack_verdict.refusals | length > 0"
     assert included("change") == ["download", "release", "switch", "give_up"]
     assert included("download") == ["prepare", "models", "pull", "models", "engine"]
-    assert included("switch") == ["models", "configure", "start", "models", "verify", "note", "release"]
+    assert included("switch") == [
+        "models",
+        "configure",
+        "start",
+        "models",
+        "verify",
+        "secrets_unwanted",
+        "note",
+        "release",
+    ]
 
 
 def test_only_the_switch_writes_what_is_to_run() -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._engine.client import Container
 from ansible_collections.archiv.ollama.plugins.module_utils._entry import release
+from ansible_collections.archiv.ollama.plugins.module_utils._entry.lease import LeaseOptions, hold
 from ansible_collections.archiv.ollama.plugins.module_utils._entry.release import ReleaseError, ReleaseOptions
 from ansible_collections.archiv.ollama.plugins.module_utils._release.records import Records, Release
+from ansible_collections.archiv.ollama.plugins.module_utils._stack.lease_file import LeaseError, LeaseFile
 
 FILE = {"path": "docker-compose.prod.yml", "content": "# Managed by archiv.ollama: one\n", "mode": "0644"}
 NOTE = {"version": "1.1.0", "models": [{"name": "qwen2.5:7b", "warm": True}], "secrets": ["letter"]}
@@ -47,13 +49,13 @@ class GivenSite:
     def log(self, name: str, _lines: int) -> list[str]:
         return [f"{name} said"]
 
-    def digest_of(self, _name: str) -> str:
+    def digest_of(self, _name: str, _of: Release | None = None) -> str:
         return self.digest
 
     def sync(self) -> None:
         self.done.append("sync")
 
-    def hold(self, releases: list[Release]) -> bool:
+    def hold(self, releases: list[Release], exactly: bool = False) -> bool:
         self.done.append(f"hold {sorted(one.number for one in releases if one.state == 'good')}")
         return False
 
@@ -85,10 +87,8 @@ def site(tmp_path: Path) -> Any:
 
 
 def options(state: str = "", **more: Any) -> ReleaseOptions:
-    return ReleaseOptions(
-        state=state, project="archiv", directory="/opt/archiv", docker_host="", store="", receipts_dir="",
-        **{"files": [FILE], "note": NOTE, "secrets": ["letter"], **more},
-    )  # fmt: skip
+    given = {"directory": "/opt/archiv", "files": [FILE], "note": NOTE, "secrets": ["letter"], **more}
+    return ReleaseOptions(state=state, project="archiv", docker_host="", store="", receipts_dir="", **given)
 
 
 def switch(site: Any, image: str = "", **more: Any) -> dict[str, Any]:
@@ -198,6 +198,46 @@ def test_failed_switch_of_the_backend_stays_unless_it_is_reversible(site: Any) -
     assert release.fail(site, options(reversible=["backend"]))["returns"]
 
 
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_backend_that_an_earlier_switch_made_anew_may_have_changed_data_as_well(site: Any, interrupted: bool) -> None:
+    """What stayed after a failure, or was interrupted, is not what served: the next switch goes back past it too."""
+    switch(site)
+    release.begin(site, options())
+    site.ids["backend"], site.image = "b2", "sha256:2"
+    if not interrupted:
+        release.fail(site, options())
+    release.begin(site, options())
+    site.ids["ollama"] = "o2"
+    failed = release.fail(site, options())
+    assert (failed["returns"], failed["anew"]) == (False, ["backend"])
+
+
+def test_what_failed_is_not_taken_for_what_an_earlier_version_deployed(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = Release(0, "good", why="what an earlier version had deployed", note={"secrets": []})
+    monkeypatch.setattr(release, "read_deployed", lambda *_given: taken)
+    release.begin(site, options())
+    release.fail(site, options())
+    release.begin(site, options(served=True))
+    assert site.states() == {1: "failed", 2: "begun"}
+
+
+def test_record_of_an_interrupted_switch_is_there_until_the_next_takes_its_place(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch(site)
+    release.begin(site, options())
+
+    def full(*_given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(site.records, "keep_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        release.begin(site, options())
+    assert site.states() == {1: "good", 2: "begun"}
+
+
 @pytest.mark.parametrize("old_is_there", [True, False])
 def test_backend_that_was_never_started_has_changed_nothing(site: Any, old_is_there: bool) -> None:
     switch(site)
@@ -262,6 +302,40 @@ def test_what_lacks_something_is_refused_before_anything_is_touched(site: Any) -
     with pytest.raises(ReleaseError, match="secret letter, which ollama_stack_backend_secrets no longer names"):
         release.make_ready(site, options(number=1, secrets=[]))
     assert site.done == []
+
+
+def test_secret_that_a_failed_switch_no_longer_wanted_is_there_for_the_return(site: Any, tmp_path: Path) -> None:
+    switch(site)
+    switch(site, "sha256:2")
+    secret = tmp_path / "stack/.archiv/secrets/letter"
+    secret.parent.mkdir(parents=True)
+    secret.touch()
+    assert release.make_ready(site, options(number=1, secrets=[], directory=str(tmp_path / "stack")))["number"] == 1
+
+
+def test_run_that_has_lost_its_lease_writes_into_no_release(
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "open_site", lambda *_given: site)
+    switch(site)
+    release.begin(site, options())
+    folder = str(tmp_path / "run")
+    first = hold(LeaseOptions("archiv", folder, "staging-1", ""))
+    held = {"lease": first.lease.id, "lease_folder": folder, "host": "staging-1"}
+    assert release.run(options("listed", **held))["number"] == 1
+    LeaseFile("archiv", folder).remove()
+    hold(LeaseOptions("archiv", folder, "staging-1", ""))
+    with pytest.raises(LeaseError, match="lost its lease"):
+        release.run(options("failed", **held))
+    assert site.states() == {1: "good", 2: "begun"}
+
+
+def test_record_that_cannot_be_read_is_told(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "open_site", lambda *_given: site)
+    switch(site)
+    Path(site.records.path(1), "release.json").write_text("{")
+    [warning] = release.run(options("listed"))["warnings"]
+    assert warning.startswith("the record of release 1 in ") and "cannot be read" in warning
 
 
 @pytest.mark.parametrize(("number", "why"), [(9, "there is no release 9"), (2, "release 2 was never good")])

@@ -46,6 +46,12 @@ def test_what_no_release_needs_is_let_go() -> None:
     assert (holds.create, holds.remove, holds.unname) == ((), ("d",), (our_name("archiv", TWO),))
 
 
+def test_nothing_is_let_go_while_nobody_can_say_what_is_wanted() -> None:
+    held = Held({ONE: (NAME,), TWO: (our_name("archiv", TWO),)}, {"d": TWO})
+    holds = plan("archiv", {ONE}, held, adding=True)
+    assert (holds.create, holds.remove, holds.unname) == ((ONE,), (), ())
+
+
 def test_second_container_for_one_image_is_let_go() -> None:
     assert plan("archiv", {ONE}, Held({ONE: (NAME,)}, {"c": ONE, "d": ONE})).remove == ("d",)
 

@@ -174,6 +174,16 @@ def test_oldest_release_goes_before_the_disk_is_full_and_the_last_never(place: P
     assert not drop_oldest(place.store, place.receipts) and spare_blobs(place.store) == {}
 
 
+def test_what_room_is_made_for_stays_when_the_oldest_release_goes(place: Place) -> None:
+    keep(place.store, place.receipts, 1, WISH)
+    OTHER.install(place.models)
+    keep(place.store, place.receipts, 2, {parse_name(NAME): OTHER.digest})
+    assert drop_oldest(place.store, place.receipts, {sha256(MODEL.blobs["weights"])})
+    weights = MODEL.blob_path(place.models, "weights")
+    assert [path for path in place.blobs() if path.exists()] == [weights]
+    assert place.void("weights") == ""
+
+
 def test_what_is_still_served_is_not_to_spare(place: Place) -> None:
     keep(place.store, place.receipts, 1, WISH)
     keep(place.store, place.receipts, 2, WISH)
