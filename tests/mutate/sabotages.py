@@ -197,13 +197,14 @@ SABOTAGES = (
         "a blob's hash is taken and not compared",
         [Edit(f"{UTILS}/_store/inspect.py", 'if "sha256:" + hashed.hex == blob.digest:', "if hashed.hex:")],
         "damaged",
-        "not damage_found.models\\[0\\].intact",
+        r"map\(attribute='path'\) \| sort == damage_paths",
         "damage | Judge what both say",
     ),
     Sabotage(
         "not-synced",
-        "a fetched blob is named before its bytes are on the disk",
+        "a fetched blob is named before its bytes are on the disk, and the switch does not flush the store",
         [
+            Edit(f"{UTILS}/_entry/release.py", "    site.sync()\n", ""),
             Edit(
                 f"{UTILS}/_install/partial.py",
                 "        os.fchmod(self.fd, 0o644)\n        os.fsync(self.fd)\n",
@@ -765,12 +766,12 @@ SABOTAGES = (
         [
             Edit(
                 "docs/operations.md",
-                "| `ollama_stack_image` | `ollama`, `ollama-warm` |",
-                "| `ollama_stack_image` | nothing |",
+                "| `ollama_stack_image`, `ollama_stack_mem_limit`, ",
+                "| `ollama_stack_mem_limit`, ",
             )
         ],
         "tests/unit/roles/test_restarts.py::test_every_row_says_what_restarts",
-        r"'ollama_stack_image': frozenset\(\)",
+        "ollama_stack_image",
     ),
     Sabotage(
         "restart-unseen",
