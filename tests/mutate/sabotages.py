@@ -209,7 +209,7 @@ SABOTAGES = (
                 f"{UTILS}/_install/partial.py",
                 "        os.fchmod(self.fd, 0o644)\n        os.fsync(self.fd)\n",
                 "        os.fchmod(self.fd, 0o644)\n",
-            )
+            ),
         ],
         "power",
         "is loaded not at all",
@@ -303,7 +303,7 @@ SABOTAGES = (
         ],
         "drifted",
         "points to a different image",
-        "archiv.ollama.ollama_stack : verify | Report what still differs",
+        "archiv.ollama.ollama_stack : give_up | Fail where nothing goes back by itself",
     ),
     Sabotage(
         "never-connected",
@@ -377,11 +377,17 @@ SABOTAGES = (
     ),
     Sabotage(
         "lock-left-behind",
-        "the store's lock is a file that stays, so the next deploy finds it taken",
-        [LOCK_IS_FILE],
+        "the store's lock is a file that stays, so the next step finds it taken",
+        [
+            Edit(
+                LOCK_IS_FILE.file,
+                LOCK_IS_FILE.old,
+                '(disk.create if path.endswith(".archiv/lock") else disk.own)(path, _MODE)',
+            )
+        ],
         "interrupted",
         r"\.archiv/lock:\s+File exists",
-        "interrupt | Judge that it says what hand it needs",
+        "archiv.ollama.ollama_stack : give_up | Fail where nothing goes back by itself",
     ),
     Sabotage(
         "lease-without-end",
@@ -409,7 +415,7 @@ SABOTAGES = (
         "the keeper tries again at once and for ever",
         [Edit(KEEPER, "not_before=$(($(clock) + (backoff > 0 ? backoff : 5)))", "not_before=0")],
         "memory",
-        "oom_kills <= 5",
+        "oom_kills <= memory_kills",
         "Judge that the kills are counted",
     ),
     # Caught without a host.
@@ -595,7 +601,7 @@ SABOTAGES = (
         "a login is written before a registry has taken it",
         [Edit(f"{UTILS}/_engine/access.py", "return said if status in", "return '' if status in")],
         f"{UNIT}/modules/ollama_stack_info/test_secrets.py::test_wrong_password_is_refused_in_a_sentence",
-        "assert .--on-active=125. in",
+        r"refusal\] = of_registries",
     ),
     Sabotage(
         "network-kept",
