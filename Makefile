@@ -16,7 +16,7 @@ help: ## List these targets
 demo: $(VENV) ## From nothing to an answer: lab, deploy, one question, the same with Ollama stopped
 	@$(PYTHON) -m tests.lab demo
 
-test: $(VENV) ## Every gate: those of test-fast, docs, galaxy, integration, operations, all molecule scenarios
+test: $(VENV) ## All gates but those of `make more`: those of test-fast, docs, galaxy, page, integration, operations, molecule
 	@$(GATES)
 
 test-fast: $(VENV) ## The gates that need neither a lab nor much time: lint, types, sanity, unit, build
@@ -30,7 +30,7 @@ build: ## The collection's archive holds what runs and nothing else, and two bui
 galaxy: ## The archive as Galaxy imports it, where a warning fails; no network once its environment is made
 integration: ## The modules against the lab's hosts
 operations: ## Each block of docs/operations.md on a throwaway host: is the page true?
-molecule: ## All molecule scenarios, one throwaway host each
+molecule: ## All molecule scenarios but those of `make more`, one throwaway host each
 lint types sanity unit build galaxy integration operations molecule: $(VENV)
 	@$(GATES) --only $@
 
@@ -93,7 +93,7 @@ more: $(VENV) ## What `make test` leaves out, as it takes too long: the longest 
 	@$(GATES) --only more
 
 .PHONY: upgrade gameday
-upgrade: $(VENV) ## A host of version 1.0.0 with this version, an older Ollama and back, a model that moved and back; builds that Ollama once, 20 minutes
+upgrade: $(VENV) ## A host of version 1.0.0 with this version, an older Ollama and back, a model that moved and back; builds that Ollama once, which takes about ten minutes
 	@$(GATES) --only molecule-upgrade
 
 gameday: $(VENV) ## A staging host broken on purpose, and a controller that is killed while it is

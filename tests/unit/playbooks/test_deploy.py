@@ -305,7 +305,7 @@ def test_plan_that_is_no_longer_true_is_not_carried_out(fleet: Fleet) -> None:
     """Another deploy was faster while the question stood there."""
     fleet.answer = "yes\r"
     assert fleet.deploy({"a": "overtaken"}, "-e", "plan=ask", code=2) == ["look a", "look a"]
-    assert "Nothing was changed on a: what differs is no longer what plan=ask has shown" in fleet.said
+    assert "Nothing was changed on a: the differences are no longer those that plan=ask showed" in fleet.said
 
 
 def test_plan_of_hosts_that_match_asks_nothing(fleet: Fleet) -> None:
