@@ -24,7 +24,7 @@ NEXT = """
 What you could try next:
   .venv/bin/ansible-playbook playbooks/verify.yml -l staging  is every model whole, loaded, pinned and answering?
   .venv/bin/ansible-playbook playbooks/deploy.yml             all three hosts; a second run changes nothing
-  make test                                                   every gate, every event survived
+  make test                                                   all tests but the longest, which `make more` runs
 """
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import typing as t
 from dataclasses import dataclass, field
 
@@ -53,10 +52,10 @@ class Site:
         """The models of a release, else those of the inventory; None where there is no such folder, or none yet."""
         models_dir = self.models_dir if release is None else str(release.note.get("models_dir", self.models_dir))
         try:
-            found = find_models_dir(self.engine, models_dir, self.project, VOLUME, "")
+            store = Store(find_models_dir(self.engine, models_dir, self.project, VOLUME, ""))
         except NoStore:
             return None
-        return Store(found) if os.path.isdir(found) else None
+        return store if store.disk.find(store.models_dir) is not None else None
 
     def sync(self) -> None:
         """Flush what a switch relies on.
