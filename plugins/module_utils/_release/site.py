@@ -12,50 +12,32 @@ from dataclasses import dataclass, field
 
 from .._engine.client import Container, Engine
 from .._engine.roots import images_root
-from .._engine.volume import NoStore, find_models_dir
 from .._model.manifest import ManifestInvalid
 from .._model.names import ModelName, parse_name
 from .._store import kept
 from .._store.disk import sync_file_system
-from .._store.lock import hold_lock
-from .._store.paths import Store
-from .._store.receipts import Receipts
 from . import images
 from .records import Records, Release
+from .stores import Stores
 
 # The services of the role itself. All others belong to the archive, and only their owner puts them back.
 OURS = ("backend", "gate", "ollama", "ollama-model-init", "ollama-warm")
-VOLUME = "ollama-models"
 LOG_LINES = 2000
-_LOCK_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class Site:
-    """A host with its releases.
-
-    models_dir is the store of the inventory; a release has the one that it was made with.
-    """
+    """A host with its releases."""
 
     project: str
     records: Records
     engine: Engine
-    models_dir: str
-    receipts_dir: str
+    stores: Stores
     warnings: list[str] = field(default_factory=list)
 
     def containers(self) -> list[Container]:
         """Those of the project."""
         return self.engine.containers(self.project)
-
-    def store_of(self, release: Release | None = None) -> Store | None:
-        """The models of a release, else those of the inventory; None where there is no such folder, or none yet."""
-        models_dir = self.models_dir if release is None else str(release.note.get("models_dir", self.models_dir))
-        try:
-            store = Store(find_models_dir(self.engine, models_dir, self.project, VOLUME, ""))
-        except NoStore:
-            return None
-        return store if store.disk.find(store.models_dir) is not None else None
 
     def sync(self) -> None:
         """Flush what a switch relies on.
@@ -63,7 +45,7 @@ class Site:
         Docker commits an image without flushing its files (containerd/containerd#9401): after a cut of power it would
         be there by its name, with empty files.
         """
-        info, store = self.engine.info(), self.store_of()
+        info, store = self.engine.info(), self.stores.of()
         folders = [info["DockerRootDir"], images_root(info), *([store.root] if store is not None else ())]
         for folder in dict.fromkeys(folders):
             with contextlib.suppress(FileNotFoundError):
@@ -89,7 +71,7 @@ class Site:
 
     def digest_of(self, name: str, release: Release | None = None) -> str:
         """What the store serves under a model's name; "" if it has none that can be read."""
-        store = self.store_of(release)
+        store = self.stores.of(release)
         if store is None:
             return ""
         path = store.find_manifest(parse_name(name))
@@ -100,21 +82,21 @@ class Site:
 
     def keep_models(self, release: Release) -> None:
         """Keep its models for as long as it is kept."""
-        with self._locked(release) as place:
+        with self.stores.locked(release) as place:
             if place is not None:
                 lacking = kept.keep(*place, release.number, names_of(release))
                 self.warnings.extend(f"release {release.number}: {one}" for one in lacking)
 
     def put_models_back(self, release: Release) -> None:
         """Bring them to where an install finds them."""
-        with self._locked(release) as place:
+        with self.stores.locked(release) as place:
             if place is not None:
                 kept.put_back(*place, release.number, names_of(release))
 
     def forget(self, release: Release) -> None:
         """Remove a release: first its record, as what is left of one without a record is nothing's."""
         self.records.remove(release.number)
-        with self._locked(release) as place:
+        with self.stores.locked(release) as place:
             if place is not None:
                 kept.forget_release(*place, release.number)
 
@@ -122,10 +104,10 @@ class Site:
         """What a cut of power has left of releases that were being removed."""
         self.records.remove_leftovers()
         known = {release.number for release in self.records.read()}.union(self.records.unreadable())
-        store = self.store_of()
+        store = self.stores.of()
         if store is None or known.issuperset(kept.numbers(store)):
             return
-        with self._locked() as place:
+        with self.stores.locked() as place:
             for number in kept.numbers(store):
                 if number not in known and place is not None:
                     kept.forget_release(*place, number)
@@ -137,27 +119,16 @@ class Site:
             for service, image in sorted(release.images.items())
             if images.names_of(self.engine, image["id"]) is None or not _can_be_named(self.engine, image)
         ]
-        store, models = self.store_of(release), names_of(release)
+        store, models = self.stores.of(release), names_of(release)
         if store is not None:
             return lacking + kept.lacks(store, release.number, models)
         return lacking + [f"model {name.display}: its store is not there" for name in models]
 
-    @contextlib.contextmanager
-    def _locked(self, release: Release | None = None) -> t.Iterator[tuple[Store, Receipts] | None]:
-        store = self.store_of(release)
-        if store is None:
-            yield None
-            return
-        receipts = Receipts(store.models_dir, self.receipts_dir)
-        purpose = f"release {release.number}" if release is not None else "releases"
-        with hold_lock(store.disk, store.lock_path, _LOCK_SECONDS, purpose):
-            receipts.read()
-            yield store, receipts
-
 
 def open_site(project: str, directory: str, docker_host: str, models_dir: str, receipts_dir: str) -> Site:
     """The site of a stack's folder."""
-    return Site(project, Records(directory), Engine(docker_host), models_dir, receipts_dir)
+    engine = Engine(docker_host)
+    return Site(project, Records(directory), engine, Stores(project, engine, models_dir, receipts_dir))
 
 
 def names_of(release: Release) -> dict[ModelName, str]:

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.archiv.ollama.plugins.module_utils._release.records import Records, Release
 from ansible_collections.archiv.ollama.plugins.module_utils._release.site import Site
+from ansible_collections.archiv.ollama.plugins.module_utils._release.stores import Stores
 from ansible_collections.archiv.ollama.plugins.module_utils._store.kept import numbers
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
 from tests.unit.support.stores import NAME, sha256, tiny_model
@@ -19,7 +20,8 @@ MODEL = tiny_model()
 
 def site_of(folder: Path, models: Path) -> Site:
     engine: Any = None
-    return Site("archiv", Records(str(folder / "stack")), engine, str(models), str(folder / "receipts"))
+    stores = Stores("archiv", engine, str(models), str(folder / "receipts"))
+    return Site("archiv", Records(str(folder / "stack")), engine, stores)
 
 
 def release(number: int, models: Path) -> Release:
@@ -46,7 +48,7 @@ def test_release_keeps_the_store_that_it_was_made_with(tmp_path: Path, stores: t
     assert site.lacks(one) == [] and weights.stat().st_nlink == 2
     site.put_models_back(one)
     site.forget(one)
-    store = site.store_of(one)
+    store = site.stores.of(one)
     assert store is not None and store.models_dir == str(old) and numbers(store) == []
     receipts.read()
     assert receipts.why_void(digest, FileKey.of(os.stat(weights))) == ""
@@ -67,7 +69,7 @@ def test_models_of_a_release_whose_record_cannot_be_read_are_kept(
     record = Path(site.records.path(1), "release.json")
     record.write_text("{")
     site.remove_leftovers()
-    store: Any = site.store_of()
+    store: Any = site.stores.of()
     assert numbers(store) == [1, 2]
     # And gone once somebody has removed it.
     record.unlink()
