@@ -86,10 +86,11 @@ def run(options: ReleaseOptions) -> Fact:
         "listed": show,
         "absent": remove,
     }
+    unreadable = site.records.unreadable() if options.state != "absent" else ()
     site.warnings.extend(
         f"the record of release {number} in {site.records.path(number)} cannot be read: it cannot be put back, and its"
         " images and models are kept until you remove that folder"
-        for number in site.records.unreadable()
+        for number in unreadable
     )
     done = steps[options.state](site, options)
     return {"changed": False, "warnings": site.warnings, "releases": _numbers(site), **done}
@@ -119,6 +120,8 @@ def begin(site: Site, options: ReleaseOptions) -> Fact:
         before=_containers_before(site, releases),
     )
     records.write(_with_content(site, options, release))
+    if before is not None:
+        records.drop_logs(number)
     return {"number": number, "parent": release.parent}
 
 
@@ -133,7 +136,8 @@ def settle(site: Site, options: ReleaseOptions) -> Fact:
     # A repair of what is there already is no release of its own.
     known = served is not None and is_same(served, release)
     if served is not None and known:
-        release = replace(served, secrets=begun.secrets, lasted=release.lasted)
+        # With what is wanted of it by now, as the uid of the backend, which is in no file.
+        release = replace(served, note=begun.note, secrets=begun.secrets, lasted=release.lasted)
     others = [one for one in releases if one.number not in (begun.number, release.number)]
     after = sorted([*others, release], key=lambda one: one.number)
     site.keep_models(release)
@@ -195,7 +199,7 @@ def make_ready(site: Site, options: ReleaseOptions) -> Fact:
     releases = site.records.read()
     release = _choose(site, releases, options.number)
     lacking = site.lacks(release)
-    # One that a failed switch no longer wanted is still on the disk.
+    # One that a failed switch no longer wanted is still on the disk, as it was.
     folder = os.path.join(options.directory, SECRETS)
     unnamed = sorted({*release.note.get("secrets", ())} - {*options.secrets})
     unknown = [name for name in unnamed if not os.path.lexists(os.path.join(folder, name))]
@@ -220,7 +224,9 @@ def make_ready(site: Site, options: ReleaseOptions) -> Fact:
         "release": plain(release),
         "files": files,
         "others": [name for name in services_of(files[0]["content"]) if name not in release.images],
-        "rotated": rotated_since(release, (in_place(releases) or release).secrets),
+        "rotated": [
+            one for one in rotated_since(release, (in_place(releases) or release).secrets) if one not in unnamed
+        ],
     }
 
 
@@ -239,6 +245,7 @@ def remove(site: Site, options: ReleaseOptions) -> Fact:
     releases = site.records.read()
     for one in releases:
         site.forget(one)
+    site.forget_models()
     changed = site.hold([], exactly=True)
     return {"changed": changed or bool(releases), "releases": []}
 

@@ -125,6 +125,10 @@ class Records:
         self._keep(path, "".join(f"{line}\n" for line in lines))
         return path
 
+    def drop_logs(self, number: int) -> None:
+        """Those of a switch that was interrupted and begins anew under its number."""
+        self._disk.delete(os.path.join(self.path(number), "logs"))
+
     def _keep(self, path: str, content: str) -> None:
         self._disk.make_folder(os.path.dirname(path), 0o700)
         self._disk.replace(path, content.encode(), 0o600)

@@ -16,6 +16,7 @@ from .._model.manifest import ManifestInvalid
 from .._model.names import ModelName, parse_name
 from .._store import kept
 from .._store.disk import sync_file_system
+from .._store.lock import LockError
 from . import images
 from .records import Records, Release
 from .stores import Stores
@@ -96,16 +97,28 @@ class Site:
     def forget(self, release: Release) -> None:
         """Remove a release: first its record, as what is left of one without a record is nothing's."""
         self.records.remove(release.number)
-        with self.stores.locked(release) as place:
-            if place is not None:
-                kept.forget_release(*place, release.number)
+        store, current = self.stores.of(release), self.stores.of()
+        if store is None or release.number not in kept.numbers(store):
+            return
+        try:
+            with self.stores.locked(release) as place:
+                if place is not None:
+                    kept.forget_release(*place, release.number)
+        except (LockError, OSError) as error:
+            # A disk that is no longer used must not fail what was verified on another.
+            if current is not None and current.models_dir == store.models_dir:
+                raise
+            self.warnings.append(f"release {release.number}: its models in {store.models_dir} stay there: {error}")
 
     def remove_leftovers(self) -> None:
         """What a cut of power has left of releases that were being removed."""
         self.records.remove_leftovers()
-        known = {release.number for release in self.records.read()}.union(self.records.unreadable())
+        self.forget_models({release.number for release in self.records.read()}.union(self.records.unreadable()))
+
+    def forget_models(self, known: t.Collection[int] = ()) -> None:
+        """Let go of the models of all releases but these."""
         store = self.stores.of()
-        if store is None or known.issuperset(kept.numbers(store)):
+        if store is None or set(kept.numbers(store)) <= set(known):
             return
         with self.stores.locked() as place:
             for number in kept.numbers(store):

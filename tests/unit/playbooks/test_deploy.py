@@ -28,12 +28,7 @@ VERDICT = {
     "refusals": "{{ ['no'] if state == 'refused' or state == 'bare' and engine_is_there is undefined else [] }}",
     "engine": "{{ state != 'bare' or engine_is_there | default(false) }}",
     "report": ["archiv differs", "- ollama: differs (deploy will recreate the container)"],
-    "reasons": [
-        {
-            "subject": "{{ 'gate' if state == 'overtaken' and looked_before | default(false) else 'ollama' }}",
-            "action": "recreate",
-        }
-    ],
+    "reasons": [{"subject": "ollama", "action": "recreate"}],
     "recreate": ["ollama"],
     "lasted": {"ollama": 12.5},
     "services": [{"service": "ollama"}, {"service": "backend"}],
@@ -41,7 +36,6 @@ VERDICT = {
 LOOK = [
     {"ansible.builtin.shell": NOTE.format("look")},
     {"ansible.builtin.set_fact": {"__ollama_stack_verdict": VERDICT}},
-    {"ansible.builtin.set_fact": {"looked_before": True}},
 ]
 APPLY = [
     {"ansible.builtin.meta": "end_role", "when": "__ollama_stack_verdict.clean and not __ollama_stack_verdict.prove"},
@@ -299,13 +293,6 @@ def test_plan_is_shown_and_nothing_done_without_a_terminal(fleet: Fleet) -> None
 def test_plan_is_carried_out_after_a_yes(fleet: Fleet, answer: str, done: list[str]) -> None:
     fleet.answer = answer
     assert fleet.deploy({"a": "differs"}, "-e", "plan=ask", code=0 if done else 2) == ["look a", *done]
-
-
-def test_plan_that_is_no_longer_true_is_not_carried_out(fleet: Fleet) -> None:
-    """Another deploy was faster while the question stood there."""
-    fleet.answer = "yes\r"
-    assert fleet.deploy({"a": "overtaken"}, "-e", "plan=ask", code=2) == ["look a", "look a"]
-    assert "Nothing was changed on a: the differences are no longer those that plan=ask showed" in fleet.said
 
 
 def test_plan_of_hosts_that_match_asks_nothing(fleet: Fleet) -> None:

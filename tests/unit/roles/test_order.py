@@ -60,10 +60,34 @@ def test_everything_is_judged_and_fetched_before_the_switch() -> None:
         "start",
         "models",
         "verify",
-        "secrets_unwanted",
         "note",
+        "secrets_unwanted",
         "release",
     ]
+
+
+def test_plan_that_is_no_longer_true_is_not_carried_out(tmp_path: Path) -> None:
+    """Another run was faster while the question stood there."""
+    shown = [
+        {"kind": "image_moved", "subject": "ollama", "why": "a minute ago", "action": "recreate"},
+        {"kind": "starting", "subject": "ollama", "why": "", "action": "wait"},
+    ]
+    hosts = {
+        "not-asked": ([], [{**shown[0], "subject": "gate"}]),
+        "same": (shown, [{**shown[0], "why": "two minutes ago"}]),
+        "other-service": (shown, [{**shown[0], "subject": "gate"}]),
+        "other-action": (shown, [{**shown[0], "action": "restart"}]),
+        "one-more": (shown, [shown[0], {**shown[0], "subject": "backend"}]),
+    }
+    [stop] = [task for task in steps("change") if task["name"] == "change | Stop if it is no longer what was shown"]
+    given = {
+        name: {"__ollama_stack_shown": before, "__ollama_stack_verdict": {"reasons": now}}
+        for name, (before, now) in hosts.items()
+    }
+    told = run(tmp_path, given, stop)
+    stopped = {name for name, answer in told.items() if answer.get("failed")}
+    assert stopped == {"other-service", "other-action", "one-more"}
+    assert told["one-more"]["msg"].startswith("Nothing was changed on one-more: the differences are no longer those")
 
 
 def test_only_the_switch_writes_what_is_to_run() -> None:
@@ -138,7 +162,7 @@ def test_failure_is_one_text_with_a_line_for_each_reason(tmp_path: Path, name: s
     # Of a list Ansible would print how Python writes it.
     verdict = {"refusals": ["no root", "no disk"], "report": ["archiv:", "- backend"], "advice": ["stop web-1"]}
     variables = {"__ollama_stack_verdict": {**verdict, "clean": False}, "__ollama_stack_up": {"msg": "no port"}}
-    [task] = failures(name)
+    task = failures(name)[0]
     told = run(tmp_path, {"one": variables}, {**task, "vars": {"__ollama_stack_aftermath": "ollama is gone"}})
     assert told["one"]["msg"] == "\n".join(lines)
 

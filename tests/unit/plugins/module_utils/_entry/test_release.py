@@ -5,6 +5,7 @@ The records are real, on a disk; what Docker and the store would say is given.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,9 @@ class GivenSite:
     def remove_leftovers(self) -> None:
         self.records.remove_leftovers()
 
+    def forget_models(self) -> None:
+        self.done.append("forget models")
+
     def lacks(self, _one: Release) -> list[str]:
         return self.missing
 
@@ -135,10 +139,20 @@ def test_repair_is_no_release(site: Any) -> None:
     assert (again["changed"], again["number"], site.states()) == (False, 1, {1: "good"})
 
 
+def test_repair_that_changes_the_uid_of_the_backend_is_in_the_release(site: Any) -> None:
+    """Secrets are written for it when the release is put back."""
+    switch(site)
+    switch(site, note={**NOTE, "owner": 10001})
+    [one] = site.records.read()
+    assert one.note["owner"] == 10001
+
+
 def test_interrupted_switch_is_taken_up_by_the_next(site: Any) -> None:
     switch(site)
     release.begin(site, options())
+    site.records.keep_log(2, "archiv-ollama-1", ["of the first attempt"])
     assert release.begin(site, options())["number"] == 2
+    assert not Path(site.records.path(2), "logs").exists()
     site.image = "sha256:2"
     release.settle(site, options())
     assert site.states() == {1: "good", 2: "good"}
@@ -310,7 +324,9 @@ def test_secret_that_a_failed_switch_no_longer_wanted_is_there_for_the_return(si
     secret = tmp_path / "stack/.archiv/secrets/letter"
     secret.parent.mkdir(parents=True)
     secret.touch()
-    assert release.make_ready(site, options(number=1, secrets=[], directory=str(tmp_path / "stack")))["number"] == 1
+    site.records.write(replace(site.records.read()[-1], secrets={}))
+    ready = release.make_ready(site, options(number=1, secrets=[], directory=str(tmp_path / "stack")))
+    assert (ready["number"], ready["rotated"]) == (1, [])
 
 
 def test_run_that_has_lost_its_lease_writes_into_no_release(

@@ -12,6 +12,7 @@ from ansible_collections.archiv.ollama.plugins.module_utils._release.records imp
 from ansible_collections.archiv.ollama.plugins.module_utils._release.site import Site
 from ansible_collections.archiv.ollama.plugins.module_utils._release.stores import Stores
 from ansible_collections.archiv.ollama.plugins.module_utils._store.kept import numbers
+from ansible_collections.archiv.ollama.plugins.module_utils._store.lock import LockError
 from ansible_collections.archiv.ollama.plugins.module_utils._store.receipts import FileKey, Receipts
 from tests.unit.support.stores import NAME, sha256, tiny_model
 
@@ -75,3 +76,27 @@ def test_models_of_a_release_whose_record_cannot_be_read_are_kept(
     record.unlink()
     site.remove_leftovers()
     assert numbers(store) == [2]
+
+
+def test_store_that_is_no_longer_used_fails_nothing(tmp_path: Path, stores: tuple[Path, Path]) -> None:
+    old, new = stores
+    one = release(1, old)
+    site_of(tmp_path, old).keep_models(one)
+    # As on a disk that is mounted read-only by now: the lock cannot be had.
+    lock = old.parent / ".archiv/lock"
+    lock.unlink()
+    lock.mkdir()
+    site = site_of(tmp_path, new)
+    site.forget(one)
+    [warning] = site.warnings
+    assert warning.startswith(f"release 1: its models in {old} stay there: ")
+    with pytest.raises(LockError):
+        site_of(tmp_path, old).forget(one)
+
+
+def test_nothing_is_kept_of_a_stack_that_is_removed(tmp_path: Path, stores: tuple[Path, Path]) -> None:
+    site = site_of(tmp_path, stores[0])
+    site.keep_models(release(3, stores[0]))
+    site.forget_models()
+    store: Any = site.stores.of()
+    assert numbers(store) == []
