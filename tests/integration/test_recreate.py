@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.integration.conftest import Play, Typed
 
 # The Engine takes such a container apart only when it is to be created, and no look can tell before.
@@ -58,6 +60,7 @@ def test_switch_that_docker_refuses_half_way_leaves_no_backend_stopped(play: Pla
     assert "changed=0" in play("deploy")
 
 
+@pytest.mark.more
 def test_secret_that_a_switch_drops_is_there_until_the_switch_is_verified(play: Play, typed: Typed) -> None:
     """What served before has it mounted, and is put back with it."""
     listed = "ls /opt/archiv/.archiv/secrets 2>/dev/null || true"

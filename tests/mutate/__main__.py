@@ -1,6 +1,7 @@
 """Breaks a copy of this checkout in named ways, and demands that a named test notices each. `make mutate`
 
-Every test is run once as it is, then once with each sabotage. A table comes last; numbers and logs go to .lab/mutate/.
+Every test is run once as it is, then once with each sabotage. The table in docs/testing.md has the last run of each;
+numbers and logs go to .lab/mutate/.
 """
 
 from __future__ import annotations
@@ -23,17 +24,21 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tests import gates
 from tests.checkout import copied
 from tests.lab import engine
 from tests.lab.settings import OLLAMA_VERSION, ROOT, STATE_DIR
+from tests.matrix.table import markdown, read_section, write_section
 from tests.mutate.judge import Red, reds_of_pytest, reds_of_scenario, why_not_caught
 from tests.mutate.sabotages import SABOTAGES, STANDING, Sabotage, Stale, sabotaged
 
 HOME = STATE_DIR / "mutate"
 LOGS = HOME / "logs"
 TOOLS = ".venv/bin"
+PAGE = ROOT / "docs/testing.md"
+HEAD = ("sabotage", "what it changes", "caught by", "how", "seconds", "date")
 LIMIT_SECONDS = 1200
 GRACE_SECONDS = 20
 TIMED_OUT, INTERRUPTED = 124, 130
@@ -62,11 +67,12 @@ class Result:
     seconds: float
     problem: str
 
-    def row(self) -> str:
+    def row(self, date: str) -> tuple[str, ...]:
         where = f"molecule/{self.test}: {self.task}" if self.on_a_host else self.test.rpartition("/")[2]
-        caught = f"NOT CAUGHT: {self.problem}" if self.problem else where.replace("|", "\\|")
+        caught = f"NOT CAUGHT: {self.problem}" if self.problem else where
         how = "behaviour on a host" if self.on_a_host else "unit"
-        return f"| {self.name} | {self.changes} | {caught} | {how} | {self.seconds:.0f} |"
+        # A table has no other place for this character.
+        return self.name, self.changes, caught.replace(" | ", ": ").replace("|", "/"), how, f"{self.seconds:.0f}", date
 
 
 def main() -> int:
@@ -293,7 +299,7 @@ def say(what: str, how: str, seconds: float) -> None:
 
 
 def report(results: Sequence[Result]) -> int:
-    document = {
+    document: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "ollama": OLLAMA_VERSION,
@@ -305,14 +311,22 @@ def report(results: Sequence[Result]) -> int:
     }
     file = HOME / "results.json"
     file.write_text(json.dumps(document, indent=1) + "\n")
-    print("\n| sabotage | what it changes | caught by | how | seconds |\n| --- | --- | --- | --- | --- |")
-    print("\n".join(result.row() for result in results))
+    rows = [result.row(document["date"][:10]) for result in results]
+    print("\n" + markdown(HEAD, rows))
+    record(rows)
     missed = [result.name for result in results if result.problem]
     on_hosts = sum(result.on_a_host for result in results if not result.problem)
     print(f"\n{len(results) - len(missed)} of {len(results)} caught, {on_hosts} on a host; {file.relative_to(ROOT)}")
     if missed:
         print(f"mutate: not caught: {', '.join(missed)}; logs in {LOGS.relative_to(ROOT)}.", file=sys.stderr)
     return bool(missed)
+
+
+def record(rows: Sequence[tuple[str, ...]]) -> None:
+    """What was not run keeps its row of the run before."""
+    known = {row["sabotage"]: tuple(row.values()) for row in read_section(PAGE, "sabotages")}
+    known |= {row[0]: row for row in rows}
+    write_section(PAGE, "sabotages", markdown(HEAD, [known[one.name] for one in SABOTAGES if one.name in known]))
 
 
 if __name__ == "__main__":

@@ -187,3 +187,23 @@ def test_lane_that_is_interrupted_ends_the_others(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(KeyboardInterrupt):
         mutate.judge_in_lanes(SABOTAGES, [])
     assert time.monotonic() - began < 30 and not mutate.CHILDREN.running
+
+
+def test_page_has_the_last_run_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "testing.md"
+    page.write_text("<!-- sabotages -->\n\n<!-- /sabotages -->\n")
+    monkeypatch.setattr(mutate, "PAGE", page)
+    first, second = SABOTAGES[:2]
+
+    def result(one: Sabotage, problem: str) -> mutate.Result:
+        return mutate.Result(one.name, "a change", "warm", "wait | Look", True, 1.2, problem)
+
+    mutate.record([result(second, "").row("2026-11-20"), result(first, "red elsewhere: a | b").row("2026-11-20")])
+    mutate.record([result(first, "").row("2026-11-28")])
+    assert page.read_text().splitlines()[2:-1] == [
+        "| sabotage | what it changes | caught by | how | seconds | date |",
+        "| --- | --- | --- | --- | --- | --- |",
+        f"| {first.name} | a change | molecule/warm: wait: Look | behaviour on a host | 1 | 2026-11-28 |",
+        f"| {second.name} | a change | molecule/warm: wait: Look | behaviour on a host | 1 | 2026-11-20 |",
+        "",
+    ]
