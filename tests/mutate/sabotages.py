@@ -202,8 +202,13 @@ SABOTAGES = (
     ),
     Sabotage(
         "not-synced",
-        "a fetched blob is named before its bytes are on the disk, and the switch does not flush the store",
+        "a fetched blob is named before its bytes are on the disk, and neither its proof nor the switch flushes it",
         [
+            Edit(
+                f"{UTILS}/_install/plan.py",
+                "        sync_blobs(shop.store, manifest)\n    proof",
+                "        pass\n    proof",
+            ),
             Edit(f"{UTILS}/_entry/release.py", "    site.sync()\n", ""),
             Edit(
                 f"{UTILS}/_install/partial.py",
