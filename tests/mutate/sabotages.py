@@ -201,26 +201,6 @@ SABOTAGES = (
         "damage | Judge what both say",
     ),
     Sabotage(
-        "not-synced",
-        "a fetched blob is named before its bytes are on the disk, and neither its proof nor the switch flushes it",
-        [
-            Edit(
-                f"{UTILS}/_install/plan.py",
-                "        sync_blobs(shop.store, manifest)\n    proof",
-                "        pass\n    proof",
-            ),
-            Edit(f"{UTILS}/_entry/release.py", "    site.sync()\n", ""),
-            Edit(
-                f"{UTILS}/_install/partial.py",
-                "        os.fchmod(self.fd, 0o644)\n        os.fsync(self.fd)\n",
-                "        os.fchmod(self.fd, 0o644)\n",
-            ),
-        ],
-        "power",
-        "is loaded not at all",
-        "wait_ready | Look until nothing is missing",
-    ),
-    Sabotage(
         "keeper-sleeps",
         "the keeper does not look again once the model is loaded",
         [
@@ -534,6 +514,20 @@ SABOTAGES = (
         ],
         f"{UNIT}/modules/ollama_stack_info/test_models.py::test_model_with_a_typo_is_refused",
         r"not enough values to unpack \(expected 1, got 0\)",
+    ),
+    Sabotage(
+        "not-synced",
+        "a fetched blob is named before its bytes are on the disk",
+        [
+            Edit(
+                f"{UTILS}/_install/partial.py",
+                "        os.fchmod(self.fd, 0o644)\n        os.fsync(self.fd)\n",
+                "        os.fchmod(self.fd, 0o644)\n",
+            )
+        ],
+        f"{UNIT}/modules/ollama_model/test_durability.py"
+        "::test_every_name_appears_after_its_bytes_and_the_manifest_last",
+        "AssertionError",
     ),
     Sabotage(
         "manifest-first",
