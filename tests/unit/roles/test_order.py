@@ -87,7 +87,7 @@ def test_plan_that_is_no_longer_true_is_not_carried_out(tmp_path: Path) -> None:
     told = run(tmp_path, given, stop)
     stopped = {name for name, answer in told.items() if answer.get("failed")}
     assert stopped == {"other-service", "other-action", "one-more"}
-    assert told["one-more"]["msg"].startswith("Nothing was changed on one-more: the differences are no longer those")
+    assert told["one-more"]["msg"].startswith("Nothing was changed: one-more is no longer as plan=ask has shown it")
 
 
 def test_only_the_switch_writes_what_is_to_run() -> None:
