@@ -90,6 +90,25 @@ def test_plan_that_is_no_longer_true_is_not_carried_out(tmp_path: Path) -> None:
     assert told["one-more"]["msg"].startswith("Nothing was changed: one-more is no longer as plan=ask has shown it")
 
 
+def test_return_writes_secrets_for_the_user_of_its_day(tmp_path: Path) -> None:
+    [again] = [task for task in steps("go_back") if task["name"] == "go_back | Run it again"]
+    uid = {"ollama_stack_backend_uid": again["vars"]["ollama_stack_backend_uid"]}
+    task = {"ansible.builtin.debug": {"var": "ollama_stack_backend_uid"}, "vars": uid}
+    old = {"__ollama_stack_old": {"release": {"note": {"owner": 1000}}}, "ollama_stack_backend_uid": 1001}
+    assert int(run(tmp_path, {"host": old}, task)["host"]["ollama_stack_backend_uid"]) == 1000
+
+
+def test_return_to_what_is_no_number_is_refused_first(tmp_path: Path) -> None:
+    refuse = steps("rollback")[0]
+    given = {"none": {}, "empty": {"release": ""}, "number": {"release": 3}, "typed": {"release": "12"}}
+    wrong = {name: {"release": name} for name in ("v3", "1O", "2.5", "-1", "0")}
+    told = run(tmp_path, {**given, **wrong}, refuse)
+    assert {name for name, answer in told.items() if answer.get("failed")} == {*wrong}
+    assert "release is '1O', and must be one of the numbers" in told["1O"]["msg"]
+    [failed] = [task for task in steps("roll_back")[0]["rescue"] if task["name"].endswith("Write down that it failed")]
+    assert failed["when"] == "__ollama_stack_begun"
+
+
 def test_only_the_switch_writes_what_is_to_run() -> None:
     writes = {
         path.stem

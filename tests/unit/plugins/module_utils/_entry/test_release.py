@@ -377,4 +377,5 @@ def test_good_end_without_a_begin_is_a_mistake(site: Any) -> None:
 def test_all_is_let_go_with_the_stack(site: Any) -> None:
     switch(site)
     assert release.remove(site, options())["changed"] and site.states() == {}
+    assert "forget models" in site.done
     assert not release.remove(site, options())["changed"]

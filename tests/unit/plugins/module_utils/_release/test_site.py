@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.archiv.ollama.plugins.module_utils._release import images
 from ansible_collections.archiv.ollama.plugins.module_utils._release.records import Records, Release
 from ansible_collections.archiv.ollama.plugins.module_utils._release.site import Site
 from ansible_collections.archiv.ollama.plugins.module_utils._release.stores import Stores
@@ -100,3 +101,17 @@ def test_nothing_is_kept_of_a_stack_that_is_removed(tmp_path: Path, stores: tupl
     site.forget_models()
     store: Any = site.stores.of()
     assert numbers(store) == []
+
+
+@pytest.mark.parametrize(("exactly", "removed"), [(False, ()), (True, ("holder",))])
+def test_images_are_held_while_a_record_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exactly: bool, removed: tuple[str, ...]
+) -> None:
+    site = site_of(tmp_path, tmp_path / "models")
+    site.records.write(Release(1, "good"))
+    Path(site.records.path(1), "release.json").write_text("{")
+    done: list[images.Holds] = []
+    monkeypatch.setattr(images, "look", lambda *_given: images.Held({"sha256:1": ("a:1",)}, {"holder": "sha256:1"}))
+    monkeypatch.setattr(images, "carry_out", lambda _engine, _project, holds: done.append(holds))
+    site.hold([], exactly=exactly)
+    assert [holds.remove for holds in done] == [removed]
