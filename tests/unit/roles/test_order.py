@@ -100,8 +100,13 @@ def test_return_writes_secrets_for_the_user_of_its_day(tmp_path: Path) -> None:
 
 def test_return_to_what_is_no_number_is_refused_first(tmp_path: Path) -> None:
     refuse = steps("rollback")[0]
-    given = {"none": {}, "empty": {"release": ""}, "number": {"release": 3}, "typed": {"release": "12"}}
-    wrong = {name: {"release": name} for name in ("v3", "1O", "2.5", "-1", "0")}
+    given: dict[str, dict[str, Any]] = {
+        "none": {},
+        "empty": {"release": ""},
+        "number": {"release": 3},
+        "typed": {"release": "12"},
+    }
+    wrong: dict[str, dict[str, Any]] = {name: {"release": name} for name in ("v3", "1O", "2.5", "-1", "0")}
     told = run(tmp_path, {**given, **wrong}, refuse)
     assert {name for name, answer in told.items() if answer.get("failed")} == {*wrong}
     assert "release is '1O', and must be one of the numbers" in told["1O"]["msg"]
